@@ -1,0 +1,1 @@
+"""The demo exchange: its worlds, its two wire formats, its faults."""

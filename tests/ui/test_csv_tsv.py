@@ -1,0 +1,65 @@
+"""CSV for spreadsheets, tab-separated lines for pipes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal as D
+
+import pytest
+from ui_world import fill, info, pnl_row, scan
+
+from trademon.core.reports import BrokersReport, FillsReport, PnlReport, ScanReport, UsersReport
+from trademon.ui.csv_out import fills_csv, pnl_csv, safe_cell
+from trademon.ui.tsv import tsv
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "+-1"])
+def test_a_formula_is_made_inert(cell: str) -> None:
+    """What a spreadsheet would run stands behind an apostrophe."""
+    assert safe_cell(cell) == "'" + cell
+
+
+@pytest.mark.parametrize("cell", ["-12.40", "+3", "0.1", "BTC/USDT", ""])
+def test_numbers_and_words_stay_as_they_are(cell: str) -> None:
+    """A rebate is a number, not a formula."""
+    assert safe_cell(cell) == cell
+
+
+def test_exported_fills_begin_with_the_columns_an_import_reads() -> None:
+    """The header, and exact figures under it."""
+    stream = io.StringIO()
+    fills_csv(FillsReport((fill(fee=D("-0.00001"), trade_id="=1"),), 1), stream)
+    stream.seek(0)
+    header, row = csv.reader(stream)
+    assert ",".join(header[:9]) == "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id"
+    assert row == [
+        *("2026-11-21T14:01:34.000Z", "BTC/USDT", "sell", "0.0015", "47000", "-0.00001", "USDT", "o1", "'=1"),
+        *("main", "ann", "1", "scan"),
+    ]
+
+
+def test_pnl_csv_has_a_cell_for_each_figure() -> None:
+    """As many cells as titles, unvalued fees in one of them."""
+    stream = io.StringIO()
+    pnl_csv(PnlReport("fifo", (pnl_row(unvalued_fees=(("BNB", D("0.002")), ("OKB", D(1)))),), ()), stream)
+    stream.seek(0)
+    (row,) = csv.DictReader(stream)
+    assert (row["net"], row["unvalued_fees"]) == ("1191.77", "0.002 BNB; 1 OKB")
+
+
+def test_a_pipe_gets_tab_separated_lines_without_decoration() -> None:
+    """A header in lower case, exact numbers, no escape byte and no stray tab from a hostile name."""
+    text = tsv(FillsReport((fill(symbol="\x1b[1mA\tB"),), 1))
+    header, row = text.splitlines()
+    assert header == header.lower()
+    assert len(row.split("\t")) == len(header.split("\t"))
+    assert "\x1b" not in text
+
+
+def test_every_list_has_a_form_for_pipes() -> None:
+    """Each report has as many cells as titles, and only its header when it is empty."""
+    for report in (PnlReport("fifo", (pnl_row(),), ()), ScanReport((scan(),)), BrokersReport((info(),))):
+        header, row = tsv(report).splitlines()
+        assert header.count("\t") == row.count("\t")
+    assert tsv(UsersReport(())).count("\n") == 1

@@ -1,0 +1,199 @@
+"""The JSON contract: shapes, decimal strings, times."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from ui_world import NOW, execution, fill, info, pnl_row, scan
+
+from trademon.core.reports import (
+    BrokersReport,
+    BrokerTest,
+    Done,
+    FillsReport,
+    ImportReport,
+    PnlReport,
+    PnlTotal,
+    Problem,
+    ScanReport,
+    UserInfo,
+    UsersReport,
+    WatchEvent,
+)
+from trademon.ui.json_out import dump, dump_line, envelope, to_json, watch_event_to_json
+
+AUTH = Problem("auth", "the exchange refuses the key", "trademon broker set main", "main", "ann", 4)
+
+
+def floats_in(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [f for v in value.values() for f in floats_in(v)]
+    if isinstance(value, list):
+        return [f for v in value for f in floats_in(v)]
+    return [value] if isinstance(value, float) else []
+
+
+def test_the_envelope_is_the_same_for_every_command() -> None:
+    """Exactly the keys of the contract, in errors too."""
+    assert envelope("scan", "failed", {}, [AUTH]) == {
+        "schema": 1,
+        "command": "scan",
+        "status": "failed",
+        "data": {},
+        "errors": [
+            {
+                "broker": "main",
+                "kind": "auth",
+                "message": "the exchange refuses the key",
+                "hint": "trademon broker set main",
+            }
+        ],
+    }
+
+
+def test_a_fill_has_the_columns_of_the_contract() -> None:
+    """Quantities, prices and fees are exact strings, the time is UTC with Z, the id is text."""
+    row = fill(quantity=D("0.00150"), fee=D("-0.00001"))
+    assert to_json(FillsReport((row,), 1)) == {
+        "fills": [
+            {
+                "id": "1",
+                "broker": "main",
+                "user": "ann",
+                "symbol": "BTC/USDT",
+                "side": "sell",
+                "quantity": "0.0015",
+                "price": "47000",
+                "fee": "-0.00001",
+                "fee_currency": "USDT",
+                "executed_at": "2026-11-21T14:01:34.000Z",
+                "order_id": "o1",
+                "trade_id": "t1",
+                "source": "scan",
+            }
+        ]
+    }
+
+
+def test_further_fees_are_listed_only_where_there_are_any() -> None:
+    """`more_fees` carries amount and currency as text."""
+    report = FillsReport((fill(more_fees=((D("0.002"), "BNB"),)),), 1)
+    assert to_json(report)["fills"][0]["more_fees"] == [{"fee": "0.002", "fee_currency": "BNB"}]
+
+
+def test_a_pnl_row_has_the_columns_of_the_contract() -> None:
+    """Every key of the contract, figures as text, unvalued fees as objects."""
+    row = pnl_row(unvalued_fees=(("BNB", D("0.002")),))
+    data = to_json(PnlReport("fifo", (row,), (PnlTotal("USDT", D("1204.1"), D("12.33"), True),)))
+    assert data == {
+        "method": "fifo",
+        "rows": [
+            {
+                "user": "ann",
+                "broker": "main",
+                "symbol": "BTC/USDT",
+                "currency": "USDT",
+                "gross": "1204.1",
+                "fees": "12.33",
+                "net": "1191.77",
+                "open_quantity": "0.4123",
+                "open_cost": "18215.6",
+                "average_cost": "44180.5287654321",
+                "unmatched_quantity": "0",
+                "unmatched_proceeds": "0",
+                "unvalued_fees": [{"currency": "BNB", "amount": "0.002"}],
+                "disposals": 12,
+                "fills": 40,
+            }
+        ],
+        "totals": [
+            {"currency": "USDT", "gross": "1204.1", "fees": "12.33", "net": "1191.77", "incomplete": True},
+        ],
+    }
+
+
+def test_a_period_stands_only_in_grouped_rows_and_no_average_where_nothing_is_open() -> None:
+    """`period` when grouped, `average_cost` null when flat."""
+    data = to_json(PnlReport("fifo", (pnl_row(period="2026-11", average_cost=None),), ()))
+    assert data["rows"][0]["period"] == "2026-11"
+    assert data["rows"][0]["average_cost"] is None
+
+
+def test_a_scan_counts_and_times_its_brokers() -> None:
+    """Seconds are text with three decimals."""
+    data = to_json(ScanReport((scan(), scan("okx", "failed", AUTH, new_fills=0, seconds=D(10)))))
+    assert data["new_fills"] == 3
+    assert data["brokers"] == [
+        {"broker": "main", "user": "ann", "status": "ok", "new_fills": 3, "requests": 7, "seconds": "0.412"},
+        {"broker": "okx", "user": "ann", "status": "failed", "new_fills": 0, "requests": 7, "seconds": "10.000"},
+    ]
+
+
+REPORTS = [
+    FillsReport((fill(),), 1),
+    PnlReport("fifo", (pnl_row(),), ()),
+    ScanReport((scan(),)),
+    BrokersReport((info(),)),
+    UsersReport((UserInfo("ann", True, None, None, 2, NOW),)),
+    BrokerTest("main", "ann", "binance", "123", 3, 2, D("-0.0124"), D("0.31"), ("a note",)),
+    ImportReport("csv", 12, 10),
+    Done("added", "trademon scan"),
+]
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda r: type(r).__name__)
+def test_no_float_ever_leaves(report: Any) -> None:
+    """Every report becomes one valid document without a float in it."""
+    text = dump(envelope("x", "success", to_json(report), []))
+    assert floats_in(json.loads(text)) == []
+
+
+def test_an_empty_report_is_a_whole_document() -> None:
+    """Nothing found is an empty list, not a missing key."""
+    assert to_json(FillsReport((), 0)) == {"fills": []}
+    assert to_json(PnlReport("fifo", (), ())) == {"method": "fifo", "rows": [], "totals": []}
+    assert to_json(BrokersReport(())) == {"brokers": []}
+
+
+def test_hostile_text_survives_json_and_harms_no_terminal() -> None:
+    """C1, DEL, bidi and lone surrogates are escaped, so the value stays and the bytes are plain."""
+    name = "\x1b[31m\x9b\x7f\u202e\ud800币\U000e0001"
+    for text in (dump({"s": name}), dump_line({"s": name})):
+        assert json.loads(text) == {"s": name}
+        assert not set("\x1b\x9b\x7f\u202e\ud800\U000e0001") & set(text)
+        assert "币" in text
+    assert dump_line({"s": name}, ascii_only=True).isascii()
+
+
+def test_a_line_is_one_line() -> None:
+    """`watch --json` writes one object a line."""
+    assert "\n" not in dump_line({"text": "a\nb", "list": [1, 2]})
+
+
+def test_a_fill_event_carries_the_fill_and_what_it_realised() -> None:
+    """Net and unmatched as text, beside the fill's own columns."""
+    event = WatchEvent("fill", NOW, 7, execution=execution("2.43", unmatched="0.5"))
+    data = watch_event_to_json(event)
+    assert (data["event"], data["at"], data["cycle"]) == ("fill", "2026-11-21T14:02:14.000Z", 7)
+    assert (data["symbol"], data["net"], data["currency"], data["unmatched_quantity"]) == (
+        "BTC/USDT",
+        "2.43",
+        "USDT",
+        "0.5",
+    )
+    assert watch_event_to_json(WatchEvent("fill", NOW, execution=execution(None)))["net"] is None
+
+
+def test_cycle_pnl_error_and_alert_events_have_their_keys() -> None:
+    """Each kind of event carries what a script looks for."""
+    cycle = watch_event_to_json(WatchEvent("cycle", NOW, 7, scan=ScanReport((scan(),))))
+    assert {"status", "seconds", "new_fills", "brokers"} <= set(cycle)
+    pnl = watch_event_to_json(WatchEvent("pnl", NOW, totals=(PnlTotal("EUR", D(3), D(1)),)))
+    assert pnl["totals"] == [{"currency": "EUR", "gross": "3", "fees": "1", "net": "2", "incomplete": False}]
+    error = watch_event_to_json(WatchEvent("error", NOW, problem=AUTH))
+    assert {k: error[k] for k in ("broker", "kind", "hint")} == {"broker": "main", "kind": "auth", "hint": AUTH.hint}
+    alert = watch_event_to_json(WatchEvent("alert", NOW, broker="main", text="answers again"))
+    assert (alert["broker"], alert["message"]) == ("main", "answers again")

@@ -1,0 +1,200 @@
+"""The values trademon speaks of. Frozen, exact, without behaviour beyond their own consistency.
+
+Quantities are in base units and positive, prices are quote per base, fees are a cost when positive and a rebate when
+negative, times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from trademon.core.money import ZERO, check_decimal
+from trademon.errors import DataError
+
+Side = Literal["buy", "sell"]
+Method = Literal["fifo", "lifo", "hifo", "average"]
+METHODS: tuple[Method, ...] = ("fifo", "lifo", "hifo", "average")
+MarketType = Literal["spot", "margin", "swap"]
+MARKET_TYPES: tuple[MarketType, ...] = ("spot", "margin", "swap")
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What can be traded: `symbol` as shown, `exchange_symbol` as the exchange writes it."""
+
+    symbol: str
+    base: str
+    quote: str
+    exchange_symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """Paid (positive) or received (negative) for one fill."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution, as the exchange reported it.
+
+    `trade_id` is the exchange's own and unique only per account, market type and symbol (and `epoch`, where an
+    exchange starts counting anew). Never identify a fill by what it looks like.
+    """
+
+    trade_id: str
+    symbol: str
+    base: str
+    quote: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    executed_at: datetime
+    fees: tuple[Fee, ...] = ()
+    order_id: str = ""
+    order_type: str = ""
+    is_maker: bool | None = None
+    epoch: int = 0
+    raw: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.trade_id:
+            raise DataError(f"a fill of {self.symbol} has no trade id")
+        if self.side not in ("buy", "sell"):
+            raise DataError(f"fill {self.trade_id} of {self.symbol} has an unknown side")
+        check_decimal(self.quantity, what=f"quantity of fill {self.trade_id}")
+        check_decimal(self.price, what=f"price of fill {self.trade_id}")
+        for fee in self.fees:
+            check_decimal(fee.amount, what=f"fee of fill {self.trade_id}")
+        if self.quantity <= ZERO:
+            raise DataError(f"fill {self.trade_id} of {self.symbol} has no quantity above zero")
+        if self.price < ZERO:
+            raise DataError(f"fill {self.trade_id} of {self.symbol} has a price below zero")
+        if self.executed_at.tzinfo is None:
+            raise DataError(f"fill {self.trade_id} of {self.symbol} has a time without a zone")
+
+
+def fill_order(fill: Fill) -> tuple[datetime, int, int, str]:
+    """The order in which fills of one book are matched: by time, ties by the exchange's id (numeric ids as numbers)."""
+    return (fill.executed_at, fill.epoch, *id_order(fill.trade_id))
+
+
+def id_order(trade_id: str) -> tuple[int, str]:
+    """Sorts numeric ids as numbers, before all others."""
+    return (int(trade_id), "") if trade_id.isascii() and trade_id.isdigit() else (10**40, trade_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What is still open of one opening fill (or of the pool, by `average`).
+
+    `side` is the side that opened it: `buy` a long lot, `sell` a short one. `cost` is the price paid for `quantity`
+    without fees, `fees` what is carried of the opening fee, both in quote.
+    """
+
+    fill_id: int
+    side: Side
+    quantity: Decimal
+    cost: Decimal
+    fees: Decimal
+    price: Decimal
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LotPart:
+    """The part of one lot that a disposal consumed; all amounts in quote, for `quantity`."""
+
+    lot_fill_id: int
+    opened_at: datetime
+    quantity: Decimal
+    cost: Decimal
+    gross: Decimal
+    fees: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Disposal:
+    """One closing fill with the lots it consumed. `fees` = share of the opening fees + the closing fee."""
+
+    fill_id: int
+    executed_at: datetime
+    quantity: Decimal
+    proceeds: Decimal
+    gross: Decimal
+    fees: Decimal
+    parts: tuple[LotPart, ...]
+
+    @property
+    def net(self) -> Decimal:
+        return self.gross - self.fees
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """The part of a sale for which no cost is known: in no P&L figure. `fees` is its share of the sale's fee."""
+
+    fill_id: int
+    executed_at: datetime
+    quantity: Decimal
+    proceeds: Decimal
+    fees: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds of one coin."""
+
+    coin: str
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.free + self.locked
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order that waits at the exchange: colour, never the source of a fill."""
+
+    order_id: str
+    symbol: str
+    side: str
+    order_type: str
+    quantity: Decimal
+    filled: Decimal
+    price: Decimal
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A named way to one account at one exchange, of one user. `since` is where its history begins for us."""
+
+    id: int
+    name: str
+    user: str
+    exchange: str
+    market: MarketType
+    since: datetime
+    created_at: datetime
+    base_url: str | None = None
+    enabled: bool = True
+    symbols: tuple[str, ...] = ()
+    method: Method | None = None
+    account_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What signs a broker's requests. Never printed: the representation hides every value."""
+
+    api_key: str = field(default="", repr=False)
+    api_secret: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)

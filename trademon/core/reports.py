@@ -1,0 +1,326 @@
+"""What a flow returns and the screen renders: frozen values, computed once, the same for a person and for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from trademon.core.model import Method
+from trademon.errors import TrademonError
+
+Status = Literal["success", "partial", "failed"]
+ScanStatus = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault as a person reads it; `exit_code` is what it alone would end the program with."""
+
+    kind: str
+    message: str
+    hint: str | None = None
+    broker: str | None = None
+    user: str | None = None
+    exit_code: int = 1
+    at: datetime | None = None
+
+    @classmethod
+    def of(
+        cls, error: TrademonError, *, broker: str | None = None, user: str | None = None, at: datetime | None = None
+    ) -> Problem:
+        return cls(error.kind, error.message, error.hint, broker or error.broker, user, error.exit_code, at)
+
+    @property
+    def line(self) -> str:
+        """What, which broker, what to do: one line."""
+        where = f"{self.broker}: " if self.broker else ""
+        return f"{where}{self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+def outcome(succeeded: int, problems: Iterable[Problem]) -> Status:
+    """success without problems, failed where nothing succeeded, partial between."""
+    if not tuple(problems):
+        return "success"
+    return "partial" if succeeded else "failed"
+
+
+def exit_code(succeeded: int, problems: Iterable[Problem]) -> int:
+    """0 good, 1 nothing succeeded, 3 some of it; 4, a person must act, wins over both."""
+    codes = {p.exit_code for p in problems}
+    if not codes:
+        return 0
+    if 4 in codes:
+        return 4
+    return 3 if succeeded else 1
+
+
+# --- scan ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerScan:
+    """One broker's part of a pass. `skipped`: its host asked us to wait, or another run holds it (`busy`)."""
+
+    broker: str
+    user: str
+    status: ScanStatus
+    new_fills: int
+    requests: int
+    seconds: Decimal
+    problem: Problem | None = None
+    busy: bool = False
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    brokers: tuple[BrokerScan, ...]
+
+    @property
+    def new_fills(self) -> int:
+        return sum(b.new_fills for b in self.brokers)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(b.problem for b in self.brokers if b.problem is not None)
+
+    @property
+    def status(self) -> Status:
+        return outcome(sum(b.status != "failed" for b in self.brokers), self.problems)
+
+    @property
+    def exit_code(self) -> int:
+        if self.brokers and all(b.busy for b in self.brokers):
+            return 75
+        return exit_code(sum(b.status == "ok" for b in self.brokers), self.problems)
+
+
+# --- fills --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FillRow:
+    """A stored fill as it is listed. `fee` and `fee_currency` are the first fee's; `more_fees` the others'."""
+
+    id: int
+    broker: str
+    user: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    executed_at: datetime
+    order_id: str
+    trade_id: str
+    source: str
+    more_fees: tuple[tuple[Decimal, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FillsReport:
+    """Oldest first. `total` counts what the filters found before `limit`."""
+
+    fills: tuple[FillRow, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    broker: str
+    rows: int
+    new_fills: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """A fill with what it realised by the book's method.
+
+    `net` is None when nothing was closed; `unmatched` is the quantity sold without a known cost; `unvalued` says that
+    a fee in a third coin is in no figure.
+    """
+
+    fill: FillRow
+    currency: str
+    net: Decimal | None
+    unmatched: Decimal
+    unvalued: bool
+
+
+# --- P&L ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PnlRow:
+    """One book's figures in `currency` (the symbol's quote); `period` only when grouped by one."""
+
+    user: str
+    broker: str
+    symbol: str
+    currency: str
+    gross: Decimal
+    fees: Decimal
+    open_quantity: Decimal
+    open_cost: Decimal
+    average_cost: Decimal | None
+    unmatched_quantity: Decimal
+    unmatched_proceeds: Decimal
+    unvalued_fees: tuple[tuple[str, Decimal], ...]
+    disposals: int
+    fills: int
+    period: str | None = None
+
+    @property
+    def net(self) -> Decimal:
+        return self.gross - self.fees
+
+
+@dataclass(frozen=True, slots=True)
+class PnlTotal:
+    """Sum over rows of one currency; `incomplete` when a row holds an unmatched sale or an unvalued fee."""
+
+    currency: str
+    gross: Decimal
+    fees: Decimal
+    incomplete: bool = False
+
+    @property
+    def net(self) -> Decimal:
+        return self.gross - self.fees
+
+
+@dataclass(frozen=True, slots=True)
+class PnlReport:
+    method: str
+    rows: tuple[PnlRow, ...]
+    totals: tuple[PnlTotal, ...]
+
+
+# --- brokers, users -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerInfo:
+    """A broker as it is listed. Never a secret, not even a part of one."""
+
+    name: str
+    user: str
+    exchange: str
+    market: str
+    enabled: bool
+    base_url: str | None
+    symbols: tuple[str, ...]
+    method: Method | None
+    since: datetime
+    has_key: bool
+    last_good_at: datetime | None
+    errors_in_row: int
+    fills: int
+    complete_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokersReport:
+    brokers: tuple[BrokerInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerTest:
+    """What a broker answered to a first question. `clock_offset_s`: its clock minus ours."""
+
+    broker: str
+    user: str
+    exchange: str
+    account: str
+    coins: int
+    open_orders: int
+    clock_offset_s: Decimal
+    seconds: Decimal
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    name: str
+    active: bool
+    method: Method | None
+    currency: str | None
+    brokers: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsersReport:
+    users: tuple[UserInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A change that was made: one sentence, and what a person does next."""
+
+    message: str
+    next_step: str | None = None
+
+
+# --- watch --------------------------------------------------------------------------------------------------------
+
+BrokerState = Literal["new", "scanning", "ok", "failed", "waiting", "busy", "action"]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchBroker:
+    """One broker on the dashboard. `action`: a person must act; `waiting`: its host asked us to wait."""
+
+    name: str
+    user: str
+    exchange: str
+    state: BrokerState
+    last_good_at: datetime | None
+    errors_in_row: int
+    next_at: datetime | None
+    seconds: Decimal | None
+    open_orders: int | None
+    complete_since: datetime | None
+    net: tuple[tuple[str, Decimal], ...]
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """Everything the dashboard shows, at `now`. Executions and problems are newest first."""
+
+    title: str
+    method: str
+    now: datetime
+    started_at: datetime
+    cycle: int
+    cycle_seconds: Decimal | None
+    next_at: datetime | None
+    brokers_total: int
+    brokers: tuple[WatchBroker, ...]
+    totals: tuple[PnlTotal, ...]
+    executions: tuple[ExecutionRow, ...]
+    executions_total: int
+    problems: tuple[Problem, ...]
+    errors_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One thing that happened, for the line and JSON forms of watch."""
+
+    event: Literal["start", "cycle", "fill", "pnl", "error", "alert", "stop"]
+    at: datetime
+    cycle: int = 0
+    text: str = ""
+    broker: str | None = None
+    user: str | None = None
+    execution: ExecutionRow | None = None
+    totals: tuple[PnlTotal, ...] = ()
+    problem: Problem | None = None
+    scan: ScanReport | None = None
+    ok: bool = True

@@ -1,0 +1,74 @@
+"""Which symbols of an account to ask for in one look, and in which order.
+
+An exchange that wants a symbol for fills has to be asked one by one, and each question costs budget. Hot symbols are
+asked every time; traded ones every hour; those never asked, once each, the likeliest first, as far as the budget
+goes: the rest stays a gap, and is asked in the next looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from trademon.core.model import Market
+
+HOT = timedelta(days=3)
+WARM_EVERY = timedelta(hours=1)
+COLD_EVERY = timedelta(days=1)
+# The coins most things are bought and sold with: without other signs, their pairs are asked first.
+COMMON_QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "EUR", "ETH", "BNB", "TRY", "USD", "BRL")
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What is known before fills are asked for. Symbols are in the shown form.
+
+    Args:
+        named: the user names them for this broker.
+        hinted: with an open order now or at the last look, or in the order history.
+        traded: with stored fills, and when the newest was executed.
+        looked: when each symbol was last asked for.
+        held: coins with a balance.
+        changed: coins whose balance is not what it was at the last look.
+    """
+
+    named: Collection[str] = ()
+    hinted: Collection[str] = ()
+    traded: Mapping[str, datetime] | None = None
+    looked: Mapping[str, datetime] | None = None
+    held: Collection[str] = ()
+    changed: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`must` are asked whatever it costs; `sweep` as far as the budget goes, likeliest first."""
+
+    must: tuple[str, ...]
+    sweep: tuple[str, ...]
+
+
+def plan_symbols(signs: Signs, markets: Collection[Market], *, now: datetime) -> Plan:
+    """What to ask for now."""
+    traded, looked = signs.traded or {}, signs.looked or {}
+    listed = {m.symbol: m for m in markets}
+    must = {*signs.named, *signs.hinted}
+    must |= {s for s, newest in traded.items() if now - newest <= HOT or _due(looked.get(s), now, WARM_EVERY)}
+    must |= {s for s in traded if s in listed and listed[s].base in signs.changed}
+    must |= {s for s, m in listed.items() if m.base in signs.changed and m.quote in signs.changed}
+    rest = [m for m in markets if m.symbol not in must and _due(looked.get(m.symbol), now, COLD_EVERY)]
+    rest.sort(key=lambda m: (_unlikely(m, signs), m.symbol in looked, m.symbol))
+    return Plan(tuple(sorted(must)), tuple(m.symbol for m in rest))
+
+
+def _due(looked_at: datetime | None, now: datetime, every: timedelta) -> bool:
+    return looked_at is None or now - looked_at >= every
+
+
+def _unlikely(market: Market, signs: Signs) -> int:
+    """0 for the likeliest. A coin that is held was bought somewhere; one that changed, lately."""
+    common = COMMON_QUOTES.index(market.quote) if market.quote in COMMON_QUOTES else len(COMMON_QUOTES)
+    both = market.base in signs.held and market.quote in signs.held
+    rank = 0 if market.base in signs.changed else 1 if both else 2 if market.base in signs.held else 3
+    return rank * (len(COMMON_QUOTES) + 1) + common

@@ -1,0 +1,32 @@
+"""Symbols in both spellings: `BTC/USDT` is shown, `BTCUSDT` is accepted too."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def compact(symbol: str) -> str:
+    """The form in which two spellings of one symbol meet: `btc/usdt`, `BTC-USDT` and `BTCUSDT` are all `BTCUSDT`."""
+    return symbol.strip().upper().replace("/", "").replace("-", "").replace("_", "")
+
+
+def match_symbol(wanted: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `wanted` spells, or None. A spelling two symbols share goes to the one written with it,
+    then to the first in order."""
+    key = compact(wanted)
+    found = sorted(s for s in known if compact(s) == key)
+    exact = [s for s in found if s == wanted.strip().upper()]
+    return next(iter(exact or found), None)
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str | None:
+    """The known name a person probably meant, for a 'did you mean'."""
+    by_key = {compact(s): s for s in sorted(known)}
+    close = difflib.get_close_matches(compact(wanted), by_key, n=1, cutoff=0.6)
+    return by_key[close[0]] if close else None
+
+
+def make_symbol(base: str, quote: str, settle: str | None = None) -> str:
+    """The shown form: `BTC/USDT`, with `:SETTLE` for a contract."""
+    return f"{base}/{quote}:{settle}" if settle else f"{base}/{quote}"

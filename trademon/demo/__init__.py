@@ -1,0 +1,1 @@
+"""An embedded exchange on loopback, for --demo and for the tests."""

@@ -1,0 +1,154 @@
+"""Binance's spot rows (binance-spot-api-docs): money as text with 8 decimals, ids and times as integers."""
+
+from decimal import Decimal
+from typing import Any
+
+from trademon.demo.model import Execution, Market, WorldOrder, to_ms
+from trademon.demo.wire import fixed
+
+Row = dict[str, Any]
+
+
+def money(amount: Decimal) -> str:
+    """Eight decimals."""
+    return fixed(amount, 8)
+
+
+def trade_row(e: Execution) -> Row:
+    """One entry of myTrades; `commission` is positive when paid."""
+    return {
+        "symbol": e.base + e.quote,
+        "id": int(e.trade_id),
+        "orderId": int(e.order_id),
+        "orderListId": -1,
+        "price": money(e.price),
+        "qty": money(e.quantity),
+        "quoteQty": money(e.quantity * e.price),
+        "commission": money(e.fee),
+        "commissionAsset": e.fee_currency,
+        "time": e.ms,
+        "isBuyer": e.side == "buy",
+        "isMaker": e.is_maker,
+        "isBestMatch": True,
+    }
+
+
+def order_row(o: WorldOrder) -> Row:
+    """One entry of allOrders or openOrders; `time` is its creation, and there is no fee in it."""
+    created = to_ms(o.created_at)
+    return {
+        "symbol": o.symbol.replace("/", ""),
+        "orderId": int(o.order_id),
+        "orderListId": -1,
+        "clientOrderId": o.client_id,
+        "price": money(o.price),
+        "origQty": money(o.quantity),
+        "executedQty": money(o.executed),
+        "cummulativeQuoteQty": money(o.quote_executed),
+        "status": o.status,
+        "timeInForce": o.time_in_force,
+        "type": o.type,
+        "side": o.side.upper(),
+        "stopPrice": "0.00000000",
+        "icebergQty": "0.00000000",
+        "time": created,
+        "updateTime": to_ms(o.updated_at),
+        "isWorking": True,
+        "workingTime": created,
+        "origQuoteOrderQty": "0.00000000",
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    }
+
+
+def symbol_row(m: Market) -> Row:
+    """One entry of exchangeInfo's `symbols`."""
+    return {
+        "symbol": m.wire,
+        "status": "TRADING",
+        "baseAsset": m.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": m.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"],
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "otoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": True,
+        "cancelReplaceAllowed": True,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": money(m.tick), "maxPrice": "1000000.00000000",
+             "tickSize": money(m.tick)},
+            {"filterType": "LOT_SIZE", "minQty": money(m.lot), "maxQty": "9000000.00000000", "stepSize": money(m.lot)},
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True,
+             "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+    }  # fmt: skip
+
+
+def balance_rows(totals: dict[str, Decimal], held: dict[str, Decimal], coins: list[str]) -> list[Row]:
+    """The `balances` of account, one for each of `coins`."""
+    zero = Decimal(0)
+    return [
+        {
+            "asset": coin,
+            "free": money(totals.get(coin, zero) - held.get(coin, zero)),
+            "locked": money(held.get(coin, zero)),
+        }
+        for coin in coins
+    ]
+
+
+def account_answer(uid: str, update_ms: int, balances: list[Row]) -> Row:
+    """GET /api/v3/account; `canWithdraw` is the account's, not the key's."""
+    return {
+        "makerCommission": 10,
+        "takerCommission": 10,
+        "buyerCommission": 0,
+        "sellerCommission": 0,
+        "commissionRates": {
+            "maker": "0.00100000",
+            "taker": "0.00100000",
+            "buyer": "0.00000000",
+            "seller": "0.00000000",
+        },
+        "canTrade": True,
+        "canWithdraw": True,
+        "canDeposit": True,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": update_ms,
+        "accountType": "SPOT",
+        "balances": balances,
+        "permissions": ["SPOT"],
+        "uid": int(uid),
+    }
+
+
+def restrictions_answer(*, can_trade: bool, can_withdraw: bool) -> Row:
+    """GET /sapi/v1/account/apiRestrictions: what the key may do."""
+    return {
+        "ipRestrict": False,
+        "createTime": 1623840271000,
+        "enableReading": True,
+        "enableWithdrawals": can_withdraw,
+        "enableInternalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": False,
+        "permitsUniversalTransfer": False,
+        "enableVanillaOptions": False,
+        "enableFixApiTrade": False,
+        "enableFixReadOnly": False,
+        "enableSpotAndMarginTrading": can_trade,
+        "enablePortfolioMarginTrading": False,
+    }

@@ -1,0 +1,158 @@
+"""The demo exchange on loopback: Binance's and Bitget's interfaces on one port, with a record of what was asked."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from trademon.demo.binance import BinanceApi
+from trademon.demo.bitget import BitgetApi
+from trademon.demo.faults import Fault
+from trademon.demo.model import Clock
+from trademon.demo.profiles import BINANCE_DEMO, BITGET_DEMO
+from trademon.demo.wire import DemoAccount, ExchangeName, Question, ask
+from trademon.demo.world import World
+
+__all__ = ["DemoAccount", "DemoServer", "RequestRecord", "demo_accounts"]
+
+_KEPT_REQUESTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """What was asked and how it ended; `uid` is None without a known key, `status` 0 without an answer."""
+
+    exchange: ExchangeName
+    uid: str | None
+    method: str
+    path: str
+    params: dict[str, str]
+    status: int
+    at: datetime
+
+
+class DemoServer:
+    """Serves accounts on 127.0.0.1; `faults` and `clock_offset` may be changed while it runs."""
+
+    def __init__(
+        self, accounts: Sequence[DemoAccount], *, clock: Clock, weight_limit: int = 6000, has_rates: bool = True
+    ) -> None:
+        """`weight_limit` is Binance's weight a minute; `has_rates` False drops Bitget's requests a second."""
+        self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
+        self.faults: list[Fault] = []
+        self.clock_offset = timedelta(0)
+        self.binance = BinanceApi([a for a in accounts if a.exchange == "binance"], weight_limit)
+        self.bitget = BitgetApi([a for a in accounts if a.exchange == "bitget"], has_rates=has_rates)
+        self._clock = clock
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens, "http://127.0.0.1:PORT"."""
+        if not self._port:
+            raise RuntimeError("the demo server is not started")
+        return f"http://127.0.0.1:{self._port}"
+
+    def now(self) -> datetime:
+        """The server's clock, and the moment its worlds have reached."""
+        return self._clock() + self.clock_offset
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        app = web.Application(middlewares=[self._around])
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        # Cancelled with its client and at stop, a hanging fault holds nobody up.
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._runner, self._port = None, 0
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    @web.middleware
+    async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Ask the faults first; record the request however it ends."""
+        status = 0
+        try:
+            response = await self._strike(request) or await handler(request)
+            if request.transport is not None and not request.transport.is_closing():
+                status = response.status
+        finally:
+            question = ask(request, self.now())
+            api = self._api(question)
+            account = api.account_of(question)
+            self.requests.append(
+                RequestRecord(
+                    exchange="bitget" if api is self.bitget else "binance",
+                    uid=account.uid if account else None,
+                    method=request.method,
+                    path=question.path,
+                    params=question.params,
+                    status=status,
+                    at=question.now,
+                )
+            )
+        return response
+
+    async def _strike(self, request: web.Request) -> web.StreamResponse | None:
+        for fault in list(self.faults):
+            response = await fault(request)
+            if response is not None:
+                return response
+        return None
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        question = ask(request, self.now())
+        if request.method != "GET":
+            return web.Response(status=405, text="")  # nothing here can be ordered
+        return self._api(question).answer(question)
+
+    def _api(self, question: Question) -> BinanceApi | BitgetApi:
+        """By path; /api/v3 is Binance's and, with Bitget's key header, its unified account's."""
+        is_bitget = question.path.startswith("/api/v2/") or "ACCESS-KEY" in question.headers
+        return self.bitget if is_bitget else self.binance
+
+
+def demo_accounts(clock: Clock, seed: int = 5) -> list[DemoAccount]:
+    """The two accounts of `--demo`, "binance" and "bitget", with two and a half days of history before `clock()`."""
+    started_at = clock()
+    return [
+        DemoAccount(
+            exchange="binance",
+            api_key="demo" * 16,
+            api_secret="binance-demo-secret",  # noqa: S106 - opens nothing but this demo
+            passphrase="",
+            uid="100200300",
+            world=World(seed, started_at, clock, BINANCE_DEMO),
+        ),
+        DemoAccount(
+            exchange="bitget",
+            api_key="bg_demo0demo0demo0demo0demo0demo0demo0",
+            api_secret="bitget-demo-secret",  # noqa: S106 - opens nothing but this demo
+            passphrase="demopassphrase",  # noqa: S106 - opens nothing but this demo
+            uid="7000100200",
+            world=World(seed, started_at, clock, BITGET_DEMO),
+        ),
+    ]

@@ -1,0 +1,106 @@
+"""What both wire formats share: the account behind a key, the question, a refusal, exact text for money."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from trademon.demo.model import Market, WorldView, to_ms
+
+ExchangeName = Literal["binance", "bitget"]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """An account at one of the two exchanges with its only key; `uid` is a decimal string."""
+
+    exchange: ExchangeName
+    api_key: str
+    api_secret: str = field(repr=False)
+    passphrase: str = field(repr=False)
+    uid: str
+    world: WorldView
+    can_trade: bool = False
+    can_withdraw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """The exchange says no: HTTP status, the exchange's code, its message."""
+
+    status: int
+    code: int | str
+    msg: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request as a handler sees it: `raw_query` undecoded as it was sent, `now` the server's clock."""
+
+    path: str
+    raw_query: str
+    headers: Mapping[str, str]
+    now: datetime
+
+    @property
+    def now_ms(self) -> int:
+        """The server's clock on the wire."""
+        return to_ms(self.now)
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The decoded parameters; an empty value counts as sent, as both exchanges see it."""
+        return dict(parse_qsl(self.raw_query, keep_blank_values=True))
+
+
+def ask(request: web.Request, now: datetime) -> Question:
+    """The question in a request. The raw path is used: a parsed query may be quoted anew, and no longer be signed."""
+    path, _, query = request.raw_path.partition("?")
+    return Question(path, query, request.headers, now)
+
+
+def sha256_mac(secret: str, text: str) -> bytes:
+    """The digest both exchanges sign with."""
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
+
+
+def fixed(amount: Decimal, decimals: int) -> str:
+    """Text with exactly `decimals` decimals, the rest cut off, never in exponent notation."""
+    return format(amount.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN), "f")
+
+
+def plain(amount: Decimal) -> str:
+    """Text with as many decimals as needed, "0.0794", never in exponent notation."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") or "0" if "." in text else text
+
+
+def decimals_of(step: Decimal) -> int:
+    """How many decimals a step such as 0.001 has."""
+    return max(0, -int(step.normalize().as_tuple().exponent))
+
+
+def by_wire_name(world: WorldView) -> dict[str, Market]:
+    """The markets by "BTCUSDT"."""
+    return {m.wire: m for m in world.markets.values()}
+
+
+def all_markets(worlds: list[WorldView]) -> dict[str, tuple[Market, WorldView]]:
+    """Every market listed in any account's world, by wire name, with a world that knows its price."""
+    found: dict[str, tuple[Market, WorldView]] = {}
+    for world in worlds:
+        for name, market in by_wire_name(world).items():
+            # A quiet market of one account may be traded by another; the moving price is the better one.
+            if name not in found or world.price(market.symbol) != market.price:
+                found[name] = (market, world)
+    return found
+
+
+Json = dict[str, Any] | list[Any]

@@ -1,0 +1,124 @@
+"""Every deliberate error of trademon, split by who acts next: the person, the next cycle, or nobody.
+
+The exit code and the `kind` of the JSON envelope hang on the class, so a flow never chooses them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class TrademonError(Exception):
+    """Something trademon knows how to explain: what happened, and what to do about it.
+
+    Args:
+        message: What happened and where, one line, no secret in it.
+        hint: What mends it, as a command where there is one.
+        broker: The broker's name when the fault belongs to one.
+    """
+
+    kind = "fault"
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, broker: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.broker = broker
+
+    @property
+    def line(self) -> str:
+        """The one line a person reads."""
+        return f"{self.message}: {self.hint}" if self.hint else self.message
+
+
+class UsageError(TrademonError):
+    """The command line itself is wrong: an unknown value, options that exclude each other."""
+
+    kind = "usage"
+    exit_code = 2
+
+
+class DataError(TrademonError):
+    """A value that cannot be money, a time or a fill; a file that cannot be taken in."""
+
+    kind = "data"
+
+
+# --- a person must act -------------------------------------------------------------------------------------------
+
+
+class ActionNeeded(TrademonError):
+    """Nothing gets better until a person does something; asking again is no use."""
+
+    kind = "action"
+    exit_code = 4
+
+
+class ConfigError(ActionNeeded):
+    """A setting, a directory or a key file that cannot be used."""
+
+    kind = "config"
+
+
+class UnknownName(ActionNeeded):
+    """A user or a broker that does not exist."""
+
+    kind = "unknown"
+
+
+class AuthError(ActionNeeded):
+    """The exchange refuses the key: revoked, wrong, without the right, or not from this address."""
+
+    kind = "auth"
+
+
+class StoreError(ActionNeeded):
+    """The store is none, is newer than this program, or cannot be written."""
+
+    kind = "store"
+
+
+# --- the next cycle will do ---------------------------------------------------------------------------------------
+
+
+class Transient(TrademonError):
+    """The next cycle asks again; nothing moved, nothing is lost."""
+
+    kind = "network"
+
+
+class NetworkError(Transient):
+    """No answer, or none in time."""
+
+
+class BadAnswer(Transient):
+    """An answer that cannot be believed: it changes nothing."""
+
+    kind = "answer"
+
+
+class HostAskedToWait(Transient):
+    """429 or 418: nobody asks that host again before `until`."""
+
+    kind = "wait"
+
+    def __init__(self, message: str, *, until: datetime, broker: str | None = None) -> None:
+        super().__init__(message, hint=f"waits until {until:%H:%M:%S} UTC", broker=broker)
+        self.until = until
+
+
+class ClockSkew(Transient):
+    """The exchange says our timestamp is off: the offset is measured again."""
+
+    kind = "clock"
+
+
+# --- nobody needs to act ------------------------------------------------------------------------------------------
+
+
+class Busy(TrademonError):
+    """Another run holds the account and is doing the work."""
+
+    kind = "busy"
+    exit_code = 75

@@ -1,0 +1,1 @@
+"""One adapter per exchange, behind one protocol."""

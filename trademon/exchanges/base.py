@@ -1,0 +1,93 @@
+"""What trademon asks of an exchange, whatever it speaks: the Exchange protocol and its capability table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from trademon.core.coverage import Span
+from trademon.core.model import Balance, Fill, Market, OpenOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """How an exchange differs from another, as data.
+
+    history: how far back fills can be asked for, None without a limit.
+    orders_name_symbols: past orders can be listed without naming a symbol, so traded symbols need not be guessed.
+    fills_name_order_type: a fill's row says what kind of order it filled.
+    """
+
+    history: timedelta | None
+    orders_name_symbols: bool
+    fills_name_order_type: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """Whose key it is and what the account holds; `uid` is None where the exchange does not say."""
+
+    uid: str | None
+    balances: tuple[Balance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FillPage:
+    """A validated page: its fills, and the stretch of time for which it proves that there are no others."""
+
+    fills: tuple[Fill, ...]
+    covered: Span
+
+
+class Exchange(Protocol):
+    """One account at one exchange. Every `fetch_` raises `errors.TrademonError` and nothing else on purpose."""
+
+    capabilities: Capabilities
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        ...
+
+    def now(self) -> datetime:
+        """The exchange's clock, as last measured."""
+        ...
+
+    def has_budget(self) -> bool:
+        """Whether the host's request budget leaves room for questions that can wait."""
+        ...
+
+    async def sync_clock(self) -> timedelta:
+        """Measure the exchange's clock; returns its offset from ours."""
+        ...
+
+    async def fetch_markets(self) -> tuple[Market, ...]:
+        """Everything that is or was lately listed."""
+        ...
+
+    async def fetch_account(self, *, with_uid: bool) -> AccountView:
+        """What the account holds; whose it is where that costs nothing or `with_uid` asks for it."""
+        ...
+
+    async def fetch_open_orders(self, markets: Mapping[str, Market]) -> tuple[OpenOrder, ...]:
+        """All open orders; `markets` by the exchange's spelling."""
+        ...
+
+    async def fetch_traded_symbols(self, since: datetime) -> frozenset[str]:
+        """The exchange's spelling of every symbol with an order created since then; empty where it cannot be asked."""
+        ...
+
+    def fetch_fills(self, market: Market, span: Span, *, anchor: str | None) -> AsyncIterator[FillPage]:
+        """The fills of one symbol within `span`, page by page, until every page of it is proved.
+
+        `anchor` is the id of a stored fill from before the span, where ids can be walked from.
+        """
+        ...
+
+    async def fetch_order_types(self, market: Market, order_ids: Iterable[str]) -> dict[str, str]:
+        """The kind of order (`limit`, `market`, ...) of each of these, as far as it is to be had. Colour only."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,178 @@
+"""ccxt as trademon uses it: it knows the addresses, signs and throttles; sending and believing are ours.
+
+One ccxt object serves every account behind one host; whose key signs is a context variable, so that a thousand
+accounts cost one object. Only the exchanges in use are imported: `import ccxt.async_support` alone loads over a
+hundred exchanges, 100 MB and most of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import logging
+import sys
+import types
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from trademon.core.model import Credentials
+from trademon.core.times import MILLISECOND, to_ms
+from trademon.errors import BadAnswer, HostAskedToWait, NetworkError, TrademonError
+from trademon.exchanges.transport import Answer, send
+
+Explain = Callable[[Answer], TrademonError | None]
+Clock = Callable[[], datetime]
+
+CALL_DEADLINE_S = 20.0
+_DEFAULT_WAIT_S = {429: 60, 418: 120}
+_LONGEST_WAIT_S = 3 * 24 * 3600  # Binance's longest ban
+_credentials: ContextVar[Credentials] = ContextVar("credentials")
+
+
+def load_ccxt_class(exchange_id: str) -> type[Any]:
+    """The async ccxt class of one exchange, without the other hundred.
+
+    Stands in for the two package `__init__`s, which import everything. That leans on ccxt's layout, so where it does
+    not hold the plain import is used.
+    """
+    if "ccxt" not in sys.modules:
+        try:
+            _stub_packages()
+        except (ImportError, AttributeError, OSError):
+            _drop_stubs()
+    module = importlib.import_module(f"ccxt.async_support.{exchange_id}")
+    return getattr(module, exchange_id)  # type: ignore[no-any-return]
+
+
+def _stub_packages() -> None:
+    spec = importlib.util.find_spec("ccxt")
+    if spec is None or spec.origin is None:
+        raise ImportError("ccxt is not installed")
+    root = Path(spec.origin).parent
+    for name, folder in (("ccxt", root), ("ccxt.async_support", root / "async_support")):
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    importlib.import_module("ccxt.async_support.base.exchange")
+
+
+def _drop_stubs() -> None:
+    for name in [n for n in sys.modules if n == "ccxt" or n.startswith("ccxt.")]:
+        del sys.modules[name]
+
+
+class CcxtClient:
+    """A host spoken to through ccxt's raw endpoints. `explain` turns a refusal into an error by its remedy."""
+
+    def __init__(
+        self,
+        exchange_id: str,
+        *,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        explain: Explain,
+        base_url: str | None = None,
+        throttle: bool = True,
+        deadline_s: float = CALL_DEADLINE_S,
+    ) -> None:
+        self._session = session
+        self._clock = clock
+        self._explain = explain
+        self._deadline_s = deadline_s
+        self.headers: Mapping[str, str] = {}
+        self.answered_at: datetime | None = None
+        self._ccxt = _guarded(load_ccxt_class(exchange_id), self._send)(
+            {
+                "session": session,
+                "asyncio_loop": asyncio.get_running_loop(),
+                "enableRateLimit": throttle,
+            }
+        )
+        logging.getLogger("ccxt").setLevel(logging.WARNING)  # at DEBUG it logs keys
+        if base_url is not None:
+            self._ccxt.urls["api"] = _replace_host(self._ccxt.urls["api"], base_url)
+
+    @property
+    def offset(self) -> timedelta:
+        """The exchange's clock minus ours."""
+        return -int(self._ccxt.options["timeDifference"]) * MILLISECOND
+
+    def set_server_time(self, at: datetime, *, asked_at: datetime, answered_at: datetime) -> None:
+        """Take over the exchange's clock; the answer is dated to the middle of the round trip."""
+        middle = asked_at + (answered_at - asked_at) / 2
+        self._ccxt.options["timeDifference"] = to_ms(middle) - to_ms(at)
+
+    def now(self) -> datetime:
+        return self._clock() + self.offset
+
+    async def call(self, endpoint: str, params: Mapping[str, Any], credentials: Credentials | None = None) -> Any:
+        """One raw endpoint by ccxt's name for it; the parsed JSON, numbers exact.
+
+        Raises:
+            TrademonError: whatever the transport or `explain` makes of the answer.
+        """
+        token = _credentials.set(credentials or Credentials())
+        try:
+            return await getattr(self._ccxt, endpoint)(dict(params))
+        finally:
+            _credentials.reset(token)
+
+    def close(self) -> None:
+        self._ccxt.session = None  # it is ours; ccxt warns about one it still holds
+
+    async def _send(self, url: str, method: str, headers: Mapping[str, str] | None, body: str | None) -> Any:
+        answer = await send(self._session, method, url, headers=headers, body=body, deadline_s=self._deadline_s)
+        self.headers, self.answered_at = answer.headers, self.now()
+        host = urlsplit(url).hostname
+        if answer.status in (418, 429):
+            raise HostAskedToWait(
+                f"{host} asks to wait ({answer.status}, too many requests)", until=self._clock() + _wait(answer)
+            )
+        error = self._explain(answer)
+        if error is not None:
+            raise error
+        if answer.status >= 500:
+            raise NetworkError(f"{host} is not available ({answer.status})")
+        if answer.status != 200:
+            raise BadAnswer(f"{host} answered {answer.status}")
+        if not answer.is_json:
+            raise BadAnswer(f"{host} answered with something that is no JSON")
+        return answer.data
+
+
+def _wait(answer: Answer) -> timedelta:
+    """The wait asked for by Retry-After in seconds, else a modest one."""
+    asked = answer.headers.get("Retry-After", "")
+    seconds = int(asked) if asked.isascii() and asked.isdigit() else _DEFAULT_WAIT_S[answer.status]
+    return timedelta(seconds=min(max(seconds, 1), _LONGEST_WAIT_S))
+
+
+def _guarded(ccxt_class: type[Any], sender: Callable[..., Any]) -> type[Any]:
+    """The ccxt class with our sending, and with the keys of whoever is calling."""
+
+    class Guarded(ccxt_class):  # type: ignore[misc]
+        apiKey = property(lambda _: _credentials.get(Credentials()).api_key, lambda _, __: None)  # noqa: N815 - ccxt's
+        secret = property(lambda _: _credentials.get(Credentials()).api_secret, lambda _, __: None)
+        password = property(lambda _: _credentials.get(Credentials()).password, lambda _, __: None)
+
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            return await sender(url, method, headers, body)
+
+    return Guarded
+
+
+def _replace_host(urls: Any, base_url: str) -> Any:
+    """Scheme and host of every address in ccxt's nested table, the paths kept."""
+    if isinstance(urls, dict):
+        return {name: _replace_host(value, base_url) for name, value in urls.items()}
+    if isinstance(urls, str):
+        parts = urlsplit(base_url)
+        return f"{parts.scheme}://{parts.netloc}{urlsplit(urls).path}"
+    return urls

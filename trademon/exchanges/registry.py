@@ -1,0 +1,89 @@
+"""A name to an adapter, loaded on demand; one client per host, shared by all accounts behind it."""
+
+from __future__ import annotations
+
+import difflib
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from trademon.core.model import Credentials
+from trademon.errors import UsageError
+from trademon.exchanges.base import Exchange
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from trademon.exchanges.ccxt_client import CcxtClient, Clock, Explain
+
+ADAPTERS = ("binance", "bitget")
+WITHOUT_API = ("manual",)
+DEMO = "demo"
+KNOWN = (*ADAPTERS, *WITHOUT_API, DEMO)
+NEEDS_PASSWORD = frozenset({"bitget"})
+
+
+def check_exchange(name: str) -> str:
+    """The exchange's id, or UsageError naming what there is."""
+    if name in KNOWN:
+        return name
+    close = difflib.get_close_matches(name, KNOWN, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KNOWN)}"
+    raise UsageError(f"unknown exchange {name!r}", hint=hint)
+
+
+class Connections:
+    """The network side of one run: opened once, shared by every account, closed at the end."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._clients: dict[tuple[str, str | None], CcxtClient] = {}
+
+    async def __aenter__(self) -> Connections:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def open(
+        self, exchange: str, credentials: Credentials, *, base_url: str | None = None, deadline_s: float = 20.0
+    ) -> Exchange:
+        """The adapter of one account. Raises UsageError for an exchange without one."""
+        if exchange == "binance":
+            from trademon.exchanges import binance  # noqa: PLC0415 - only the exchanges in use are loaded
+
+            # Binance budgets a minute, not a second, and says what is used: its adapter keeps that budget itself.
+            client = self._client("binance", base_url, binance.explain, deadline_s, throttle=False)
+            return binance.Binance(client, credentials, self._clock)
+        if exchange == "bitget":
+            from trademon.exchanges import bitget  # noqa: PLC0415
+
+            client = self._client("bitget", base_url, bitget.explain, deadline_s, throttle=True)
+            return bitget.Bitget(client, credentials, self._clock)
+        raise UsageError(f"{exchange} has no API to ask", hint="trademon fills import FILE.csv --broker NAME")
+
+    def _client(
+        self, exchange: str, base_url: str | None, explain: Explain, deadline_s: float, *, throttle: bool
+    ) -> CcxtClient:
+        from trademon.exchanges.ccxt_client import CcxtClient  # noqa: PLC0415
+        from trademon.exchanges.transport import make_session  # noqa: PLC0415
+
+        key = (exchange, base_url)
+        if key not in self._clients:
+            if self._session is None:
+                self._session = make_session()
+            self._clients[key] = CcxtClient(
+                exchange,
+                session=self._session,
+                clock=self._clock,
+                explain=explain,
+                base_url=base_url,
+                throttle=throttle,
+                deadline_s=deadline_s,
+            )
+        return self._clients[key]

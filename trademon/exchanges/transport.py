@@ -1,0 +1,110 @@
+"""One guarded HTTP request: a deadline around all of it, no redirect, a capped body, strict JSON.
+
+ccxt's own sending is not used: its timeout counts per read (a byte a second held a call for 21 s), it follows
+redirects with the key's header, unpacks bombs, and turns cut-off JSON into hollow rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import yarl
+
+from trademon.errors import BadAnswer, NetworkError
+
+MAX_BODY = 10 * 1024 * 1024
+_CHUNK = 64 * 1024
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `data` is the parsed JSON, or None where the body was none."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+    is_json: bool
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def make_session() -> aiohttp.ClientSession:
+    """A session for all exchanges of a run: one TLS context, one pool of connections."""
+    import certifi  # noqa: PLC0415 - only with a session
+
+    context = ssl.create_default_context(cafile=certifi.where())
+    connector = aiohttp.TCPConnector(ssl=context, limit=100)
+    return aiohttp.ClientSession(connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
+
+
+async def send(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None,
+    body: str | None,
+    deadline_s: float,
+) -> Answer:
+    """Send one request and read its whole answer within `deadline_s`.
+
+    Raises:
+        NetworkError: no connection, cut off, or not complete in time.
+        BadAnswer: a redirect, or a body over 10 MB unpacked.
+    """
+    host = urlsplit(url).hostname or "the exchange"
+    try:
+        async with asyncio.timeout(deadline_s):
+            async with session.request(
+                method,
+                yarl.URL(url, encoded=True),
+                headers=headers,
+                data=body.encode() if body else None,
+                allow_redirects=False,
+            ) as response:
+                if 300 <= response.status < 400:
+                    raise BadAnswer(f"{host} answered with a redirect: refused")
+                content = await _read(response, host)
+                return _decode(response, content)
+    except TimeoutError:
+        raise NetworkError(f"{host} did not answer within {deadline_s:g} s") from None
+    except aiohttp.ClientConnectorError:
+        raise NetworkError(f"cannot reach {host}", hint="check the network; the next run asks again") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise NetworkError(f"the connection to {host} broke: {type(error).__name__}") from None
+
+
+async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise BadAnswer(f"{host} answered with more than {MAX_BODY // 1024 // 1024} MB")
+    return bytes(body)
+
+
+def _decode(response: aiohttp.ClientResponse, content: bytes) -> Answer:
+    data, is_json = None, False
+    if not response.headers.get("Content-Type", "").lower().startswith("text/html"):
+        try:
+            # Numbers with a point stay exact; NaN and Infinity are no JSON.
+            data = json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
+            is_json = True
+        except (ValueError, RecursionError, ArithmeticError):
+            pass
+    return Answer(response.status, response.headers, data, is_json)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)

@@ -1,0 +1,1 @@
+"""One use case a file; clock, sleep and ports are passed in."""

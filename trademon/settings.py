@@ -1,0 +1,128 @@
+"""Settings: flag > environment > `.env` here > `config.env` in the config directory > default, as one frozen value.
+
+A misspelt `TRADEMON_` name in one of the two files is refused: a setting that silently does nothing is worse than an
+error. The process environment is not judged, since it belongs to others too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from trademon.errors import ConfigError
+
+_PREFIX = "TRADEMON_"
+# Names of the public interface that this release does not read yet: no error in a file that already sets them.
+_LATER = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_TELEGRAM_BASE_URL", "TRADEMON_NOTIFY_URLS"})
+_OptionalPath = Annotated[Path | None, BeforeValidator(lambda v: v or None)]
+_OptionalText = Annotated[str | None, BeforeValidator(lambda v: v or None)]
+
+
+class Settings(BaseSettings):
+    """One field a setting; its alias is the name in the environment. `.env.example` lists them all."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, case_sensitive=True)
+
+    home: _OptionalPath = Field(None, validation_alias="TRADEMON_HOME")
+    database_url: _OptionalText = Field(None, validation_alias="TRADEMON_DATABASE_URL")
+    user: _OptionalText = Field(None, validation_alias="TRADEMON_USER")
+    key_file_path: _OptionalPath = Field(None, validation_alias="TRADEMON_KEY_FILE")
+
+    @property
+    def data_dir(self) -> Path:
+        return self.home / "data" if self.home else platformdirs.user_data_path("trademon")
+
+    @property
+    def state_dir(self) -> Path:
+        return self.home / "state" if self.home else platformdirs.user_state_path("trademon")
+
+    @property
+    def config_dir(self) -> Path:
+        return config_dir(self.home)
+
+    @property
+    def key_file(self) -> Path:
+        return self.key_file_path or self.config_dir / "master.key"
+
+    @property
+    def store_url(self) -> str:
+        """The database's URL; without one, SQLite in the data directory."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'trademon.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """All sources are merged by `load_settings`, which knows the two files and refuses misspelt names."""
+        return (init_settings,)
+
+
+NAMES: tuple[str, ...] = tuple(str(f.validation_alias) for f in Settings.model_fields.values())
+
+
+def config_dir(home: Path | None) -> Path:
+    return home / "config" if home else platformdirs.user_config_path("trademon")
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, directory: Path | None = None) -> Settings:
+    """The settings that hold for a run in `directory` (the working directory).
+
+    Raises:
+        ConfigError: a misspelt name, an unreadable file, or a value that is none.
+    """
+    environ = os.environ if environ is None else environ
+    local = read_env_file((directory or Path.cwd()) / ".env")
+    home = environ.get("TRADEMON_HOME") or local.get("TRADEMON_HOME")
+    shared = read_env_file(config_dir(Path(home) if home else None) / "config.env")
+    merged = {**shared, **local, **environ}
+    values: dict[str, Any] = {name: merged[name] for name in NAMES if merged.get(name)}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        wrong = ", ".join(str(e["loc"][0]) for e in error.errors())
+        raise ConfigError(f"a setting has a value that cannot be used: {wrong}", hint="see .env.example") from None
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The names and values of an env file; empty where there is none.
+
+    Values are taken as they stand: `${...}` is not expanded, so that a secret with a dollar sign stays whole.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        values = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    for name in values:
+        if name.startswith(_PREFIX) and name not in NAMES and name not in _LATER:
+            close = difflib.get_close_matches(name, NAMES, n=1)
+            hint = f"did you mean {close[0]}?" if close else "see .env.example for the names there are"
+            raise ConfigError(f"{path} sets {name}, which is no setting of trademon", hint=hint)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def secret_from(name: str, environ: Mapping[str, str] | None = None, *, directory: Path | None = None) -> str:
+    """The value of a named environment variable, or of that name in `.env`.
+
+    Raises:
+        ConfigError: it is set in neither, or empty.
+    """
+    environ = os.environ if environ is None else environ
+    value = environ.get(name) or read_env_file((directory or Path.cwd()) / ".env").get(name)
+    if not value or not value.strip():
+        raise ConfigError(f"the environment variable {name} is not set or empty", hint=f"export {name}=...")
+    return value.strip()

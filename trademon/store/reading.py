@@ -1,0 +1,214 @@
+"""Reading back: fills by filter, the fills of a book for a fold, stored books, the newest executions.
+
+Every query names the user.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+from trademon.core.money import EXACT, ZERO, divide
+from trademon.core.reports import ExecutionRow, FillRow, PnlRow
+from trademon.core.times import from_us, to_us
+from trademon.store.booking import fees_of
+from trademon.store.database import Sql, in_list
+
+# A fill of an account is shown under the name of the broker that found it.
+_ROW = """fills.id, brokers.name, users.name, markets.symbol, fills.side, fills.quantity, fills.price, fills.fee,
+    fills.fee_currency, fills.more_fees, fills.executed_at, fills.order_id, fills.trade_id, fills.source,
+    markets.quote"""
+_FROM = """FROM fills JOIN accounts ON accounts.id = fills.account_id JOIN users ON users.id = accounts.user_id
+    JOIN markets ON markets.id = fills.market_id JOIN brokers ON brokers.id = fills.broker_id"""
+# A trade id is text; shorter first sorts numeric ids as numbers, which is the order of matching.
+_ORDER = "fills.executed_at, length(fills.trade_id), fills.trade_id, fills.id"
+_REVERSE = "fills.executed_at DESC, length(fills.trade_id) DESC, fills.trade_id DESC, fills.id DESC"
+
+
+@dataclass(frozen=True, slots=True)
+class FillQuery:
+    """Which fills: symbols in the shown form, brokers by name; `since` included, `until` excluded; `limit` newest."""
+
+    brokers: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BookRef:
+    """One book to fold: whose, and what of."""
+
+    account_id: int
+    market_id: int
+    user: str
+    broker: str
+    symbol: str
+    quote: str
+    market: str
+
+
+def read_fills(sql: Sql, user_id: int, query: FillQuery) -> tuple[tuple[FillRow, ...], int]:
+    """The fills found, oldest first, and how many there are before `limit`."""
+    where, values = _where(user_id, query)
+    if query.limit is None:
+        rows = sql.rows(f"SELECT {_ROW} {_FROM} WHERE {where} ORDER BY {_ORDER}", *values)  # noqa: S608
+        return tuple(_fill_row(row) for row in rows), len(rows)
+    count = sql.one(f"SELECT count(*) {_FROM} WHERE {where}", *values)  # noqa: S608
+    newest = sql.rows(
+        f"SELECT {_ROW} {_FROM} WHERE {where} ORDER BY {_REVERSE} LIMIT ?",  # noqa: S608
+        *values,
+        query.limit,
+    )
+    return tuple(_fill_row(row) for row in reversed(newest)), count[0] if count else 0
+
+
+def _where(user_id: int, query: FillQuery) -> tuple[str, list[Any]]:
+    parts, values = ["users.id = ?"], [user_id]
+    filters: tuple[tuple[str, Sequence[Any]], ...] = (
+        ("brokers.name", query.brokers),
+        ("markets.symbol", query.symbols),
+    )
+    for column, wanted in filters:
+        if wanted:
+            parts.append(f"{column} IN {in_list(wanted)}")
+            values.extend(wanted)
+    if query.since is not None:
+        parts.append("fills.executed_at >= ?")
+        values.append(to_us(query.since))
+    if query.until is not None:
+        parts.append("fills.executed_at < ?")
+        values.append(to_us(query.until))
+    return " AND ".join(parts), values
+
+
+def _fill_row(row: Sequence[Any]) -> FillRow:
+    first, *more = fees_of(row[7], row[8], row[9]) or (None,)
+    return FillRow(
+        id=row[0],
+        broker=row[1],
+        user=row[2],
+        symbol=row[3],
+        side=row[4],
+        quantity=Decimal(row[5]),
+        price=Decimal(row[6]),
+        fee=first.amount if first else ZERO,
+        fee_currency=first.currency if first else "",
+        more_fees=tuple((fee.amount, fee.currency) for fee in more if fee),
+        executed_at=from_us(row[10]),
+        order_id=row[11],
+        trade_id=row[12],
+        source=row[13],
+    )
+
+
+def read_known_ids(sql: Sql, account_id: int, symbol: str, trade_ids: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(trade_ids), 500):
+        some = trade_ids[start : start + 500]
+        rows = sql.rows(
+            f"""SELECT trade_id FROM fills JOIN markets ON markets.id = market_id
+            WHERE account_id = ? AND symbol = ? AND trade_id IN {in_list(some)}""",  # noqa: S608
+            account_id,
+            symbol,
+            *some,
+        )
+        known.update(row[0] for row in rows)
+    return known
+
+
+def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
+    """Every account and symbol with a book, under the name of the account's broker."""
+    names = _account_names(sql, user_id)
+    rows = sql.rows(
+        """SELECT books.account_id, books.market_id, users.name, markets.symbol, markets.quote, accounts.market
+        FROM books JOIN accounts ON accounts.id = books.account_id JOIN users ON users.id = accounts.user_id
+        JOIN markets ON markets.id = books.market_id WHERE users.id = ?""",
+        user_id,
+    )
+    refs = [BookRef(a, m, user, names.get(a, "?"), symbol, quote, market) for a, m, user, symbol, quote, market in rows]
+    yield from sorted(refs, key=lambda ref: (ref.broker, ref.symbol))
+
+
+def _account_names(sql: Sql, user_id: int) -> dict[int, str]:
+    """The name an account goes by: its first broker's, a removed one's only where there is no other."""
+    rows = sql.rows(
+        """SELECT account_id, name FROM brokers WHERE user_id = ? AND account_id IS NOT NULL
+        ORDER BY removed_at IS NULL, id DESC""",
+        user_id,
+    )
+    return dict(rows)
+
+
+def read_books(sql: Sql, user_id: int) -> tuple[PnlRow, ...]:
+    """The stored books as P&L rows, each in the method it is kept in."""
+    rows = []
+    for ref in read_book_refs(sql, user_id):
+        book = sql.one(
+            """SELECT gross, fees, unmatched_quantity, unmatched_proceeds, unvalued, disposals, fills FROM books
+            WHERE account_id = ? AND market_id = ?""",
+            ref.account_id,
+            ref.market_id,
+        )
+        if book is None:
+            continue
+        lots = sql.rows(
+            "SELECT side, quantity, cost, fees FROM lots WHERE account_id = ? AND market_id = ?",
+            ref.account_id,
+            ref.market_id,
+        )
+        with localcontext(EXACT):
+            held = sum((Decimal(q) if side == "buy" else -Decimal(q) for side, q, _, _ in lots), ZERO)
+            cost = sum((Decimal(c) + Decimal(f) for _, _, c, f in lots), ZERO)
+        rows.append(
+            PnlRow(
+                user=ref.user,
+                broker=ref.broker,
+                symbol=ref.symbol,
+                currency=ref.quote,
+                gross=Decimal(book[0]),
+                fees=Decimal(book[1]),
+                open_quantity=held,
+                open_cost=cost,
+                average_cost=divide(cost, held) if held else None,
+                unmatched_quantity=Decimal(book[2]),
+                unmatched_proceeds=Decimal(book[3]),
+                unvalued_fees=tuple((coin, Decimal(amount)) for coin, amount in json.loads(book[4]).items()),
+                disposals=book[5],
+                fills=book[6],
+            )
+        )
+    return tuple(rows)
+
+
+def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
+    """Executions stored after the fill `after_id`, newest execution first, with what each realised."""
+    rows = sql.rows(
+        f"SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id > ? ORDER BY {_REVERSE} LIMIT ?",  # noqa: S608
+        user_id,
+        after_id,
+        -1 if limit is None else limit,
+    )
+    return tuple(_execution(sql, row) for row in rows)
+
+
+def _execution(sql: Sql, row: Sequence[Any]) -> ExecutionRow:
+    fill = _fill_row(row)
+    parts = sql.rows("SELECT gross, fees FROM disposals WHERE fill_id = ?", fill.id)
+    unmatched = sql.one("SELECT quantity FROM unmatched WHERE fill_id = ?", fill.id)
+    with localcontext(EXACT):
+        net = sum((Decimal(gross) - Decimal(fees) for gross, fees in parts), ZERO) if parts else None
+    base, quote = fill.symbol.split("/")[0], row[14]
+    coins = [(fill.fee, fill.fee_currency), *fill.more_fees]
+    return ExecutionRow(
+        fill=fill,
+        currency=quote,
+        net=net,
+        unmatched=Decimal(unmatched[0]) if unmatched else ZERO,
+        unvalued=any(amount and coin not in (base, quote) for amount, coin in coins),
+    )

@@ -1,0 +1,284 @@
+"""The schema, declared once. Rows never leave this room: `Store` hands out core values.
+
+Times are microseconds since 1970, money is exact (see types.py). Whatever can be derived from `fills` (books, lots,
+disposals, unmatched) may be dropped and derived again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from sqlalchemy import Index, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from trademon.store.types import ExactDecimal, UtcTime
+
+
+def _money(**kwargs: Any) -> Any:
+    return Field(sa_type=ExactDecimal, **kwargs)
+
+
+def _time(**kwargs: Any) -> Any:
+    return Field(sa_type=UtcTime, **kwargs)
+
+
+class Row(SQLModel):
+    __table__: ClassVar[Table]
+
+
+class UserRow(Row, table=True):
+    """A person. `method` and `currency` are their defaults, None where trademon's hold."""
+
+    __tablename__ = "users"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    active: bool = True
+    method: str | None = None
+    currency: str | None = None
+    telegram_chat: str | None = None
+    created_at: datetime = _time()
+
+
+class AccountRow(Row, table=True):
+    """An account at an exchange, as one user sees it. Two keys to it are one account, whatever the brokers' names."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (UniqueConstraint("user_id", "exchange", "uid", "market", name="one_account"),)
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    exchange: str
+    uid: str
+    market: str
+    created_at: datetime = _time()
+
+
+class BrokerRow(Row, table=True):
+    """A named way to an account. Removing one forgets its secrets and keeps what was executed."""
+
+    __tablename__ = "brokers"
+    __table_args__ = (
+        Index(
+            "one_broker_name",
+            "user_id",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    account_id: int | None = Field(default=None, foreign_key="accounts.id")
+    name: str
+    exchange: str
+    market: str
+    base_url: str | None = None
+    enabled: bool = True
+    symbols: str = Field(default="[]", sa_type=Text)
+    since_at: datetime = _time()
+    method: str | None = None
+    initial_capital: Decimal | None = _money(default=None)
+    created_at: datetime = _time()
+    removed_at: datetime | None = _time(default=None)
+
+
+class SecretRow(Row, table=True):
+    """One sealed secret of a broker (see crypto.py)."""
+
+    __tablename__ = "secrets"
+    __table_args__ = (UniqueConstraint("broker_id", "field", name="one_secret"),)
+    id: int | None = Field(default=None, primary_key=True)
+    broker_id: int = Field(foreign_key="brokers.id", ondelete="CASCADE")
+    field: str
+    sealed: bytes = Field(sa_type=LargeBinary)
+
+
+class BrokerStateRow(Row, table=True):
+    """How the last passes over a broker went."""
+
+    __tablename__ = "broker_state"
+    broker_id: int = Field(primary_key=True, foreign_key="brokers.id", ondelete="CASCADE")
+    last_look_at: datetime | None = _time(default=None)
+    last_good_at: datetime | None = _time(default=None)
+    errors_in_row: int = 0
+    wait_until: datetime | None = _time(default=None)
+    last_error: str | None = Field(default=None, sa_type=Text)
+
+
+class MarketRow(Row, table=True):
+    """What an exchange trades: its spelling, ours, and the two coins."""
+
+    __tablename__ = "markets"
+    __table_args__ = (UniqueConstraint("exchange", "market", "exchange_symbol", name="one_market"),)
+    id: int | None = Field(default=None, primary_key=True)
+    exchange: str
+    market: str
+    exchange_symbol: str
+    symbol: str
+    base: str
+    quote: str
+    listed: bool = True
+    seen_at: datetime = _time()
+
+
+class FillRow(Row, table=True):
+    """One execution. The unique key is its identity: the same id on two symbols is two fills."""
+
+    __tablename__ = "fills"
+    __table_args__ = (
+        UniqueConstraint("account_id", "market_id", "trade_id", "epoch", name="one_row_per_execution"),
+        Index("fills_in_order", "account_id", "market_id", "executed_at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id")
+    market_id: int = Field(foreign_key="markets.id")
+    trade_id: str
+    epoch: int = 0
+    broker_id: int = Field(foreign_key="brokers.id")
+    order_id: str
+    side: str
+    quantity: Decimal = _money()
+    price: Decimal = _money()
+    fee: Decimal = _money()
+    fee_currency: str
+    more_fees: str | None = Field(default=None, sa_type=Text)
+    executed_at: datetime = _time()
+    order_type: str
+    is_maker: bool | None = None
+    source: str
+    seen_at: datetime = _time()
+    raw: str = Field(sa_type=Text)
+
+
+class CoverageRow(Row, table=True):
+    """A stretch of time proved fetched, [start, end). Written with the fills it speaks of."""
+
+    __tablename__ = "coverage"
+    __table_args__ = (UniqueConstraint("account_id", "stream", "symbol", "start_at", name="one_span"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    stream: str
+    symbol: str
+    start_at: datetime = _time()
+    end_at: datetime = _time()
+
+
+class LookRow(Row, table=True):
+    """When a symbol of an account was last asked for: the newest look, and the newest that went back a day."""
+
+    __tablename__ = "looks"
+    __table_args__ = (UniqueConstraint("account_id", "symbol", name="one_look"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    symbol: str
+    looked_at: datetime = _time()
+    deep_at: datetime | None = _time(default=None)
+
+
+class BalanceRow(Row, table=True):
+    """What the account held of a coin at the last look."""
+
+    __tablename__ = "balances"
+    __table_args__ = (UniqueConstraint("account_id", "coin", name="one_balance"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    coin: str
+    free: Decimal = _money()
+    locked: Decimal = _money()
+    seen_at: datetime = _time()
+
+
+class OpenOrderRow(Row, table=True):
+    """An order that was open at the last look."""
+
+    __tablename__ = "open_orders"
+    __table_args__ = (UniqueConstraint("account_id", "symbol", "order_id", name="one_open_order"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    order_id: str
+    symbol: str
+    side: str
+    order_type: str
+    quantity: Decimal = _money()
+    filled: Decimal = _money()
+    price: Decimal = _money()
+    created_at: datetime = _time()
+    seen_at: datetime = _time()
+
+
+class BookRow(Row, table=True):
+    """Derived: the checkpoint of the fold for one account and symbol, in the user's method."""
+
+    __tablename__ = "books"
+    __table_args__ = (UniqueConstraint("account_id", "market_id", name="one_book"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    market_id: int = Field(foreign_key="markets.id")
+    method: str
+    version: int
+    last_at: datetime = _time()
+    last_epoch: int
+    last_trade_id: str
+    gross: Decimal = _money()
+    fees: Decimal = _money()
+    unmatched_quantity: Decimal = _money()
+    unmatched_proceeds: Decimal = _money()
+    unmatched_fees: Decimal = _money()
+    unvalued: str = Field(sa_type=Text)
+    disposals: int
+    fills: int
+
+
+class LotRow(Row, table=True):
+    """Derived: what is open of one opening fill."""
+
+    __tablename__ = "lots"
+    __table_args__ = (UniqueConstraint("account_id", "market_id", "fill_id", name="one_lot"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    market_id: int = Field(foreign_key="markets.id")
+    fill_id: int = Field(foreign_key="fills.id", ondelete="CASCADE")
+    side: str
+    quantity: Decimal = _money()
+    cost: Decimal = _money()
+    fees: Decimal = _money()
+    price: Decimal = _money()
+    opened_at: datetime = _time()
+
+
+class DisposalRow(Row, table=True):
+    """Derived: what one closing fill took from one lot."""
+
+    __tablename__ = "disposals"
+    __table_args__ = (
+        UniqueConstraint("fill_id", "part", name="one_part"),
+        Index("disposals_of_book", "account_id", "market_id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    market_id: int = Field(foreign_key="markets.id")
+    fill_id: int = Field(foreign_key="fills.id", ondelete="CASCADE")
+    part: int
+    lot_fill_id: int
+    quantity: Decimal = _money()
+    cost: Decimal = _money()
+    gross: Decimal = _money()
+    fees: Decimal = _money()
+
+
+class UnmatchedRow(Row, table=True):
+    """Derived: the part of a sale that met no lot."""
+
+    __tablename__ = "unmatched"
+    __table_args__ = (Index("unmatched_of_book", "account_id", "market_id"),)
+    fill_id: int = Field(primary_key=True, foreign_key="fills.id", ondelete="CASCADE")
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    market_id: int = Field(foreign_key="markets.id")
+    quantity: Decimal = _money()
+    proceeds: Decimal = _money()
+    fees: Decimal = _money()
+
+
+metadata = SQLModel.metadata

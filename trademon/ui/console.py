@@ -1,0 +1,55 @@
+"""Where Rich writes: colours only for a terminal that wants them, and never markup from a broker."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from rich.console import Console
+
+from trademon.ui.text import Glyphs, glyphs_for
+
+
+def make_console(*, no_color: bool, stderr: bool = False) -> Console:
+    """A console on stdout, or on stderr.
+
+    `no_color`, `NO_COLOR`, `TERM=dumb` and anything but a terminal give no escape byte at all, whatever `FORCE_COLOR`
+    says: a pipe into a file must hold text. The width is the terminal's.
+    """
+    stream = sys.stderr if stderr else sys.stdout
+    _survive_narrow_encoding(stream)
+    terminal = stream.isatty()
+    bare = no_color or not terminal or bool(os.environ.get("NO_COLOR")) or is_dumb()
+    return Console(
+        file=stream,
+        force_terminal=terminal,
+        force_jupyter=False,
+        color_system=None if bare else "auto",
+        no_color=bare,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+    )
+
+
+def is_dumb() -> bool:
+    """Whether TERM names a terminal that obeys no escape sequence."""
+    return os.environ.get("TERM", "").lower() in ("", "dumb", "unknown")
+
+
+def can_draw(console: Console) -> bool:
+    """Whether a dashboard may be drawn here: a terminal, and nobody asked for output without escape bytes."""
+    return console.is_terminal and not console.no_color and not is_dumb()
+
+
+def console_glyphs(console: Console) -> Glyphs:
+    """The signs this console's stream can carry."""
+    return glyphs_for(console.encoding)
+
+
+def _survive_narrow_encoding(stream: object) -> None:
+    """A symbol in Chinese on an ASCII stream becomes `?` instead of ending the program."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="replace")

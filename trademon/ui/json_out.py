@@ -1,0 +1,306 @@
+"""Reports as JSON documents: money and quantities are decimal strings, times ISO 8601 UTC with `Z`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from trademon.core.money import format_decimal, format_figure
+from trademon.core.reports import (
+    BrokerInfo,
+    BrokerScan,
+    BrokersReport,
+    BrokerTest,
+    Done,
+    ExecutionRow,
+    FillRow,
+    FillsReport,
+    ImportReport,
+    PnlReport,
+    PnlRow,
+    PnlTotal,
+    Problem,
+    ScanReport,
+    Status,
+    UserInfo,
+    UsersReport,
+    WatchEvent,
+)
+from trademon.core.times import format_time
+from trademon.ui.text import acts_unseen
+
+Json = dict[str, Any]
+Report = ScanReport | FillsReport | PnlReport | BrokersReport | UsersReport | BrokerTest | ImportReport | Done
+SCHEMA: Final = 1
+_MILLI: Final = Decimal("0.001")
+
+
+def envelope(command: str, status: Status, data: Json, problems: Sequence[Problem]) -> Json:
+    """What every command with `--json` prints, also when it found nothing or failed."""
+    errors = [problem_to_json(p) for p in problems]
+    return {"schema": SCHEMA, "command": command, "status": status, "data": data, "errors": errors}
+
+
+def problem_to_json(problem: Problem) -> Json:
+    """`{"broker", "kind", "message", "hint"}`."""
+    return {"broker": problem.broker, "kind": problem.kind, "message": problem.message, "hint": problem.hint}
+
+
+def dump(document: Json, *, ascii_only: bool = False) -> str:
+    """One document over several lines, without a newline at its end."""
+    return _inert(json.dumps(document, ensure_ascii=ascii_only, indent=2, allow_nan=False))
+
+
+def dump_line(document: Json, *, ascii_only: bool = False) -> str:
+    """One document on one line."""
+    return _inert(json.dumps(document, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False))
+
+
+def _inert(document: str) -> str:
+    """C1, DEL, bidi and zero-width characters as `\\u` escapes: the values stay, a terminal sees only text."""
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return "".join(_escape(c) if c != "\n" and acts_unseen(c) else c for c in document)
+
+
+def _escape(char: str) -> str:
+    return json.dumps(char, ensure_ascii=True)[1:-1] if char != "\x7f" else "\\u007f"
+
+
+def to_json(report: Report) -> Json:
+    """The `data` of a report's envelope."""
+    return _WRITERS[type(report)](report)
+
+
+# --- scan, fills, imports -----------------------------------------------------------------------------------------
+
+
+def _scan(report: ScanReport) -> Json:
+    return {"brokers": [_broker_scan(b) for b in report.brokers], "new_fills": report.new_fills}
+
+
+def _broker_scan(scan: BrokerScan) -> Json:
+    row: Json = {
+        "broker": scan.broker,
+        "user": scan.user,
+        "status": scan.status,
+        "new_fills": scan.new_fills,
+        "requests": scan.requests,
+        "seconds": format_millis(scan.seconds),
+    }
+    return row | ({"note": scan.note} if scan.note else {})
+
+
+def _fills(report: FillsReport) -> Json:
+    return {"fills": [fill_to_json(f) for f in report.fills]}
+
+
+def fill_to_json(fill: FillRow) -> Json:
+    """A fill; `id` is a string, because it is handed back as an argument. `more_fees` only where there are any."""
+    row: Json = {
+        "id": str(fill.id),
+        "broker": fill.broker,
+        "user": fill.user,
+        "symbol": fill.symbol,
+        "side": fill.side,
+        "quantity": format_decimal(fill.quantity),
+        "price": format_decimal(fill.price),
+        "fee": format_decimal(fill.fee),
+        "fee_currency": fill.fee_currency,
+        "executed_at": format_time(fill.executed_at),
+        "order_id": fill.order_id,
+        "trade_id": fill.trade_id,
+        "source": fill.source,
+    }
+    more = [{"fee": format_decimal(amount), "fee_currency": currency} for amount, currency in fill.more_fees]
+    return row | ({"more_fees": more} if more else {})
+
+
+def _import(report: ImportReport) -> Json:
+    return {"broker": report.broker, "rows": report.rows, "new_fills": report.new_fills}
+
+
+def _done(report: Done) -> Json:
+    return {"message": report.message, "next_step": report.next_step}
+
+
+# --- P&L ----------------------------------------------------------------------------------------------------------
+
+
+def _pnl(report: PnlReport) -> Json:
+    return {
+        "method": report.method,
+        "rows": [_pnl_row(r) for r in report.rows],
+        "totals": [total_to_json(t) for t in report.totals],
+    }
+
+
+def _pnl_row(row: PnlRow) -> Json:
+    figures: Json = {
+        "user": row.user,
+        "broker": row.broker,
+        "symbol": row.symbol,
+        "currency": row.currency,
+        "gross": format_figure(row.gross),
+        "fees": format_figure(row.fees),
+        "net": format_figure(row.net),
+        "open_quantity": format_figure(row.open_quantity),
+        "open_cost": format_figure(row.open_cost),
+        "average_cost": None if row.average_cost is None else format_figure(row.average_cost),
+        "unmatched_quantity": format_figure(row.unmatched_quantity),
+        "unmatched_proceeds": format_figure(row.unmatched_proceeds),
+        "unvalued_fees": [{"currency": c, "amount": format_figure(a)} for c, a in row.unvalued_fees],
+        "disposals": row.disposals,
+        "fills": row.fills,
+    }
+    return figures | ({"period": row.period} if row.period is not None else {})
+
+
+def total_to_json(total: PnlTotal) -> Json:
+    """The sum of one currency; `incomplete` says that an unmatched sale or an unvalued fee is in no figure."""
+    return {
+        "currency": total.currency,
+        "gross": format_figure(total.gross),
+        "fees": format_figure(total.fees),
+        "net": format_figure(total.net),
+        "incomplete": total.incomplete,
+    }
+
+
+# --- brokers, users -----------------------------------------------------------------------------------------------
+
+
+def _brokers(report: BrokersReport) -> Json:
+    return {"brokers": [_broker(b) for b in report.brokers]}
+
+
+def _broker(info: BrokerInfo) -> Json:
+    return {
+        "name": info.name,
+        "user": info.user,
+        "exchange": info.exchange,
+        "market": info.market,
+        "enabled": info.enabled,
+        "base_url": info.base_url,
+        "symbols": list(info.symbols),
+        "method": info.method,
+        "since": format_time(info.since),
+        "has_key": info.has_key,
+        "last_good_at": _time(info.last_good_at),
+        "errors_in_row": info.errors_in_row,
+        "fills": info.fills,
+        "complete_since": _time(info.complete_since),
+    }
+
+
+def _broker_test(test: BrokerTest) -> Json:
+    return {
+        "broker": test.broker,
+        "user": test.user,
+        "exchange": test.exchange,
+        "account": test.account,
+        "coins": test.coins,
+        "open_orders": test.open_orders,
+        "clock_offset_s": format_millis(test.clock_offset_s),
+        "seconds": format_millis(test.seconds),
+        "notes": list(test.notes),
+    }
+
+
+def _users(report: UsersReport) -> Json:
+    return {"users": [_user(u) for u in report.users]}
+
+
+def _user(info: UserInfo) -> Json:
+    return {
+        "name": info.name,
+        "active": info.active,
+        "method": info.method,
+        "currency": info.currency,
+        "brokers": info.brokers,
+        "created_at": format_time(info.created_at),
+    }
+
+
+def format_millis(seconds: Decimal) -> str:
+    """Seconds to the millisecond: `0.412`."""
+    return format(seconds.quantize(_MILLI), "f")
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else format_time(at)
+
+
+# Each writer takes the report it stands beside; the table is what `to_json` can tell apart.
+_WRITERS: Final[Mapping[type, Callable[[Any], Json]]] = {
+    ScanReport: _scan,
+    FillsReport: _fills,
+    PnlReport: _pnl,
+    BrokersReport: _brokers,
+    UsersReport: _users,
+    BrokerTest: _broker_test,
+    ImportReport: _import,
+    Done: _done,
+}
+
+
+# --- watch --------------------------------------------------------------------------------------------------------
+
+
+def watch_event_to_json(event: WatchEvent) -> Json:
+    """One event of `watch --json`: `event`, `at`, `cycle`, then what this kind of event carries."""
+    head: Json = {"event": event.event, "at": format_time(event.at), "cycle": event.cycle}
+    return head | _EVENT_BODIES[event.event](event)
+
+
+def cycle_seconds(scan: ScanReport) -> Decimal:
+    """How long a cycle took, as far as its brokers say: they are looked at together, so the slowest one's time."""
+    return max((b.seconds for b in scan.brokers), default=Decimal(0))
+
+
+def _cycle_body(event: WatchEvent) -> Json:
+    scan = event.scan or ScanReport(())
+    return {"status": scan.status, "seconds": format_millis(cycle_seconds(scan)), **_scan(scan)}
+
+
+def _fill_body(event: WatchEvent) -> Json:
+    return {} if event.execution is None else execution_to_json(event.execution)
+
+
+def execution_to_json(row: ExecutionRow) -> Json:
+    """A fill with what it realised: `net` is null when it closed nothing."""
+    return fill_to_json(row.fill) | {
+        "net": None if row.net is None else format_figure(row.net),
+        "currency": row.currency,
+        "unmatched_quantity": format_figure(row.unmatched),
+        "fee_unvalued": row.unvalued,
+    }
+
+
+def _pnl_body(event: WatchEvent) -> Json:
+    return {"totals": [total_to_json(t) for t in event.totals]}
+
+
+def _problem_body(event: WatchEvent) -> Json:
+    """The problem, or where there is none the event's own words; the same keys either way."""
+    said = event.problem or Problem("ok" if event.ok else "alert", event.text, broker=event.broker)
+    body = problem_to_json(said)
+    return {"user": event.user or said.user} | body | {"broker": said.broker or event.broker}
+
+
+def _text_body(event: WatchEvent) -> Json:
+    return {"message": event.text}
+
+
+_EVENT_BODIES: Final[Mapping[str, Callable[[WatchEvent], Json]]] = {
+    "start": _text_body,
+    "stop": _text_body,
+    "cycle": _cycle_body,
+    "fill": _fill_body,
+    "pnl": _pnl_body,
+    "error": _problem_body,
+    "alert": _problem_body,
+}

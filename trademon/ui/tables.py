@@ -1,0 +1,377 @@
+"""Reports as a person reads them in a terminal. State is a sign and a word, money a sign and a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from trademon.core.reports import (
+    BrokerInfo,
+    BrokerScan,
+    BrokersReport,
+    BrokerTest,
+    Done,
+    FillRow,
+    FillsReport,
+    ImportReport,
+    PnlReport,
+    PnlRow,
+    PnlTotal,
+    ScanReport,
+    UserInfo,
+    UsersReport,
+)
+from trademon.ui.grid import Column, Grid, Row, flow
+from trademon.ui.text import (
+    UNICODE,
+    Glyphs,
+    clean,
+    count,
+    format_amount,
+    format_average,
+    format_fee,
+    format_price,
+    format_quantity,
+    format_seconds,
+    format_stamp,
+    money_style,
+    plain,
+    several,
+)
+
+ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
+NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
+NO_FILLS: Final = f"no fills yet: {ADD_BROKER}, then trademon scan"
+NO_PNL: Final = f"no P&L yet: it starts with the first stored fill ({ADD_BROKER}, then trademon scan)"
+NO_USERS: Final = "no users yet: trademon user add NAME"
+
+
+def render(report: object, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """Any report of this room, by its type."""
+    return _RENDERERS[type(report)](report, glyphs)
+
+
+def _sentence(text: str, style: str = "") -> Text:
+    """Prose that folds between words at any width."""
+    return Text(clean(text), style=style, overflow="fold")
+
+
+# --- fills --------------------------------------------------------------------------------------------------------
+
+_FILL_COLUMNS: Final = (
+    Column("user"),
+    Column("broker"),
+    Column("symbol"),
+    Column("side"),
+    Column("quantity", "point"),
+    Column("price", "point"),
+    Column("fee", "point"),
+    Column("id", "right", leaves=1),
+)
+
+
+def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """Newest at the bottom, beside the prompt; says when older ones were left out and how to see them."""
+    if not report.fills:
+        return _sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
+    title, stamps = _stamps([format_stamp(f.executed_at) for f in report.fills])
+    columns = (Column(title), *_FILL_COLUMNS)
+    rows = tuple(_fill_row(f, at) for f, at in zip(report.fills, stamps, strict=True))
+    grid = _without("user", report.fills, Grid(columns, rows, glyphs.rule))
+    if report.total <= len(report.fills):
+        return grid
+    shown = f"the newest {len(report.fills):,} of {count(report.total, 'fill')}"
+    return Group(grid, _sentence(f"{shown}; all of them: trademon fills --limit {report.total}", "dim"))
+
+
+def _stamps(stamps: list[str]) -> tuple[str, list[str]]:
+    """A title, and what of each local time it does not say: a day or a year that all rows share stands above them."""
+    if len({stamp[:10] for stamp in stamps}) == 1:
+        return stamps[0][:10], [stamp[11:] for stamp in stamps]
+    if len({stamp[:4] for stamp in stamps}) == 1:
+        return stamps[0][:4], [stamp[5:] for stamp in stamps]
+    return "local time", stamps
+
+
+def _fill_row(fill: FillRow, at: str) -> Row:
+    more = " + ".join(format_fee(amount, currency) for amount, currency in fill.more_fees)
+    return Row(
+        (
+            plain(at),
+            plain(fill.user),
+            plain(fill.broker),
+            plain(fill.symbol),
+            plain(fill.side),
+            plain(format_quantity(fill.quantity)),
+            plain(format_price(fill.price)),
+            plain(format_fee(fill.fee, fill.fee_currency)),
+            plain(str(fill.id), "dim"),
+        ),
+        plain(f"and a fee of {more}") if more else None,
+    )
+
+
+def _without(title: str, owned: Sequence[FillRow | PnlRow | BrokerScan | BrokerInfo], grid: Grid) -> Grid:
+    """`grid` without that column where all rows belong to one user."""
+    if several(row.user for row in owned):
+        return grid
+    keep = [i for i, column in enumerate(grid.columns) if column.title != title]
+    rows = tuple(Row(tuple(r.cells[i] for i in keep), r.note, r.ruled) for r in grid.rows)
+    return Grid(tuple(grid.columns[i] for i in keep), rows, grid.rule)
+
+
+# --- P&L ----------------------------------------------------------------------------------------------------------
+
+_PNL_COLUMNS: Final = (
+    Column("period"),
+    Column("user"),
+    Column("broker"),
+    Column("symbol"),
+    Column("gross", "right"),
+    Column("fees", "right"),
+    Column("net", "right"),
+    Column(""),
+    Column("open", "point"),
+    Column("average cost", "point"),
+    Column("fills", "right", leaves=1),
+)
+
+
+def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """Rows, then a total per currency; what is in no figure is said on the very row it belongs to."""
+    if not report.rows:
+        return _sentence(NO_PNL)
+    rows = [_pnl_row(r, glyphs) for r in report.rows]
+    rows += [_total_row(t, glyphs, ruled=not i) for i, t in enumerate(report.totals)]
+    grid = _without("user", report.rows, Grid(_PNL_COLUMNS, tuple(rows), glyphs.rule))
+    return Group(grid, _sentence(f"realised by {report.method}; net is gross without the fees", "dim"))
+
+
+def _pnl_row(row: PnlRow, glyphs: Glyphs) -> Row:
+    average = "" if row.average_cost is None else format_average(row.average_cost)
+    return Row(
+        (
+            plain(row.period or ""),
+            plain(row.user),
+            plain(row.broker),
+            plain(row.symbol),
+            *_figures(row.gross, row.fees, row.net, row.currency),
+            plain(format_quantity(row.open_quantity)),
+            plain(average or glyphs.none),
+            plain(f"{row.fills:,}", "dim"),
+        ),
+        not_counted(row),
+    )
+
+
+def _figures(gross: Decimal, fees: Decimal, net: Decimal, currency: str) -> tuple[Text, Text, Text, Text]:
+    """Gross, fees, net and their unit."""
+    return (
+        plain(format_amount(gross, currency)),
+        plain(format_amount(fees, currency, sign=False)),
+        plain(format_amount(net, currency), money_style(net)),
+        plain(currency, "dim"),
+    )
+
+
+def not_counted(row: PnlRow) -> Text | None:
+    """What of this book is in no figure: `? 0.5 sold without known cost, fee 0.002 BNB unvalued`."""
+    said = []
+    if row.unmatched_quantity:
+        said.append(f"? {format_quantity(row.unmatched_quantity)} sold without known cost")
+    said += [f"fee {format_fee(amount, currency)} unvalued" for currency, amount in row.unvalued_fees]
+    return plain(", ".join(said)) if said else None
+
+
+def _total_row(total: PnlTotal, glyphs: Glyphs, *, ruled: bool) -> Row:
+    empty = plain("")
+    figures = _figures(total.gross, total.fees, total.net, total.currency)
+    label = plain(f"total {total.currency}", "bold")
+    note = plain(f"{glyphs.about} without what the rows say is missing") if total.incomplete else None
+    return Row((empty, empty, empty, label, *figures, empty, empty, empty), note, ruled)
+
+
+# --- scan ---------------------------------------------------------------------------------------------------------
+
+_SCAN_COLUMNS: Final = (
+    Column("user"),
+    Column("broker"),
+    Column("state"),
+    Column("new fills", "right"),
+    Column("requests", "right", leaves=2),
+    Column("took", "right", leaves=1),
+)
+
+
+def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """A row a broker with its fault below it, then the sum."""
+    if not report.brokers:
+        return _sentence(NO_BROKERS)
+    grid = Grid(_SCAN_COLUMNS, tuple(_scan_row(b, glyphs) for b in report.brokers), glyphs.rule)
+    good = sum(b.status == "ok" for b in report.brokers)
+    brokers = f"{good} of {count(len(report.brokers), 'broker')} ok"
+    return Group(_without("user", report.brokers, grid), _sentence(f"{count(report.new_fills, 'new fill')}, {brokers}"))
+
+
+def _scan_row(scan: BrokerScan, glyphs: Glyphs) -> Row:
+    said = [scan.note] if scan.note else []
+    if scan.problem:
+        said.append(scan.problem.message + (f" {glyphs.then} {scan.problem.hint}" if scan.problem.hint else ""))
+    return Row(
+        (
+            plain(scan.user),
+            plain(scan.broker),
+            _scan_state(scan, glyphs),
+            plain(f"{scan.new_fills:,}"),
+            plain(f"{scan.requests:,}", "dim"),
+            plain(format_seconds(scan.seconds), "dim"),
+        ),
+        plain("; ".join(said)) if said else None,
+    )
+
+
+def _scan_state(scan: BrokerScan, glyphs: Glyphs) -> Text:
+    if scan.status == "ok":
+        return plain(f"{glyphs.ok} ok", "green")
+    if scan.status == "failed":
+        return plain(f"{glyphs.fail} failed", "red")
+    return plain(f"{glyphs.warn} held by another run" if scan.busy else f"{glyphs.warn} skipped", "cyan")
+
+
+# --- brokers, users -----------------------------------------------------------------------------------------------
+
+_BROKER_COLUMNS: Final = (
+    Column("user"),
+    Column("broker"),
+    Column("exchange"),
+    Column("market", leaves=1),
+    Column("state"),
+    Column("fills", "right"),
+    Column("complete since"),
+    Column("last answer", leaves=2),
+)
+
+
+def render_brokers(report: BrokersReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """A row a broker; what is missing before it can be asked stands below it."""
+    if not report.brokers:
+        return _sentence(NO_BROKERS)
+    grid = Grid(_BROKER_COLUMNS, tuple(_broker_row(b, glyphs) for b in report.brokers), glyphs.rule)
+    return _without("user", report.brokers, grid)
+
+
+def _broker_row(info: BrokerInfo, glyphs: Glyphs) -> Row:
+    state, remedy = _broker_state(info, glyphs)
+    return Row(
+        (
+            plain(info.user),
+            plain(info.name),
+            plain(info.exchange),
+            plain(info.market),
+            state,
+            plain(f"{info.fills:,}"),
+            plain(format_stamp(info.complete_since) if info.complete_since else "not yet"),
+            plain(format_stamp(info.last_good_at) if info.last_good_at else "never"),
+        ),
+        plain(remedy) if remedy else None,
+    )
+
+
+def _broker_state(info: BrokerInfo, glyphs: Glyphs) -> tuple[Text, str]:
+    """The state as sign and word, and the command that mends it, if one does."""
+    if not info.enabled:
+        return plain(f"{glyphs.idle} disabled", "dim"), f"trademon broker enable {info.name}"
+    if info.exchange == "manual":
+        return plain(f"{glyphs.ok} imports only", "green"), ""
+    if not info.has_key and info.exchange != "demo":
+        return plain(f"{glyphs.fail} no key", "red"), f"trademon broker set {info.name}"
+    if info.errors_in_row:
+        state = f"{glyphs.fail} failed {glyphs.more}{info.errors_in_row}"
+        return plain(state, "red"), f"trademon broker test {info.name}"
+    if info.last_good_at is None:
+        return plain(f"{glyphs.idle} not asked yet", "dim"), "trademon scan"
+    return plain(f"{glyphs.ok} ok", "green"), ""
+
+
+_USER_COLUMNS: Final = (
+    Column("user"),
+    Column("state"),
+    Column("method"),
+    Column("currency"),
+    Column("brokers", "right"),
+    Column("since", leaves=1),
+)
+
+
+def render_users(report: UsersReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """A row a user."""
+    if not report.users:
+        return _sentence(NO_USERS)
+    return Grid(_USER_COLUMNS, tuple(_user_row(u, glyphs) for u in report.users), glyphs.rule)
+
+
+def _user_row(info: UserInfo, glyphs: Glyphs) -> Row:
+    state = plain(f"{glyphs.ok} active", "green") if info.active else plain(f"{glyphs.idle} inactive", "dim")
+    return Row(
+        (
+            plain(info.name),
+            state,
+            plain(info.method or "default"),
+            plain(info.currency or glyphs.none),
+            plain(f"{info.brokers:,}"),
+            plain(format_stamp(info.created_at)),
+        )
+    )
+
+
+# --- single answers -----------------------------------------------------------------------------------------------
+
+
+class _Flowing:
+    """Text parts that flow over as many lines as the width asks for."""
+
+    def __init__(self, *parts: Text) -> None:
+        self.parts = parts
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        for line in flow(self.parts, options.max_width, indent=2):
+            line.end = "\n"
+            yield line
+
+
+def render_broker_test(test: BrokerTest, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """What the broker answered, in two lines, and what there is to note, a line each."""
+    head = plain(f"{glyphs.ok} {test.broker} answers", "green")
+    whom = plain(f"{test.exchange} account {test.account}")
+    holds = plain(f"{count(test.coins, 'coin')}, {count(test.open_orders, 'open order')}")
+    clock = plain(f"clock {format(test.clock_offset_s, '+,f')} s", "dim")
+    notes = [_sentence(f"{glyphs.warn} {note}", "cyan") for note in test.notes]
+    return Group(_Flowing(head, whom, holds, clock, plain(f"took {format_seconds(test.seconds)}", "dim")), *notes)
+
+
+def render_import(report: ImportReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """How many rows were read and how many of them were new."""
+    known = "" if report.new_fills else "; all of them were stored before"
+    return _sentence(f"{report.broker}: {count(report.rows, 'row')} read, {count(report.new_fills, 'new fill')}{known}")
+
+
+def render_done(report: Done, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """The change, and below it what to do next."""
+    said = _sentence(report.message)
+    return Group(said, _sentence(f"{glyphs.then} {report.next_step}", "cyan")) if report.next_step else said
+
+
+_RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
+    FillsReport: render_fills,
+    PnlReport: render_pnl,
+    ScanReport: render_scan,
+    BrokersReport: render_brokers,
+    UsersReport: render_users,
+    BrokerTest: render_broker_test,
+    ImportReport: render_import,
+    Done: render_done,
+}

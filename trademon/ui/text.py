@@ -1,0 +1,217 @@
+"""Numbers, times and foreign text as a person reads them.
+
+Decimals are never grouped with spaces: `0.0015` pasted into another program must still be `0.0015`. Thousands are
+apart with commas, which every program that refuses them refuses loudly.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final
+
+from rich.text import Text
+
+from trademon.core.money import ZERO, round_figure, strip_zeros
+
+# Fiat and the coins that follow one: two decimals are what people count them in. Anything else gets eight.
+_CENT_NAMES: Final = (
+    "USD EUR GBP CHF JPY AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY BRL MXN ARS CLP COP ZAR NGN INR IDR THB VND "
+    "PHP MYR SGD HKD CNY CNH TWD KRW UAH RUB KZT AED SAR ILS USDT USDC FDUSD TUSD BUSD USDP USDD USDE USD1 PYUSD RLUSD "
+    "USDG GUSD DAI XUSD BFUSD EURC EURI EURT AEUR EURS SUSD UST USTC"
+)
+_CENTS: Final = frozenset(_CENT_NAMES.split())
+_CONTEXT: Final = Context(prec=260, rounding=ROUND_HALF_EVEN)
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Zero cells wide, or blank, though Unicode files them under letters and marks.
+_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The signs of one screen: `borders` are top left, top right, bottom left, bottom right, across, down."""
+
+    ok: str
+    warn: str
+    fail: str
+    idle: str
+    none: str
+    about: str
+    then: str
+    more: str
+    cut: str
+    borders: str
+    rule: str
+
+
+UNICODE: Final = Glyphs("●", "▲", "✖", "·", "—", "±", "→", "×", "…", "╭╮╰╯─│", "─")
+ASCII: Final = Glyphs("*", "!", "x", ".", "-", "+/-", "->", "x", "..", "++++-|", "-")
+
+
+def glyphs_for(encoding: str | None) -> Glyphs:
+    """The signs a stream of this encoding can carry; ASCII where one of them would raise."""
+    try:
+        "●▲✖·—±→×…╭─│".encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+# --- foreign text -------------------------------------------------------------------------------------------------
+
+
+def acts_unseen(char: str) -> bool:
+    """Whether a terminal might obey this character, or show nothing for it: C0, C1, DEL, bidi, zero-width."""
+    if unicodedata.category(char) in _UNSEEN or char in _BLANK:
+        return True
+    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+
+
+def clean(text: str) -> str:
+    """Text of an exchange, a file or a person without anything a terminal acts upon; line breaks become spaces."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if c in "\t\n\v\f\r" else c for c in text if c in "\t\n\v\f\r" or not acts_unseen(c))
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Cleaned text as one Rich value: never markup, so `[/]` is three characters."""
+    return Text(clean(text), style=style, no_wrap=True, end="")
+
+
+def joined(*parts: Text) -> Text:
+    """Parts on one line, each in its own style only: a `Text` would lend its style to what is appended to it."""
+    line = Text(no_wrap=True, end="")
+    for part in parts:
+        line.append_text(part)
+    return line
+
+
+def clip(text: str, cells: int, glyphs: Glyphs = UNICODE) -> str:
+    """A name of at most `cells` cells. For names only: a number is never clipped."""
+    shown = clean(text)
+    if Text(shown).cell_len <= cells:
+        return shown
+    cut = Text(shown)
+    cut.truncate(cells - len(glyphs.cut), overflow="crop")
+    return cut.plain.rstrip() + glyphs.cut
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def format_quantity(value: Decimal) -> str:
+    """Every significant digit, no trailing zeros, thousands apart: `5,000`, `0.00000001`."""
+    return format(strip_zeros(value), ",f")
+
+
+def format_price(value: Decimal) -> str:
+    """Every significant digit, at least two decimals: `47,000.00`, `0.0812`."""
+    return format(_at_least(strip_zeros(value), 2), ",f")
+
+
+def format_average(value: Decimal) -> str:
+    """A quotient, which has no last digit: two decimals, more below 10,000 to keep six significant digits."""
+    figure = round_figure(value)
+    places = max(2, 5 - figure.adjusted()) if figure else 2
+    return format_price(_round(figure, places))
+
+
+def format_amount(value: Decimal, currency: str, *, sign: bool = True) -> str:
+    """Money without its unit, in the decimals of `currency`: `+2,431.77`, `-0.00012000`.
+
+    What is not zero never shows as zero: below the last decimal, two significant digits are shown instead.
+    """
+    figure = round_figure(value)
+    if not figure:
+        return format(_round(ZERO, decimals_of(currency)), "f")
+    shown = _round(figure, decimals_of(currency))
+    if not shown:
+        shown = strip_zeros(_round(figure, 1 - figure.adjusted()))
+    return format(shown, "+,f" if sign else ",f")
+
+
+def format_money(value: Decimal, currency: str, sign: bool = True) -> str:
+    """`format_amount` with its unit: `+2.43 USDT`."""
+    return f"{format_amount(value, currency, sign=sign)} {clean(currency)}".rstrip()
+
+
+def format_fee(amount: Decimal, currency: str) -> str:
+    """A fee as the exchange charged it, every digit; a rebate has a minus: `0.07 USDT`."""
+    return f"{format_quantity(amount)} {clean(currency)}".rstrip()
+
+
+def decimals_of(currency: str) -> int:
+    """2 for fiat and for coins that follow it, 8 for all others."""
+    return 2 if currency.upper() in _CENTS else 8
+
+
+def quote_of(symbol: str) -> str:
+    """`USDT` of `BTC/USDT` and of `BTC/USDT:USDT`; empty where the symbol does not say."""
+    _, _, rest = symbol.partition("/")
+    return rest.partition(":")[0]
+
+
+def money_style(value: Decimal) -> str:
+    """Green for a gain, red for a loss; the sign says the same without colour."""
+    return "green" if value > 0 else "red" if value < 0 else ""
+
+
+def _round(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), context=_CONTEXT)
+
+
+def _at_least(value: Decimal, places: int) -> Decimal:
+    exponent = value.as_tuple().exponent
+    return value if isinstance(exponent, int) and -exponent >= places else _round(value, places)
+
+
+# --- times --------------------------------------------------------------------------------------------------------
+
+
+def format_age(seconds: float | Decimal) -> str:
+    """A span as its two largest units: `41 s`, `2 m`, `3 h 12 m`, `4 d 2 h`. Below zero it is `0 s`."""
+    whole = max(0, int(seconds))
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} m"
+    if whole < _DAY:
+        return _two(whole // _HOUR, "h", whole % _HOUR // _MINUTE, "m")
+    return _two(whole // _DAY, "d", whole % _DAY // _HOUR, "h")
+
+
+def _two(large: int, unit: str, small: int, small_unit: str) -> str:
+    return f"{large:,} {unit} {small} {small_unit}" if small else f"{large:,} {unit}"
+
+
+def format_clock(at: datetime, *, now: datetime) -> str:
+    """Local time of day, or the local date when that is another day than `now`'s."""
+    local = at.astimezone()
+    if local.date() == now.astimezone().date():
+        return f"{local:%H:%M:%S}"
+    return f"{local:%Y-%m-%d}"
+
+
+def format_stamp(at: datetime) -> str:
+    """Local date and time to the second: `2026-11-21 14:02:11`."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def format_seconds(seconds: Decimal) -> str:
+    """A duration to the hundredth: `0.41 s`."""
+    return f"{_round(seconds, 2):,f} s"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 fill`, `1,204 fills`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def several(users: Iterable[str]) -> bool:
+    """Whether rows of more than one user are listed, so that each must say whose it is."""
+    return len(set(users)) > 1
