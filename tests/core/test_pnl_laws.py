@@ -264,7 +264,7 @@ def a_fold_resumed_is_a_fold_uninterrupted(case: Case) -> None:
     stop = case.dice.randint(0, len(case.history))
     book, booked = case.fold()
     first, told = case.fold(case.history[:stop])
-    with localcontext(EXACT):
+    with localcontext(EXACT):  # see test_a_book_of_many_digits_is_brought_back_exactly
         second = Book(case.method, case.signed, tally=first.tally, restored=first.lots.oldest_first())
     told += list(fold(second, entries(case.history[stop:])))
     assert told == booked

@@ -47,8 +47,7 @@ def parse_fill(line: str, n: int) -> Fill:
         else:
             assert word == "id"
             trade_id = next(words)
-    amounts = parse_decimal(quantity), parse_decimal(price)
-    when = parse_time(f"{day}T{time}Z")
+    amounts, when = (parse_decimal(quantity), parse_decimal(price)), parse_time(f"{day}T{time}Z")
     return Fill(trade_id, symbol, base, quote, "buy" if side == "buy" else "sell", *amounts, when, tuple(fees))
 
 

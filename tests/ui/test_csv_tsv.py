@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
-from ui_world import fill, info, pnl_row, scan
 
+from tests.ui.world import fill, info, pnl_row, scan
 from trademon.core.reports import BrokersReport, FillsReport, PnlReport, ScanReport, UsersReport
 from trademon.ui.csv_out import fills_csv, pnl_csv, safe_cell
 from trademon.ui.tsv import tsv
@@ -29,7 +29,7 @@ def test_numbers_and_words_stay_as_they_are(cell: str) -> None:
 def test_exported_fills_begin_with_the_columns_an_import_reads() -> None:
     """The header, and exact figures under it."""
     stream = io.StringIO()
-    fills_csv(FillsReport((fill(fee=D("-0.00001"), trade_id="=1"),), 1), stream)
+    fills_csv(FillsReport((fill(fee=Decimal("-0.00001"), trade_id="=1"),), 1), stream)
     stream.seek(0)
     header, row = csv.reader(stream)
     assert ",".join(header[:9]) == "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id"
@@ -42,7 +42,7 @@ def test_exported_fills_begin_with_the_columns_an_import_reads() -> None:
 def test_pnl_csv_has_a_cell_for_each_figure() -> None:
     """As many cells as titles, unvalued fees in one of them."""
     stream = io.StringIO()
-    pnl_csv(PnlReport("fifo", (pnl_row(unvalued_fees=(("BNB", D("0.002")), ("OKB", D(1)))),), ()), stream)
+    pnl_csv(PnlReport("fifo", (pnl_row(unvalued_fees=(("BNB", Decimal("0.002")), ("OKB", Decimal(1)))),), ()), stream)
     stream.seek(0)
     (row,) = csv.DictReader(stream)
     assert (row["net"], row["unvalued_fees"]) == ("1191.77", "0.002 BNB; 1 OKB")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from ui_world import NOW, execution, fill, info, pnl_row, scan
 
+from tests.ui.world import NOW, execution, fill, info, pnl_row, scan
 from trademon.core.reports import (
     BrokersReport,
     BrokerTest,
@@ -56,7 +56,7 @@ def test_the_envelope_is_the_same_for_every_command() -> None:
 
 def test_a_fill_has_the_columns_of_the_contract() -> None:
     """Quantities, prices and fees are exact strings, the time is UTC with Z, the id is text."""
-    row = fill(quantity=D("0.00150"), fee=D("-0.00001"))
+    row = fill(quantity=Decimal("0.00150"), fee=Decimal("-0.00001"))
     assert to_json(FillsReport((row,), 1)) == {
         "fills": [
             {
@@ -80,14 +80,14 @@ def test_a_fill_has_the_columns_of_the_contract() -> None:
 
 def test_further_fees_are_listed_only_where_there_are_any() -> None:
     """`more_fees` carries amount and currency as text."""
-    report = FillsReport((fill(more_fees=((D("0.002"), "BNB"),)),), 1)
+    report = FillsReport((fill(more_fees=((Decimal("0.002"), "BNB"),)),), 1)
     assert to_json(report)["fills"][0]["more_fees"] == [{"fee": "0.002", "fee_currency": "BNB"}]
 
 
 def test_a_pnl_row_has_the_columns_of_the_contract() -> None:
     """Every key of the contract, figures as text, unvalued fees as objects."""
-    row = pnl_row(unvalued_fees=(("BNB", D("0.002")),))
-    data = to_json(PnlReport("fifo", (row,), (PnlTotal("USDT", D("1204.1"), D("12.33"), True),)))
+    row = pnl_row(unvalued_fees=(("BNB", Decimal("0.002")),))
+    data = to_json(PnlReport("fifo", (row,), (PnlTotal("USDT", Decimal("1204.1"), Decimal("12.33"), True),)))
     assert data == {
         "method": "fifo",
         "rows": [
@@ -124,7 +124,7 @@ def test_a_period_stands_only_in_grouped_rows_and_no_average_where_nothing_is_op
 
 def test_a_scan_counts_and_times_its_brokers() -> None:
     """Seconds are text with three decimals."""
-    data = to_json(ScanReport((scan(), scan("okx", "failed", AUTH, new_fills=0, seconds=D(10)))))
+    data = to_json(ScanReport((scan(), scan("okx", "failed", AUTH, new_fills=0, seconds=Decimal(10)))))
     assert data["new_fills"] == 3
     assert data["brokers"] == [
         {"broker": "main", "user": "ann", "status": "ok", "new_fills": 3, "requests": 7, "seconds": "0.412"},
@@ -138,7 +138,7 @@ REPORTS = [
     ScanReport((scan(),)),
     BrokersReport((info(),)),
     UsersReport((UserInfo("ann", True, None, None, 2, NOW),)),
-    BrokerTest("main", "ann", "binance", "123", 3, 2, D("-0.0124"), D("0.31"), ("a note",)),
+    BrokerTest("main", "ann", "binance", "123", 3, 2, Decimal("-0.0124"), Decimal("0.31"), ("a note",)),
     ImportReport("csv", 12, 10),
     Done("added", "trademon scan"),
 ]
@@ -191,7 +191,7 @@ def test_cycle_pnl_error_and_alert_events_have_their_keys() -> None:
     """Each kind of event carries what a script looks for."""
     cycle = watch_event_to_json(WatchEvent("cycle", NOW, 7, scan=ScanReport((scan(),))))
     assert {"status", "seconds", "new_fills", "brokers"} <= set(cycle)
-    pnl = watch_event_to_json(WatchEvent("pnl", NOW, totals=(PnlTotal("EUR", D(3), D(1)),)))
+    pnl = watch_event_to_json(WatchEvent("pnl", NOW, totals=(PnlTotal("EUR", Decimal(3), Decimal(1)),)))
     assert pnl["totals"] == [{"currency": "EUR", "gross": "3", "fees": "1", "net": "2", "incomplete": False}]
     error = watch_event_to_json(WatchEvent("error", NOW, problem=AUTH))
     assert {k: error[k] for k in ("broker", "kind", "hint")} == {"broker": "main", "kind": "auth", "hint": AUTH.hint}

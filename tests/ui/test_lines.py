@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
-from ui_world import HOSTILE, NOW, execution, fill, scan
 
+from tests.ui.world import HOSTILE, NOW, execution, fill, scan
 from trademon.core.reports import PnlTotal, Problem, ScanReport, WatchEvent
 from trademon.ui.lines import format_event
 
@@ -31,7 +31,11 @@ AT = "2026-11-21T14:02:14Z"
             f"[EXEC] {AT} main BTC/USDT sell 0.0015 @ 47,000.00 fee 0.07 USDT ? 0.5 without known cost, ? fee unvalued",
         ),
         (
-            WatchEvent("pnl", NOW, totals=(PnlTotal("USDT", D(3), D(1)), PnlTotal("EUR", D(-1), D(0), True))),
+            WatchEvent(
+                "pnl",
+                NOW,
+                totals=(PnlTotal("USDT", Decimal(3), Decimal(1)), PnlTotal("EUR", Decimal(-1), Decimal(0), True)),
+            ),
             f"[PNL] {AT} total +2.00 USDT, -1.00 EUR "
             "(incomplete: a sale without known cost or an unvalued fee is not in it)",
         ),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
-from ui_world import NOW
 
+from tests.ui.world import NOW
 from trademon.ui.text import (
     ASCII,
     UNICODE,
@@ -37,9 +37,9 @@ from trademon.ui.text import (
 )
 def test_a_quantity_keeps_every_significant_digit(value: str, shown: str | None) -> None:
     """Thousands apart, no exponent, no trailing zeros, nothing rounded even at sixty digits."""
-    text = format_quantity(D(value))
+    text = format_quantity(Decimal(value))
     assert shown is None or text == shown
-    assert D(text.replace(",", "")) == D(value)
+    assert Decimal(text.replace(",", "")) == Decimal(value)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_quantity_keeps_every_significant_digit(value: str, shown: str | None)
 )
 def test_a_price_has_at_least_two_decimals(value: str, shown: str) -> None:
     """A price reads as money, and a small one keeps its digits."""
-    assert format_price(D(value)) == shown
+    assert format_price(Decimal(value)) == shown
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_a_price_has_at_least_two_decimals(value: str, shown: str) -> None:
 def test_money_is_rounded_for_its_currency_but_never_to_nothing(value: str, currency: str, shown: str) -> None:
     """Two decimals for fiat and its coins, eight for others; what is not zero shows digits (a remainder of a division
     behind the thirtieth place is zero)."""
-    assert format_money(D(value), currency) == shown
+    assert format_money(Decimal(value), currency) == shown
 
 
 def test_money_without_sign_still_says_when_it_is_negative() -> None:
     """`sign=False` drops the plus, never the minus."""
-    assert format_amount(D(3), "EUR", sign=False) == "3.00"
-    assert format_amount(D(-3), "EUR", sign=False) == "-3.00"
+    assert format_amount(Decimal(3), "EUR", sign=False) == "3.00"
+    assert format_amount(Decimal(-3), "EUR", sign=False) == "-3.00"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_money_without_sign_still_says_when_it_is_negative() -> None:
 )
 def test_an_average_keeps_six_significant_digits(value: str, shown: str) -> None:
     """A quotient has no last digit, so it is rounded, the less the smaller it is."""
-    assert format_average(D(value)) == shown
+    assert format_average(Decimal(value)) == shown
 
 
 @pytest.mark.parametrize(

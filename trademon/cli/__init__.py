@@ -1,1 +1,119 @@
-"""One file a command: options to a flow to a rendering."""
+"""The command line: one file a command, imported when it is called.
+
+`trademon --help` must not pay for the store, ccxt or the screen, so the commands' names and one-line helps stand here
+and everything else in their files. A test holds the two together.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from trademon import __version__
+
+COMMANDS: Final[dict[str, str]] = {
+    "watch": "Scan every few seconds with a live dashboard. Try it without any key: trademon watch --demo",
+    "scan": "One pass: find executions not yet stored, store them, book their P&L.",
+    "pnl": "Realised P&L by fifo, lifo, hifo or average cost, from the stored fills.",
+    "fills": "List the stored fills, or take some in from a CSV file.",
+    "broker": "The accounts that are watched: add, set, list, test, enable, disable, remove.",
+    "user": "The people whose accounts they are: add, list.",
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when one of them is run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in with the one-line help: what listing the commands needs."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The real command, imported now."""
+        if args and args[0] in COMMANDS:
+            module = importlib.import_module(f"trademon.cli.{args[0]}_cmd")
+            command = get_command(module.app)
+            command.name = args[0]
+            return args[0], command, args[1:]
+        self.commands = {name: self.get_command(ctx, name) for name in COMMANDS}  # for "did you mean"
+        return super().resolve_command(ctx, args)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"trademon {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each command has its own help: trademon scan -h",
+)
+
+
+@app.callback()
+def trademon(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Watches trading accounts, stores each execution exactly once, books profit and loss exactly."""
+
+
+def main(args: Sequence[str]) -> int:
+    """Run one command line; returns the exit code. Usage errors are one line, or a JSON document with `--json`."""
+    from typer._click.exceptions import ClickException  # noqa: PLC0415 - typer has no other name for it
+
+    command = get_command(app)
+    try:
+        code = command.main(list(args), prog_name="trademon", standalone_mode=False)
+        _flush()
+        return code if isinstance(code, int) else 0
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort:
+        sys.stderr.write("trademon: stopped\n")
+        return 130
+    except ClickException as error:
+        return _usage_error(error, args)
+    except BrokenPipeError:
+        # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _usage_error(error: Any, args: Sequence[str]) -> int:
+    message: str = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(error.ctx.get_help() + "\n")
+        return 2
+    ctx = getattr(error, "ctx", None)
+    hint = f"see {ctx.command_path} --help" if ctx is not None else "see trademon --help"
+    if "--json" in args:
+        import json  # noqa: PLC0415
+
+        command = next((a for a in args if not a.startswith("-")), "trademon")
+        fault = {"broker": None, "kind": "usage", "message": message, "hint": hint}
+        sys.stdout.write(
+            json.dumps({"schema": 1, "command": command, "status": "failed", "data": {}, "errors": [fault]}) + "\n"
+        )
+    sys.stderr.write(f"trademon: {' '.join(message.split())} ({hint})\n")
+    return 2

@@ -12,10 +12,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from trademon.core.model import Lot, Method, Side
-from trademon.core.money import ZERO, share
+from trademon.core.money import EXACT, ZERO, share
 
 LotKey = tuple[Decimal, int]
 
@@ -52,8 +52,9 @@ class OpenLots:
         self._by_fill: dict[int, Lot] = {}
         self._n = 0
         self.quantity = ZERO
-        for lot in lots:
-            self.open(lot)
+        with localcontext(EXACT):
+            for lot in lots:
+                self.open(lot)
 
     @property
     def side(self) -> Side | None:

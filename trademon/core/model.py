@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from trademon.core.money import ZERO, check_decimal
+from trademon.core.money import EXACT, ZERO, check_decimal
 from trademon.errors import DataError
 
 Side = Literal["buy", "sell"]
@@ -86,7 +86,8 @@ def fill_order(fill: Fill) -> tuple[datetime, int, int, str]:
 
 def id_order(trade_id: str) -> tuple[int, str]:
     """Sorts numeric ids as numbers, before all others."""
-    return (int(trade_id), "") if trade_id.isascii() and trade_id.isdigit() else (10**40, trade_id)
+    numeric = len(trade_id) <= 40 and trade_id.isascii() and trade_id.isdigit()
+    return (int(trade_id) if numeric else 10**40, trade_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Disposal:
 
     @property
     def net(self) -> Decimal:
-        return self.gross - self.fees
+        return EXACT.subtract(self.gross, self.fees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Balance:
 
     @property
     def total(self) -> Decimal:
-        return self.free + self.locked
+        return EXACT.add(self.free, self.locked)
 
 
 @dataclass(frozen=True, slots=True)

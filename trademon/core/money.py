@@ -61,14 +61,18 @@ def parse_decimal(raw: object, *, what: str = "amount") -> Decimal:
     elif isinstance(raw, Decimal):
         value = raw
     else:
-        raise DataError(f"{what} is not a number in text: {type(raw).__name__} {str(raw)[:40]}")
+        raise DataError(f"{what} is not a number in text but {type(raw).__name__}")
     return check_decimal(value, what=what)
 
 
 def check_decimal(value: Decimal, *, what: str = "amount") -> Decimal:
     """`value` itself when it is finite and within the digits trademon keeps exactly; DataError otherwise."""
+    if not isinstance(value, Decimal):
+        raise DataError(f"{what} is no Decimal but {type(value).__name__}")
     if not value.is_finite():
         raise DataError(f"{what} is not finite")
+    if len(value.as_tuple().digits) > MAX_TEXT:
+        raise DataError(f"{what} has too many digits")
     if value and value.adjusted() >= MAX_INTEGER_DIGITS:
         raise DataError(f"{what} is out of range")
     exponent = value.as_tuple().exponent

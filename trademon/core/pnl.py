@@ -29,6 +29,8 @@ class Booked:
     disposal: Disposal | None
     unmatched: Unmatched | None
     unvalued: tuple[tuple[str, Decimal], ...]
+    loose_fees: Decimal = ZERO
+    """Fees of a fill whose base fee ate all of it: nothing moved that could carry them."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Tally:
     def add(self, booked: Booked) -> None:
         """Count one fill in."""
         self.fills += 1
+        self.fees += booked.loose_fees
         if booked.disposal is not None:
             self.disposals += 1
             self.gross += booked.disposal.gross
@@ -76,7 +79,8 @@ class Book:
     @property
     def open_quantity(self) -> Decimal:
         """Base units held; below zero when short."""
-        return -self.lots.quantity if self.lots.side == "sell" else self.lots.quantity
+        # copy_negate: a minus sign would round to the caller's context
+        return self.lots.quantity.copy_negate() if self.lots.side == "sell" else self.lots.quantity
 
     @property
     def open_cost(self) -> Decimal:
@@ -99,8 +103,7 @@ def _book_fill(book: Book, fill_id: int, fill: Fill) -> Booked:
     # A base fee lowers what is received and raises what is given; one larger than the fill turns its direction.
     moved = fill.quantity - base_fee if fill.side == "buy" else -fill.quantity - base_fee
     if not moved:
-        book.tally.fees += fees
-        return Booked(fill_id, fill, None, None, None, unvalued)
+        return Booked(fill_id, fill, None, None, None, unvalued, loose_fees=fees)
 
     side, quantity = ("buy", moved) if moved > ZERO else ("sell", -moved)
     taken: list[Taken] = []

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from trademon.core.model import Method
+from trademon.core.money import EXACT
 from trademon.errors import TrademonError
 
 Status = Literal["success", "partial", "failed"]
@@ -176,7 +177,7 @@ class PnlRow:
 
     @property
     def net(self) -> Decimal:
-        return self.gross - self.fees
+        return EXACT.subtract(self.gross, self.fees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class PnlTotal:
 
     @property
     def net(self) -> Decimal:
-        return self.gross - self.fees
+        return EXACT.subtract(self.gross, self.fees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +312,10 @@ class WatchState:
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One thing that happened, for the line and JSON forms of watch."""
+    """One thing that happened, for the line and JSON forms of watch.
+
+    `seconds` is how long a cycle took. An `alert` with `ok` is good news.
+    """
 
     event: Literal["start", "cycle", "fill", "pnl", "error", "alert", "stop"]
     at: datetime
@@ -323,4 +327,5 @@ class WatchEvent:
     totals: tuple[PnlTotal, ...] = ()
     problem: Problem | None = None
     scan: ScanReport | None = None
+    seconds: Decimal | None = None
     ok: bool = True

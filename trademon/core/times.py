@@ -47,12 +47,15 @@ def parse_ms(raw: object, *, what: str = "time") -> datetime:
     elif isinstance(raw, str) and len(raw) <= 16 and raw.isascii() and raw.isdigit():
         ms = int(raw)
     if ms is None or not 0 <= ms < to_ms(_LAST):
-        raise DataError(f"{what} is not a time in milliseconds: {str(raw)[:40]!r}")
+        shown = repr(raw[:40]) if isinstance(raw, str) else type(raw).__name__
+        raise DataError(f"{what} is not a time in milliseconds: {shown}")
     return from_ms(ms)
 
 
 def format_time(at: datetime) -> str:
     """ISO 8601 UTC with `Z`, to the millisecond, to the microsecond only where there are any."""
+    if at.tzinfo is None:
+        raise DataError("only aware times are shown")
     spec = "microseconds" if at.microsecond % 1000 else "milliseconds"
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=spec) + "Z"
 
@@ -65,9 +68,9 @@ def parse_time(text: str, *, what: str = "time") -> datetime:
     """
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise DataError(f"{what} is not an ISO 8601 time: {text[:40]!r}") from None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     if not _FIRST <= at < _LAST:
         raise DataError(f"{what} is out of range: {text[:40]!r}")
     return at
@@ -81,6 +84,8 @@ def parse_since(text: str, *, now: datetime) -> datetime:
     """
     found = _DURATION.fullmatch(text.strip().lower())
     at = now - timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else parse_time(text)
+    if at < _FIRST:
+        raise DataError(f"this time is out of range: {text[:40]!r}")
     if at > now:
         raise DataError(f"this time lies in the future: {text[:40]!r}")
     return at

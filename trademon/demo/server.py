@@ -135,9 +135,12 @@ class DemoServer:
         return self.bitget if is_bitget else self.binance
 
 
-def demo_accounts(clock: Clock, seed: int = 5) -> list[DemoAccount]:
-    """The two accounts of `--demo`, "binance" and "bitget", with two and a half days of history before `clock()`."""
-    started_at = clock()
+def demo_accounts(clock: Clock, seed: int = 5, started_at: datetime | None = None) -> list[DemoAccount]:
+    """The two accounts of `--demo`, "binance" and "bitget", with two and a half days of history before `started_at`.
+
+    The same seed and start give the same world in every process; without a start it begins now.
+    """
+    started_at = started_at or clock()
     return [
         DemoAccount(
             exchange="binance",

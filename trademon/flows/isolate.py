@@ -25,7 +25,7 @@ async def isolate(
         return await work, None, None
     except TrademonError as error:
         return None, error, Problem.of(error, broker=broker, user=user, at=at)
-    except Exception as error:  # noqa: BLE001 - see the module's first line
+    except Exception as error:
         log.debug("fault of ours at %s", broker, exc_info=True)
         fault = TrademonError(
             f"a fault in trademon: {type(error).__name__}", hint="run it again with --debug, report it"

@@ -57,11 +57,11 @@ def read_fills(sql: Sql, user_id: int, query: FillQuery) -> tuple[tuple[FillRow,
     """The fills found, oldest first, and how many there are before `limit`."""
     where, values = _where(user_id, query)
     if query.limit is None:
-        rows = sql.rows(f"SELECT {_ROW} {_FROM} WHERE {where} ORDER BY {_ORDER}", *values)  # noqa: S608
+        rows = sql.rows(f"SELECT {_ROW} {_FROM} WHERE {where} ORDER BY {_ORDER}", *values)
         return tuple(_fill_row(row) for row in rows), len(rows)
-    count = sql.one(f"SELECT count(*) {_FROM} WHERE {where}", *values)  # noqa: S608
+    count = sql.one(f"SELECT count(*) {_FROM} WHERE {where}", *values)
     newest = sql.rows(
-        f"SELECT {_ROW} {_FROM} WHERE {where} ORDER BY {_REVERSE} LIMIT ?",  # noqa: S608
+        f"SELECT {_ROW} {_FROM} WHERE {where} ORDER BY {_REVERSE} LIMIT ?",
         *values,
         query.limit,
     )
@@ -175,7 +175,7 @@ def read_books(sql: Sql, user_id: int) -> tuple[PnlRow, ...]:
                 fees=Decimal(book[1]),
                 open_quantity=held,
                 open_cost=cost,
-                average_cost=divide(cost, held) if held else None,
+                average_cost=divide(cost, abs(held)) if held else None,
                 unmatched_quantity=Decimal(book[2]),
                 unmatched_proceeds=Decimal(book[3]),
                 unvalued_fees=tuple((coin, Decimal(amount)) for coin, amount in json.loads(book[4]).items()),
@@ -189,7 +189,7 @@ def read_books(sql: Sql, user_id: int) -> tuple[PnlRow, ...]:
 def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
     """Executions stored after the fill `after_id`, newest execution first, with what each realised."""
     rows = sql.rows(
-        f"SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id > ? ORDER BY {_REVERSE} LIMIT ?",  # noqa: S608
+        f"SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id > ? ORDER BY {_REVERSE} LIMIT ?",
         user_id,
         after_id,
         -1 if limit is None else limit,

@@ -406,6 +406,12 @@ class UserStore:
             rows = sql.rows("SELECT DISTINCT symbol FROM open_orders WHERE account_id = ?", account_id)
         return {row[0] for row in rows}
 
+    def open_order_count(self, account_id: int) -> int:
+        """How many orders were open at the last look."""
+        with self._database.read() as sql:
+            row = sql.one("SELECT count(*) FROM open_orders WHERE account_id = ?", account_id)
+        return row[0] if row else 0
+
     def save_look(
         self, account_id: int, balances: Iterable[Balance], orders: Iterable[OpenOrder], at: datetime
     ) -> None:
@@ -526,13 +532,6 @@ class UserStore:
     def last_fill_id(self) -> int:
         with self._database.read() as sql:
             row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
-        return row[0] if row else 0
-
-    def fills_total(self) -> int:
-        with self._database.read() as sql:
-            row = sql.one(
-                "SELECT count(*) FROM fills JOIN accounts ON accounts.id = account_id WHERE user_id = ?", self._user_id
-            )
         return row[0] if row else 0
 
 

@@ -1,1 +1,1 @@
-"""Reports to tables, lines and JSON."""
+"""Reports to tables, lines, JSON, CSV, and the dashboard."""

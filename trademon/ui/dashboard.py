@@ -77,7 +77,7 @@ def _title(state: WatchState, look: Look, room: int) -> Text:
     """`trademon · le-baff · fifo` within `room` cells, the middle clipped to no less than eight."""
     separator = f" {look.glyphs.idle} "
     around = len(f"trademon{separator}{separator}{state.method}")
-    name = clip(state.title, max(8, room - around), look.glyphs)
+    name = clip(state.title.replace("·", look.glyphs.idle), max(8, room - around), look.glyphs)
     dim = plain(separator, "dim")
     return joined(plain("trademon", "bold"), dim, plain(name), dim, plain(state.method))
 

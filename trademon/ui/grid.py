@@ -127,8 +127,8 @@ def row_line(columns: Sequence[Column], layout: Layout, row: Row) -> Text:
     return line
 
 
-def set_row(columns: Sequence[Column], layout: Layout, row: Row, width: int) -> list[Text]:
-    """A row with its note: one line where both fit, otherwise the note follows, indented."""
+def set_row(columns: Sequence[Column], layout: Layout, row: Row, width: int, *, right: bool = False) -> list[Text]:
+    """A row with its note: one line where both fit, otherwise the note follows, indented or at the right edge."""
     line = row_line(columns, layout, row)
     if row.note is None:
         return [line]
@@ -136,7 +136,8 @@ def set_row(columns: Sequence[Column], layout: Layout, row: Row, width: int) -> 
         line.pad_right(layout.width - line.cell_len + 2)
         line.append_text(row.note)
         return [line]
-    return [line, *flow([row.note], width, first=4, indent=4)]
+    indent = max(4, width - row.note.cell_len) if right else 4
+    return [line, *flow([row.note], width, first=indent, indent=4)]
 
 
 def set_rows(
@@ -150,7 +151,8 @@ def set_rows(
     layout, outliers = fit(columns, rows, width, gap=gap, titles=titles)
     layout = layout.stretched(width)
     blocks = [
-        _as_block(row, width) if i in outliers else set_row(columns, layout, row, width) for i, row in enumerate(rows)
+        _as_block(row, width) if i in outliers else set_row(columns, layout, row, width, right=True)
+        for i, row in enumerate(rows)
     ]
     return (title_line(columns, layout) if titles and layout.kept else None), blocks
 
@@ -239,13 +241,19 @@ def flow(parts: Iterable[Text], width: int, *, first: int = 0, indent: int = 0, 
             continue
         if current.plain:
             lines.append(current)
-        pad = indent if lines else first
-        head, *rest = wrap(part, width - max(pad, indent))
+        # A word as long as the line keeps whole only without the indent.
+        hang = indent if _longest_word(part) <= width - indent else 0
+        pad = hang if lines else min(first, hang) if part.cell_len > width - first else first
+        head, *rest = wrap(part, width - max(pad, hang))
         current = _indented(head, pad)
         for line in rest:
             lines.append(current)
-            current = _indented(line, indent)
+            current = _indented(line, hang)
     return [*lines, current] if current.plain else lines
+
+
+def _longest_word(text: Text) -> int:
+    return max((cell_len(word) for word in text.plain.split(" ")), default=0)
 
 
 def _indented(line: Text, pad: int) -> Text:

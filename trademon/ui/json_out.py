@@ -256,14 +256,9 @@ def watch_event_to_json(event: WatchEvent) -> Json:
     return head | _EVENT_BODIES[event.event](event)
 
 
-def cycle_seconds(scan: ScanReport) -> Decimal:
-    """How long a cycle took, as far as its brokers say: they are looked at together, so the slowest one's time."""
-    return max((b.seconds for b in scan.brokers), default=Decimal(0))
-
-
 def _cycle_body(event: WatchEvent) -> Json:
     scan = event.scan or ScanReport(())
-    return {"status": scan.status, "seconds": format_millis(cycle_seconds(scan)), **_scan(scan)}
+    return {"status": scan.status, "seconds": format_millis(event.seconds or Decimal(0)), **_scan(scan)}
 
 
 def _fill_body(event: WatchEvent) -> Json:

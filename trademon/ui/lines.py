@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 from trademon.core.reports import ExecutionRow, PnlTotal, ScanReport, WatchEvent
-from trademon.ui.json_out import cycle_seconds, format_millis
+from trademon.ui.json_out import format_millis
 from trademon.ui.text import clean, count, format_fee, format_money, format_price, format_quantity
 
 
@@ -49,7 +50,7 @@ def _scan(event: WatchEvent, owner: str) -> str:
     good = sum(b.status == "ok" for b in scan.brokers)
     brokers = f"{good} of {count(len(scan.brokers), 'broker')} ok"
     new = count(scan.new_fills, "new fill")
-    return f"cycle {event.cycle}: {brokers}, {new}, {format_millis(cycle_seconds(scan))} s"
+    return f"cycle {event.cycle}: {brokers}, {new}, {format_millis(event.seconds or Decimal(0))} s"
 
 
 def _execution(event: WatchEvent, owner: str) -> str:

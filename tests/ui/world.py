@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -31,9 +31,9 @@ def fill(number: int = 1, **changes: Any) -> FillRow:
         "user": "ann",
         "symbol": "BTC/USDT",
         "side": "sell",
-        "quantity": D("0.0015"),
-        "price": D("47000"),
-        "fee": D("0.07"),
+        "quantity": Decimal("0.0015"),
+        "price": Decimal("47000"),
+        "fee": Decimal("0.07"),
         "fee_currency": "USDT",
         "executed_at": NOW - timedelta(seconds=3 + 37 * number),
         "order_id": f"o{number}",
@@ -46,7 +46,7 @@ def fill(number: int = 1, **changes: Any) -> FillRow:
 def execution(
     net: str | None, row: FillRow | None = None, unmatched: str = "0", unvalued: bool = False, currency: str = "USDT"
 ) -> ExecutionRow:
-    return ExecutionRow(row or fill(), currency, None if net is None else D(net), D(unmatched), unvalued)
+    return ExecutionRow(row or fill(), currency, None if net is None else Decimal(net), Decimal(unmatched), unvalued)
 
 
 def broker(name: str = "main", state: str = "ok", **changes: Any) -> WatchBroker:
@@ -58,29 +58,36 @@ def broker(name: str = "main", state: str = "ok", **changes: Any) -> WatchBroker
         "last_good_at": NOW - timedelta(seconds=3),
         "errors_in_row": 0,
         "next_at": None,
-        "seconds": D("0.182"),
+        "seconds": Decimal("0.182"),
         "open_orders": 4,
         "complete_since": datetime(2025, 11, 2, tzinfo=UTC),
-        "net": (("USDT", D("121.05")),),
+        "net": (("USDT", Decimal("121.05")),),
     }
     return WatchBroker(**facts | changes)
 
 
 EXECUTIONS = (
     execution("2.43"),
-    execution(None, fill(2, symbol="ETH/USDT", side="buy", quantity=D("0.25"), price=D("2512.4"), fee=D("0.00025"))),
-    execution("38.9", fill(3, symbol="SOL/USDT", quantity=D(12), price=D("141.22")), unvalued=True),
-    execution(None, fill(4, symbol="DOGE/USDT", quantity=D(5000), price=D("0.0812")), unmatched="2000"),
+    execution(
+        None,
+        fill(
+            2, symbol="ETH/USDT", side="buy", quantity=Decimal("0.25"), price=Decimal("2512.4"), fee=Decimal("0.00025")
+        ),
+    ),
+    execution("38.9", fill(3, symbol="SOL/USDT", quantity=Decimal(12), price=Decimal("141.22")), unvalued=True),
+    execution(None, fill(4, symbol="DOGE/USDT", quantity=Decimal(5000), price=Decimal("0.0812")), unmatched="2000"),
 )
 HOSTILE = (
-    execution("0.00001", fill(5, symbol="[/]", quantity=D(1), price=D("0.00000001"))),
-    execution("-1234567.891", fill(6, symbol="\x1b[31mX\u202e/USDT\n", quantity=D("123456789.12345678"))),
+    execution("0.00001", fill(5, symbol="[/]", quantity=Decimal(1), price=Decimal("0.00000001"))),
+    execution("-1234567.891", fill(6, symbol="\x1b[31mX\u202e/USDT\n", quantity=Decimal("123456789.12345678"))),
     execution("12.5", fill(7, symbol="币安人生/USDT", executed_at=NOW - timedelta(days=2))),
-    execution("0.5", fill(8, symbol="N" * 300, quantity=D("0.000000000000000001"), price=D("99999999.999999"))),
+    execution(
+        "0.5", fill(8, symbol="N" * 300, quantity=Decimal("0.000000000000000001"), price=Decimal("99999999.999999"))
+    ),
 )
 BROKERS = (
     broker(),
-    broker("titres", "action", exchange="saxo", note="sign-in ends in 2 d", net=(("EUR", D("-12.4")),)),
+    broker("titres", "action", exchange="saxo", note="sign-in ends in 2 d", net=(("EUR", Decimal("-12.4")),)),
     broker("okx", "waiting", exchange="okx", next_at=NOW + timedelta(seconds=41), net=(), complete_since=None),
 )
 SIXTY = tuple(broker(f"acct-{i:02}", "failed" if i == 30 else "ok", errors_in_row=4 * (i == 30)) for i in range(60))
@@ -100,10 +107,13 @@ def screen(**changes: Any) -> WatchState:
         "now": NOW,
         "started_at": NOW - timedelta(hours=3, minutes=12),
         "cycle": 1152,
-        "cycle_seconds": D("0.41"),
+        "cycle_seconds": Decimal("0.41"),
         "next_at": NOW + timedelta(seconds=6),
         "brokers": BROKERS,
-        "totals": (PnlTotal("USDT", D("2431.77"), D(0), True), PnlTotal("EUR", D("98.1"), D(0))),
+        "totals": (
+            PnlTotal("USDT", Decimal("2431.77"), Decimal(0), True),
+            PnlTotal("EUR", Decimal("98.1"), Decimal(0)),
+        ),
         "executions": EXECUTIONS,
         "problems": (),
     } | changes
@@ -121,13 +131,13 @@ def pnl_row(**changes: Any) -> PnlRow:
         "broker": "main",
         "symbol": "BTC/USDT",
         "currency": "USDT",
-        "gross": D("1204.1"),
-        "fees": D("12.33"),
-        "open_quantity": D("0.4123"),
-        "open_cost": D("18215.6"),
-        "average_cost": D("44180.5287654321"),
-        "unmatched_quantity": D(0),
-        "unmatched_proceeds": D(0),
+        "gross": Decimal("1204.1"),
+        "fees": Decimal("12.33"),
+        "open_quantity": Decimal("0.4123"),
+        "open_cost": Decimal("18215.6"),
+        "average_cost": Decimal("44180.5287654321"),
+        "unmatched_quantity": Decimal(0),
+        "unmatched_proceeds": Decimal(0),
         "unvalued_fees": (),
         "disposals": 12,
         "fills": 40,
@@ -136,7 +146,7 @@ def pnl_row(**changes: Any) -> PnlRow:
 
 
 def scan(name: str = "main", status: str = "ok", problem: Problem | None = None, **changes: Any) -> BrokerScan:
-    facts: dict[str, Any] = {"new_fills": 3, "requests": 7, "seconds": D("0.4123")}
+    facts: dict[str, Any] = {"new_fills": 3, "requests": 7, "seconds": Decimal("0.4123")}
     return BrokerScan(name, "ann", status, problem=problem, **facts | changes)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,173 @@
+"""Reports as tables: what a person reads at 120, 80 and 40 columns."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.ui.world import EXECUTIONS, HOSTILE, NOW, fill, info, pnl_row, scan, text_of
+from trademon.core.reports import (
+    BrokersReport,
+    BrokerTest,
+    Done,
+    FillsReport,
+    ImportReport,
+    PnlReport,
+    PnlTotal,
+    Problem,
+    ScanReport,
+    UserInfo,
+    UsersReport,
+)
+from trademon.ui.tables import render, render_brokers, render_fills, render_pnl, render_scan
+from trademon.ui.text import ASCII, format_fee, format_price, format_quantity
+
+FILLS = FillsReport(tuple(e.fill for e in (*EXECUTIONS, *HOSTILE)), 1204)
+PNL = PnlReport(
+    "fifo",
+    (
+        pnl_row(),
+        pnl_row(
+            symbol="DOGE/USDT",
+            gross=Decimal("-88.2"),
+            fees=Decimal("0.00012"),
+            open_quantity=Decimal(0),
+            average_cost=None,
+            unmatched_quantity=Decimal("0.5"),
+            unvalued_fees=(("BNB", Decimal("0.002")),),
+        ),
+    ),
+    (PnlTotal("USDT", Decimal("1115.9"), Decimal("12.33012"), True),),
+)
+REPORTS = [
+    FILLS,
+    PNL,
+    ScanReport((scan(), scan("okx", "failed", Problem("network", "no answer", "asked again", "okx")))),
+    BrokersReport((info(), info("old", enabled=False))),
+    UsersReport((UserInfo("ann", True, None, "EUR", 2, NOW),)),
+    BrokerTest("main", "ann", "binance", "123", 3, 2, Decimal("-0.012"), Decimal("0.31"), ("a note",)),
+    ImportReport("csv", 12, 10),
+    Done("broker main is added", "trademon broker test main"),
+]
+
+
+def test_pnl_at_eighty_columns_reads_so() -> None:
+    """Totals per currency below, the unknown said on its own row."""
+    assert text_of(render_pnl(PNL), 80).splitlines() == [
+        "broker  symbol          gross     fees        net          open  average cost",
+        "main    BTC/USDT    +1,204.10    12.33  +1,191.77  USDT  0.4123     44,180.53",
+        "main    DOGE/USDT      -88.20  0.00012     -88.20  USDT  0               —",
+        "    ? 0.5 sold without known cost, fee 0.002 BNB unvalued",
+        "─────────────────────────────────────────────────────────────────────────────",
+        "        total USDT  +1,115.90    12.33  +1,103.57  USDT",
+        "    ± without what the rows say is missing",
+        "realised by fifo; net is gross without the fees",
+    ]
+
+
+def test_fills_share_their_day_in_the_title_and_stand_oldest_first() -> None:
+    """A day common to all rows is said once; the newest fill is the one above the prompt."""
+    report = FillsReport((fill(2, symbol="ETH/USDT", price=Decimal("2512.4")), fill(1)), 2)
+    assert text_of(render_fills(report), 80).splitlines() == [
+        "2026-11-21  broker  symbol    side  quantity      price        fee  id",
+        "14:00:57    main    ETH/USDT  sell    0.0015   2,512.40  0.07 USDT   2",
+        "14:01:34    main    BTC/USDT  sell    0.0015  47,000.00  0.07 USDT   1",
+    ]
+
+
+def test_a_cut_list_says_how_to_see_all_of_it() -> None:
+    """How many there are, and the command."""
+    last = text_of(render_fills(FILLS), 120).splitlines()[-1]
+    assert last == "the newest 8 of 1,204 fills; all of them: trademon fills --limit 1204"
+
+
+@pytest.mark.parametrize("width", [24, 30, 40, 60, 80, 100, 120, 200])
+def test_no_figure_of_a_fill_is_ever_cut(width: int) -> None:
+    """At any width each figure stands whole, at 24 columns too, where only a foreign name is folded."""
+    shown = text_of(render_fills(FILLS), width)
+    assert "…" not in shown
+    for row in FILLS.fills:
+        for figure in (format_quantity(row.quantity), format_price(row.price), format_fee(row.fee, row.fee_currency)):
+            assert figure in shown
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize("width", [20, 40, 57, 80, 120])
+def test_every_line_keeps_within_the_width_and_holds_only_text(report: Any, width: int) -> None:
+    """No overflow and no control byte at any width, with ASCII signs only ASCII of our own."""
+    shown = text_of(render(report), width)
+    assert all(line.rstrip() == "" or line.replace("\n", "").isprintable() for line in shown.split("\n"))
+    assert max(len(line.rstrip()) for line in shown.split("\n")) <= width
+    plain = text_of(render(report, ASCII), width)
+    assert plain.replace("币安人生", "").isascii()
+
+
+@pytest.mark.parametrize("width", [34, 40, 80, 120])
+def test_the_unknown_is_said_in_words_on_its_row(width: int) -> None:
+    """Between the row it belongs to and the next one."""
+    shown = re.sub(r"\s+", " ", text_of(render_pnl(PNL), width))
+    assert "? 0.5 sold without known cost, fee 0.002 BNB unvalued" in shown
+    assert shown.index("DOGE/USDT") < shown.index("? 0.5 sold") < shown.index("total USDT")
+
+
+def test_gain_and_loss_have_a_sign_and_a_colour() -> None:
+    """Green with a plus, red with a minus."""
+    shown = text_of(render_pnl(PNL), 120, color=True)
+    assert "\x1b[32m+1,191.77\x1b[0m" in shown
+    assert "\x1b[31m-88.20\x1b[0m" in shown
+
+
+def test_markup_of_an_exchange_is_three_characters() -> None:
+    """A symbol named `[/]` is shown as such, and an escape sequence loses its escape."""
+    shown = text_of(render_fills(FILLS), 120)
+    assert " [/] " in shown
+    assert "[31mX/USDT" in shown
+    assert "\x1b" not in shown
+
+
+def test_rows_of_several_users_say_whose_they_are() -> None:
+    """The user column appears with the second user."""
+    assert "user" not in text_of(render_fills(FillsReport((fill(),), 1)), 120)
+    assert "bob" in text_of(render_fills(FillsReport((fill(), fill(2, user="bob")), 2)), 120)
+
+
+def test_each_state_of_a_broker_has_a_word_and_a_remedy() -> None:
+    """Disabled, without a key, failing, new and import-only each say so."""
+    report = BrokersReport(
+        (
+            info("a", enabled=False),
+            info("b", has_key=False),
+            info("c", errors_in_row=4),
+            info("d", last_good_at=None),
+            info("e", exchange="manual", has_key=False),
+            info("f"),
+        )
+    )
+    shown = text_of(render_brokers(report), 160).splitlines()[1:]
+    words = ["disabled", "no key", "failed ×4", "not asked yet", "imports only", "● ok"]
+    assert [word in line for word, line in zip(words, shown, strict=True)] == [True] * 6
+    assert "trademon broker enable a" in shown[0]
+    assert "trademon broker set b" in shown[1]
+
+
+def test_a_failed_scan_says_what_to_do_below_the_broker() -> None:
+    """Fault and remedy stand on the broker's row."""
+    shown = text_of(render_scan(REPORTS[2]), 120)  # type: ignore[arg-type]
+    assert "okx     ✖ failed" in shown
+    assert "no answer → asked again" in shown
+    assert shown.splitlines()[-1] == "6 new fills, 1 of 2 brokers ok"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [FillsReport((), 0), PnlReport("fifo", (), ()), ScanReport(()), BrokersReport(()), UsersReport(())],
+    ids=lambda r: type(r).__name__,
+)
+def test_an_empty_list_says_what_to_do_next(report: Any) -> None:
+    """One line with a command in it."""
+    shown = text_of(render(report), 200)
+    assert "trademon " in shown
+    assert shown.count("\n") == 1

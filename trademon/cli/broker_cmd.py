@@ -1,0 +1,226 @@
+"""`trademon broker`: the accounts that are watched."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trademon.cli.common import (
+    Debug,
+    Flags,
+    Json,
+    MethodOption,
+    NoColor,
+    Quiet,
+    Result,
+    Since,
+    User,
+    Verbose,
+    run,
+    run_async,
+)
+from trademon.core.reports import Done
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The broker's name.")]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="Replaces scheme and host of every address.")
+]
+KeyEnv = Annotated[
+    str | None, typer.Option("--api-key-env", metavar="V", help="Environment variable that holds the API key.")
+]
+SecretEnv = Annotated[
+    str | None, typer.Option("--api-secret-env", metavar="V", help="Environment variable that holds the API secret.")
+]
+PasswordEnv = Annotated[
+    str | None,
+    typer.Option("--api-password-env", metavar="V", help="Environment variable with the passphrase (Bitget)."),
+]
+SymbolNames = Annotated[
+    list[str] | None, typer.Option("--symbol", metavar="S", help="A symbol to ask for in every pass; may be repeated.")
+]
+
+
+@app.callback()
+def broker() -> None:
+    """The accounts that are watched."""
+
+
+@app.command(epilog="Example: trademon broker add main --exchange binance --since 7d")
+def add(
+    name: Name,
+    exchange: Annotated[str, typer.Option("--exchange", metavar="ID", help="binance, bitget, manual or demo.")],
+    user: User = None,
+    market: Annotated[str, typer.Option("--market", metavar="M", help="spot (margin and swap come later).")] = "spot",
+    base_url: BaseUrl = None,
+    api_key_env: KeyEnv = None,
+    api_secret_env: SecretEnv = None,
+    api_password_env: PasswordEnv = None,
+    symbol: SymbolNames = None,
+    since: Since = None,
+    method: MethodOption = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Add an account. Its key is asked for without an echo, or read from the environment variables you name.
+
+    A key that can only read is all that is needed. --since is where its history begins for us (by default a day ago).
+    """
+    from trademon.cli.broker_work import KeyNames, add_broker  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    keys = KeyNames(api_key_env, api_secret_env, api_password_env)
+    run(
+        "broker add",
+        flags,
+        lambda: add_broker(name, exchange, market, user, base_url, keys, symbol or [], since, method),
+    )
+
+
+@app.command("set", epilog="Example: trademon broker set main --api-key-env KEY --api-secret-env SECRET")
+def set_(
+    name: Name,
+    user: User = None,
+    base_url: BaseUrl = None,
+    api_key_env: KeyEnv = None,
+    api_secret_env: SecretEnv = None,
+    api_password_env: PasswordEnv = None,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Ask for a new key, without an echo.")] = False,
+    symbol: SymbolNames = None,
+    since: Since = None,
+    method: MethodOption = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Change an account: a new key, other options."""
+    from trademon.cli.broker_work import KeyNames, set_broker  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    keys = KeyNames(api_key_env, api_secret_env, api_password_env, ask=new_key)
+    run("broker set", flags, lambda: set_broker(name, user, base_url, keys, symbol, since, method))
+
+
+@app.command("list")
+def list_(
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """List the accounts and how their last looks went."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("broker list", flags, lambda: _list(user))
+
+
+def _list(user: str | None) -> Result:
+    from trademon.core.reports import BrokersReport  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        return Result(BrokersReport(tuple(info for store in home.users(user) for info in store.broker_infos())))
+
+
+@app.command("test")
+def try_(
+    name: Name,
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Ask the exchange whether the key works. Stores no fill."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("broker test", flags, lambda: _test(name, user))
+
+
+def _test(name: str, user: str | None) -> Result:
+    from trademon.flows.broker_test import ask_broker  # noqa: PLC0415
+    from trademon.wiring import Home, open_home  # noqa: PLC0415
+
+    async def work(home: Home) -> Result:
+        store = home.user(user)
+        async with home.network() as ports:
+            return Result(await ask_broker(store, store.broker(name), ports))
+
+    with open_home() as home:
+        return run_async(lambda: work(home))
+
+
+@app.command()
+def enable(
+    name: Name,
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Watch an account again."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("broker enable", flags, lambda: _switch(name, user, on=True))
+
+
+@app.command()
+def disable(
+    name: Name,
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Leave an account alone; what is stored of it stays."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("broker disable", flags, lambda: _switch(name, user, on=False))
+
+
+def _switch(name: str, user: str | None, *, on: bool) -> Result:
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        store = home.user(user)
+        store.set_broker(store.broker(name), enabled=on)
+    return Result(Done(f"broker {name} is {'watched again' if on else 'left alone from now on'}"), is_data=False)
+
+
+@app.command()
+def remove(
+    name: Name,
+    user: User = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Forget an account's key and name. The fills stay: they are its history."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("broker remove", flags, lambda: _remove(name, user, yes))
+
+
+def _remove(name: str, user: str | None, yes: bool) -> Result:
+    from trademon.cli.common import confirm  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        store = home.user(user)
+        found = store.broker(name)
+        if not yes:
+            confirm(f"Forget the key and the name of broker {name}? Its fills stay.")
+        store.remove_broker(found)
+    return Result(Done(f"removed broker {name}; its fills stay in the store"), is_data=False)

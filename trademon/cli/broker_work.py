@@ -1,0 +1,172 @@
+"""What `broker add` and `broker set` do: check every option before anything is asked for or written."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from trademon.cli.common import Result
+from trademon.core.model import Credentials, Method
+from trademon.core.reports import Done
+from trademon.core.times import parse_since
+from trademon.errors import ConfigError, DataError, UsageError
+from trademon.exchanges.registry import DEMO, NEEDS_PASSWORD, WITHOUT_API, check_exchange
+from trademon.settings import secret_from
+from trademon.wiring import open_home
+
+DEFAULT_HISTORY = timedelta(hours=24)
+_NAME = re.compile(r"[\w.-]{1,40}")
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNames:
+    """Environment variables that hold the key; `ask` asks for it on the terminal instead."""
+
+    api_key: str | None
+    api_secret: str | None
+    password: str | None
+    ask: bool = False
+
+    @property
+    def given(self) -> bool:
+        return any((self.api_key, self.api_secret, self.password))
+
+
+def add_broker(
+    name: str,
+    exchange: str,
+    market: str,
+    user: str | None,
+    base_url: str | None,
+    keys: KeyNames,
+    symbols: list[str],
+    since: str | None,
+    method: Method | None,
+) -> Result:
+    """Add it, once everything about it was found good."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name[:40]!r} is no broker name", hint="letters, digits and . _ -")
+    exchange = check_exchange(exchange)
+    if market != "spot":
+        raise UsageError(f"--market {market} is not read by this release", hint="spot is")
+    base_url = check_base_url(base_url)
+    with open_home() as home:
+        store = home.user(user)
+        now = home.clock()
+        start = _since(since, now) if since else now - DEFAULT_HISTORY
+        if any(b.name == name for b in store.brokers()):
+            raise UsageError(
+                f"{store.user} already has a broker {name!r}", hint=f"trademon broker set {name} changes it"
+            )
+        credentials = None if exchange in (*WITHOUT_API, DEMO) else read_keys(exchange, keys)
+        store.add_broker(
+            name,
+            exchange=exchange,
+            market=market,
+            since=start,
+            base_url=base_url,
+            symbols=[s.strip().upper() for s in symbols],
+            method=method,
+            credentials=credentials,
+        )
+    return Result(Done(f"added broker {name} ({exchange})", _next_step(name, exchange)), is_data=False)
+
+
+def set_broker(
+    name: str,
+    user: str | None,
+    base_url: str | None,
+    keys: KeyNames,
+    symbols: list[str] | None,
+    since: str | None,
+    method: Method | None,
+) -> Result:
+    """Change what was named, leave the rest."""
+    changes: dict[str, Any] = {}
+    if base_url is not None:
+        changes["base_url"] = check_base_url(base_url)
+    if symbols is not None:
+        changes["symbols"] = tuple(s.strip().upper() for s in symbols)
+    if method is not None:
+        changes["method"] = method
+    with open_home() as home:
+        store = home.user(user)
+        broker = store.broker(name)
+        if since is not None:
+            changes["since_at"] = _since(since, home.clock())
+        credentials = read_keys(broker.exchange, keys) if keys.given or keys.ask else None
+        if not changes and credentials is None:
+            raise UsageError("nothing to change was named", hint="trademon broker set --help")
+        store.set_broker(broker, credentials=credentials, **changes)
+    return Result(Done(f"changed broker {name}", f"trademon broker test {name}"), is_data=False)
+
+
+def check_base_url(url: str | None) -> str | None:
+    """An address with a host; plain http only on this machine."""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"--base-url {url[:60]!r} is no address", hint="write https://host or http://127.0.0.1:port")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise UsageError("--base-url with plain http is for loopback only", hint="use https")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def read_keys(exchange: str, names: KeyNames) -> Credentials:
+    """The key, from the named environment variables or from a hidden prompt, never from the command line.
+
+    Raises:
+        ConfigError: a named variable is not set, or there is no terminal to ask on.
+    """
+    needs_password = exchange in NEEDS_PASSWORD
+    if names.given:
+        missing = [
+            option
+            for option, name, needed in (
+                ("--api-key-env", names.api_key, True),
+                ("--api-secret-env", names.api_secret, True),
+                ("--api-password-env", names.password, needs_password),
+            )
+            if needed and not name
+        ]
+        if missing:
+            raise ConfigError(f"{exchange} needs {' and '.join(missing)} too")
+        return Credentials(
+            secret_from(names.api_key or ""),
+            secret_from(names.api_secret or ""),
+            secret_from(names.password) if names.password else "",
+        )
+    if not sys.stdin.isatty():
+        options = "--api-key-env V --api-secret-env V" + (" --api-password-env V" if needs_password else "")
+        raise ConfigError(
+            f"no key was given for {exchange}", hint=f"name environment variables that hold it: {options}"
+        )
+    return Credentials(_ask("API key"), _ask("API secret"), _ask("API passphrase") if needs_password else "")
+
+
+def _ask(what: str) -> str:
+    import getpass  # noqa: PLC0415 - only where a person is asked
+
+    value = getpass.getpass(f"{what}: ").strip()
+    if not value:
+        raise ConfigError(f"the {what} is empty", hint="nothing was stored; try again")
+    return value
+
+
+def _since(text: str, now: datetime) -> datetime:
+    try:
+        return parse_since(text, now=now)
+    except DataError as error:
+        raise UsageError(f"--since: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
+
+
+def _next_step(name: str, exchange: str) -> str:
+    if exchange in WITHOUT_API:
+        return f"trademon fills import FILE.csv --broker {name}"
+    return f"trademon broker test {name}, then trademon scan"

@@ -1,0 +1,174 @@
+"""What every command shares: its common options, the error boundary, and how a report leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from trademon.core.model import Method
+from trademon.core.reports import Problem, Status
+from trademon.core.times import parse_since
+from trademon.errors import ConfigError, DataError, TrademonError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on success.")]
+Verbose = Annotated[int, typer.Option("-v", count=True, help="Say more on stderr (-vv, -vvv).")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colour and no escape codes.")]
+User = Annotated[str | None, typer.Option("--user", metavar="NAME", help="Only this user's rows.")]
+Brokers = Annotated[
+    list[str] | None, typer.Option("--broker", metavar="NAME", help="Only this broker; may be repeated.")
+]
+Symbols = Annotated[
+    list[str] | None,
+    typer.Option("--symbol", metavar="S", help="Only this symbol, BTC/USDT or BTCUSDT; may be repeated."),
+]
+Since = Annotated[str | None, typer.Option("--since", metavar="T", help="From then on: 24h, 7d or an ISO time.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="T", help="Before then: an ISO time, or 24h ago.")]
+
+MethodOption = Annotated[
+    Method | None, typer.Option("--method", help="fifo, lifo, hifo or average.", metavar="M", case_sensitive=False)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The options every command takes."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    debug: bool = False
+    no_color: bool = False
+
+    def console(self, *, stderr: bool = False) -> Console:
+        from trademon.ui.console import make_console  # noqa: PLC0415 - rich only where something is drawn
+
+        return make_console(no_color=self.no_color, stderr=stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command has to say. `is_data`: it was asked for data, which is printed in a pipe too; otherwise success
+    is silent without a terminal, for cron."""
+
+    report: Any
+    problems: Sequence[Problem] = ()
+    status: Status = "success"
+    exit_code: int = 0
+    is_data: bool = True
+    write: Callable[[], None] | None = None
+
+
+def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
+    """Do the work, print what it found, and end with its exit code. The error boundary of every command."""
+    _set_up_logging(flags)
+    try:
+        result = work()
+    except TrademonError as error:
+        if flags.debug:
+            traceback.print_exc()
+        _fail(command, flags, Problem.of(error))
+    except (BrokenPipeError, KeyboardInterrupt, typer.Exit):
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours ends as one line too
+        if flags.debug:
+            traceback.print_exc()
+        fault = TrademonError(
+            f"a fault in trademon: {type(error).__name__}", hint="add --debug to see where; report it"
+        )
+        _fail(command, flags, Problem.of(fault))
+    _show(command, flags, result)
+    raise typer.Exit(result.exit_code)
+
+
+def _fail(command: str, flags: Flags, problem: Problem) -> NoReturn:
+    _show(command, flags, Result(None, (problem,), "failed", problem.exit_code))
+    raise typer.Exit(problem.exit_code)
+
+
+def _show(command: str, flags: Flags, result: Result) -> None:
+    if flags.json:
+        from trademon.ui.json_out import dump, envelope, to_json  # noqa: PLC0415
+
+        data = {} if result.report is None else to_json(result.report)
+        sys.stdout.write(dump(envelope(command, result.status, data, result.problems)) + "\n")
+    elif result.write is not None:
+        result.write()
+    elif result.report is not None and not flags.quiet and (result.is_data or sys.stdout.isatty()):
+        from trademon.ui.console import console_glyphs  # noqa: PLC0415
+        from trademon.ui.tables import render  # noqa: PLC0415
+
+        console = flags.console()
+        console.print(render(result.report, console_glyphs(console)))
+    for problem in result.problems:
+        print_problem(problem)
+
+
+def print_problem(problem: Problem) -> None:
+    """One line on stderr: what, which broker, what to do."""
+    from trademon.ui.text import clean  # noqa: PLC0415
+
+    sys.stderr.write(f"trademon: {clean(problem.line)}\n")
+
+
+def _set_up_logging(flags: Flags) -> None:
+    level = logging.DEBUG if flags.debug or flags.verbose > 1 else logging.INFO if flags.verbose else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("trademon").setLevel(level)
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run to its end; SIGINT, SIGTERM and SIGHUP cancel it, after the write in hand, and end with 128 + the signal."""
+
+    async def guarded() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        got: list[int] = []
+
+        def stop(number: int) -> None:
+            got.append(number)
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stop, number)
+        try:
+            return await work()
+        except asyncio.CancelledError:
+            if got:
+                raise typer.Exit(128 + got[0]) from None
+            raise
+
+    return asyncio.run(guarded())
+
+
+def parse_period(since: str | None, until: str | None, *, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """`--since` and `--until` as times; UsageError for one that is none."""
+    times: list[datetime | None] = []
+    for option, text in (("--since", since), ("--until", until)):
+        try:
+            times.append(None if text is None else parse_since(text, now=now))
+        except DataError as error:
+            raise UsageError(f"{option}: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
+    return times[0], times[1]
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal; ConfigError where there is none to ask on, an end without a deed after a no."""
+    if not sys.stdin.isatty():
+        raise ConfigError("this asks for a confirmation and there is no terminal", hint="add --yes")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)

@@ -1,0 +1,58 @@
+"""`trademon scan`."""
+
+from __future__ import annotations
+
+import typer
+
+from trademon.cli.common import (
+    Brokers,
+    Debug,
+    Flags,
+    Json,
+    NoColor,
+    Quiet,
+    Result,
+    Since,
+    User,
+    Verbose,
+    run,
+    run_async,
+)
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(epilog="Example: trademon scan --broker main --since 7d")
+def scan(
+    user: User = None,
+    broker: Brokers = None,
+    since: Since = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """One pass: find executions not yet stored, store them, book their P&L. Doing it again adds nothing."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("scan", flags, lambda: _scan(user, broker or [], since))
+
+
+def _scan(user: str | None, brokers: list[str], since: str | None) -> Result:
+    from trademon.core.times import parse_since  # noqa: PLC0415
+    from trademon.errors import DataError, UsageError  # noqa: PLC0415
+    from trademon.flows import scan as flow  # noqa: PLC0415
+    from trademon.wiring import Home, open_home, pick_targets  # noqa: PLC0415
+
+    async def work(home: Home) -> Result:
+        targets = pick_targets(home.users(user), brokers)
+        try:
+            start = None if since is None else parse_since(since, now=home.clock())
+        except DataError as error:
+            raise UsageError(f"--since: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
+        async with home.network() as ports:
+            report = await flow.scan(targets, ports, since=start)
+        return Result(report, report.problems, report.status, report.exit_code, is_data=False)
+
+    with open_home() as home:
+        return run_async(lambda: work(home))

@@ -1,0 +1,177 @@
+"""`trademon watch`: the dashboard on a terminal, lines without one, JSON lines on request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trademon.core.reports import WatchEvent, WatchState
+    from trademon.flows.watch import Watch, WatchOptions
+    from trademon.wiring import Home
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(epilog="Example: trademon watch --demo")
+def watch(
+    interval: Annotated[float, typer.Option("--interval", min=1, max=3600, metavar="S", help="Seconds.")] = 10,
+    user: User = None,
+    cycles: Annotated[int | None, typer.Option("--cycles", min=1, metavar="N", help="End after N scans.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="One line an event, on a terminal too.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="An exchange and a store of its own, no keys.")] = False,
+    one_by_one: Annotated[bool, typer.Option("--one-by-one", help="Scan one broker after the other.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Scan every few seconds and show what happens. `q` leaves."""
+    from trademon.flows.watch import WatchOptions  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    options = WatchOptions(interval_s=interval, cycles=cycles, one_by_one=one_by_one)
+    # The events of --json are the output: no envelope follows them, but one tells of a failure to start.
+    run(
+        "watch",
+        flags,
+        lambda: Result(None, exit_code=asyncio.run(_watch(flags, options, user, plain, demo)), write=_nothing),
+    )
+
+
+def _nothing() -> None:
+    """All was written while it happened."""
+
+
+async def _watch(flags: Flags, options: WatchOptions, user: str | None, plain: bool, demo: bool) -> int:
+    async with _home(demo) as home, home.network() as ports:
+        from trademon.flows.watch import Watch  # noqa: PLC0415
+
+        stores = home.users(user)
+        title = f"{stores[0].user} (demo)" if demo else ", ".join(store.user for store in stores)
+        watch = Watch(stores, ports, options, title, _nothing_to_tell, _nothing_to_show)
+        signals = _Signals(watch)
+        console = flags.console()
+        from trademon.ui.console import can_draw  # noqa: PLC0415
+
+        if not flags.json and not plain and can_draw(console):
+            await _on_screen(watch, console)
+        else:
+            watch.on_event = _event_writer(flags, show_user=len(stores) > 1)
+            await watch.run()
+        return signals.exit_code
+
+
+@contextlib.asynccontextmanager
+async def _home(demo: bool) -> AsyncIterator[Home]:
+    from trademon.wiring import open_demo, open_home  # noqa: PLC0415
+
+    if demo:
+        async with open_demo() as home:
+            yield home
+    else:
+        with open_home() as home:
+            yield home
+
+
+class _Signals:
+    """SIGINT, SIGTERM and SIGHUP stop the watch after the write in hand; the second time at once."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.exit_code = 0
+        self._watch = watch
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop, number)
+
+    def _stop(self, number: int) -> None:
+        if self.exit_code:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.exit_code = 128 + number
+        self._watch.stop.set()
+
+
+async def _on_screen(watch: Watch, console: Console) -> None:
+    """The dashboard: painted on every change, and once a second so that ages and countdowns go on."""
+    from trademon.ui.live import Screen  # noqa: PLC0415
+
+    def on_key(key: str) -> None:
+        if key in ("q", "Q"):
+            watch.stop.set()
+
+    with Screen(console, on_key=on_key) as screen:
+        latest: list[WatchState] = []
+
+        def show(state: WatchState) -> None:
+            latest[:] = [state]
+            screen.show(state)
+
+        watch.on_state = show
+        ticker = asyncio.create_task(_every_second(watch, latest, screen.show))
+        try:
+            await watch.run()
+        finally:
+            ticker.cancel()
+
+
+async def _every_second(watch: Watch, latest: list[WatchState], show: Callable[[WatchState], None]) -> None:
+    while True:
+        await asyncio.sleep(1)
+        if latest:
+            show(dataclasses.replace(latest[0], now=watch.ports.clock()))
+
+
+def _event_writer(flags: Flags, *, show_user: bool) -> Callable[[WatchEvent], None]:
+    """Writes each event as it comes. What was executed before the watch began is counted, not told line by line."""
+    from trademon.ui.json_out import dump_line, watch_event_to_json  # noqa: PLC0415
+    from trademon.ui.lines import format_event  # noqa: PLC0415
+
+    started: list[WatchEvent] = []
+    earlier = 0
+
+    def write(text: str) -> None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def tell(event: WatchEvent) -> None:
+        nonlocal earlier
+        if flags.json:
+            write(dump_line(watch_event_to_json(event)))
+            return
+        if event.event == "start":
+            started.append(event)
+        row = event.execution
+        if row is not None and started and row.fill.executed_at < started[0].at:
+            earlier += 1
+            return
+        if earlier and event.event != "fill":
+            write(
+                format_event(
+                    dataclasses.replace(event, event="fill", text=f"{earlier} executions from before the start")
+                )
+            )
+            earlier = 0
+        if not (flags.quiet and event.ok):
+            write(format_event(event, show_user=show_user))
+
+    return tell
+
+
+def _nothing_to_tell(event: WatchEvent) -> None:
+    """The dashboard shows states, not events."""
+
+
+def _nothing_to_show(state: WatchState) -> None:
+    """Lines tell events, not states."""

@@ -1,0 +1,176 @@
+"""The only place that builds the real objects: settings to store, network and demo."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trademon.core.model import Broker, Credentials
+from trademon.core.symbols import match_symbol, nearest
+from trademon.errors import UnknownName, UsageError
+from trademon.exchanges.registry import DEMO, WITHOUT_API, Connections
+from trademon.flows.ports import Ports, utc_now
+from trademon.flows.scan import Target
+from trademon.settings import Settings, load_settings
+from trademon.store.store import Store, UserStore
+
+if TYPE_CHECKING:
+    from trademon.demo.server import DemoAccount, DemoServer
+    from trademon.exchanges.base import Exchange
+
+Clock = Callable[[], datetime]
+DEMO_HISTORY = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """An opened store with the settings it was opened by."""
+
+    settings: Settings
+    store: Store
+    clock: Clock = utc_now
+
+    def user(self, name: str | None) -> UserStore:
+        """The one user a command acts for: the named one, the only one, or the one named after the OS account."""
+        name = name or self.settings.user
+        if name is not None:
+            return self.store.for_user(name)
+        names = [u.name for u in self.store.users() if u.active]
+        if len(names) == 1:
+            return self.store.for_user(names[0])
+        own = os.environ.get("USER") or os.environ.get("LOGNAME")
+        if own in names:
+            return self.store.for_user(str(own))
+        raise UsageError(f"there are {len(names)} users", hint=f"say which one: --user {' or --user '.join(names[:4])}")
+
+    def users(self, name: str | None) -> tuple[UserStore, ...]:
+        """The users a report or a pass covers: the named one, or all that are active."""
+        name = name or self.settings.user
+        names = [name] if name else [u.name for u in self.store.users() if u.active]
+        return tuple(self.store.for_user(n) for n in names)
+
+    @contextlib.asynccontextmanager
+    async def network(self) -> AsyncIterator[Ports]:
+        """Ports with a way to the exchanges, for the length of a run."""
+        async with Connections(self.clock) as connections, _DemoHost(self.clock) as demo:
+
+            async def open_exchange(store: UserStore, broker: Broker) -> Exchange:
+                if broker.exchange == DEMO:
+                    account, base_url = await demo.account_of(broker)
+                    keys = Credentials(account.api_key, account.api_secret, account.passphrase)
+                    return connections.open(account.exchange, keys, base_url=base_url)
+                return connections.open(broker.exchange, store.credentials(broker), base_url=broker.base_url)
+
+            yield Ports(open_exchange, self.store.path.parent / "locks", self.clock)
+
+
+@contextlib.contextmanager
+def open_home(settings: Settings | None = None) -> Iterator[Home]:
+    """The store of these settings (by default those of the environment), opened and migrated."""
+    settings = settings or load_settings()
+    store = Store(settings.store_url, key_file=settings.key_file, clock=utc_now)
+    try:
+        yield Home(settings, store)
+    finally:
+        store.close()
+
+
+@contextlib.asynccontextmanager
+async def open_demo() -> AsyncIterator[Home]:
+    """A store of its own with two accounts at an exchange of its own, both gone afterwards. No key is needed."""
+    from trademon.demo.server import DemoServer, demo_accounts  # noqa: PLC0415 - only for the demo
+
+    accounts = demo_accounts(utc_now)
+    with (
+        tempfile.TemporaryDirectory(prefix="trademon-demo-") as directory,
+        open_home(load_settings({"TRADEMON_HOME": directory}, directory=Path(directory))) as home,
+    ):
+        async with DemoServer(accounts, clock=utc_now) as server:
+            user = home.user(None)
+            for account in accounts:
+                _add_demo_broker(user, account, server.base_url)
+            yield home
+
+
+def _add_demo_broker(user: UserStore, account: DemoAccount, base_url: str) -> None:
+    user.add_broker(
+        account.exchange,
+        exchange=account.exchange,
+        market="spot",
+        since=utc_now() - DEMO_HISTORY,
+        base_url=base_url,
+        symbols=(),
+        method=None,
+        credentials=Credentials(account.api_key, account.api_secret, account.passphrase),
+    )
+
+
+class _DemoHost:
+    """The embedded exchange of `--exchange demo` brokers, started when the first of them is opened."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._servers: dict[int, tuple[DemoAccount, DemoServer]] = {}
+
+    async def __aenter__(self) -> _DemoHost:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for _account, server in self._servers.values():
+            await server.stop()
+
+    async def account_of(self, broker: Broker) -> tuple[DemoAccount, str]:
+        """The broker's demo account, the same world in every run, and where it is served."""
+        from trademon.demo.server import DemoServer, demo_accounts  # noqa: PLC0415
+
+        if broker.id not in self._servers:
+            account = demo_accounts(self._clock, seed=broker.id, started_at=broker.created_at)[0]
+            account = replace(account, uid=str(1_000_000 + broker.id))
+            server = DemoServer([account], clock=self._clock)
+            await server.start()
+            self._servers[broker.id] = account, server
+        account, server = self._servers[broker.id]
+        return account, server.base_url
+
+
+def resolve_symbols(stores: Sequence[UserStore], wanted: Sequence[str]) -> tuple[str, ...]:
+    """The shown form of each symbol a person wrote.
+
+    Raises:
+        UsageError: one is known neither from a fill nor from an exchange of these users; not where nothing is known.
+    """
+    known = {symbol for store in stores for symbol in store.symbols()}
+    resolved = []
+    for text in wanted:
+        found = match_symbol(text, known)
+        if found is None and known:
+            near = nearest(text, known)
+            hint = f"did you mean {near}?" if near else "trademon fills shows what was traded"
+            raise UsageError(f"unknown symbol {text!r}", hint=hint)
+        resolved.append(found or text)
+    return tuple(resolved)
+
+
+def check_brokers(stores: Sequence[UserStore], wanted: Sequence[str]) -> None:
+    """Raises UnknownName for a broker that none of these users has."""
+    known = {broker.name for store in stores for broker in store.brokers()}
+    for name in wanted:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else "trademon broker list shows them"
+            raise UnknownName(f"there is no broker {name!r}", hint=hint)
+
+
+def pick_targets(stores: Sequence[UserStore], wanted: Sequence[str]) -> list[Target]:
+    """The brokers of a pass: the named ones, or all that are enabled and have an API."""
+    check_brokers(stores, wanted)
+    brokers = [Target(store, broker) for store in stores for broker in store.brokers()]
+    if wanted:
+        return [t for t in brokers if t.broker.name in wanted]
+    return [t for t in brokers if t.broker.enabled and t.broker.exchange not in WITHOUT_API]
