@@ -508,4 +508,5 @@ def test_a_buy_eaten_up_by_its_fee_tells_of_the_fee():
     """A roll-up by day is made of what each fill did: the sum over `Booked` must be the tally."""
     told = book("fifo", "buy 1 @ 100 fee 1 BTC")
     fees = [part.fees for b in told.booked for part in (b.disposal, b.unmatched, b.opened) if part is not None]
+    fees += [b.loose_fees for b in told.booked]
     assert sum(fees, ZERO) == told.book.tally.fees == 100

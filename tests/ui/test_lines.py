@@ -19,7 +19,13 @@ AT = "2026-11-21T14:02:14Z"
     [
         (WatchEvent("start", NOW, text="2 brokers, every 10 s"), f"[START] {AT} 2 brokers, every 10 s"),
         (
-            WatchEvent("cycle", NOW, 7, scan=ScanReport((scan(), scan("okx", "failed", DOWN, new_fills=0)))),
+            WatchEvent(
+                "cycle",
+                NOW,
+                7,
+                scan=ScanReport((scan(), scan("okx", "failed", DOWN, new_fills=0))),
+                seconds=Decimal("0.412"),
+            ),
             f"[SCAN] {AT} cycle 7: 1 of 2 brokers ok, 3 new fills, 0.412 s",
         ),
         (

@@ -19,11 +19,11 @@ from typer.main import get_command
 from trademon import __version__
 
 COMMANDS: Final[dict[str, str]] = {
-    "watch": "Scan every few seconds with a live dashboard. Try it without any key: trademon watch --demo",
-    "scan": "One pass: find executions not yet stored, store them, book their P&L.",
-    "pnl": "Realised P&L by fifo, lifo, hifo or average cost, from the stored fills.",
-    "fills": "List the stored fills, or take some in from a CSV file.",
-    "broker": "The accounts that are watched: add, set, list, test, enable, disable, remove.",
+    "watch": "Scan every few seconds, live on the screen (try --demo).",
+    "scan": "One pass: find new executions, store them, book them.",
+    "pnl": "Realised P&L by fifo, lifo, hifo or average cost.",
+    "fills": "List the stored fills; import some from a CSV file.",
+    "broker": "The accounts: add, set, list, test, enable, remove.",
     "user": "The people whose accounts they are: add, list.",
 }
 
@@ -101,7 +101,7 @@ def _flush() -> None:
 
 
 def _usage_error(error: Any, args: Sequence[str]) -> int:
-    message: str = error.format_message()
+    message: str = error.format_message().replace("Value error, ", "")
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(error.ctx.get_help() + "\n")
         return 2

@@ -22,7 +22,7 @@ from trademon.cli.common import (
 )
 from trademon.core.reports import Done
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The broker's name.")]
 BaseUrl = Annotated[

@@ -25,7 +25,7 @@ from trademon.cli.common import (
     run,
 )
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 ON_SCREEN = 50
 
 

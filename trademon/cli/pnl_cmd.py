@@ -25,7 +25,7 @@ from trademon.cli.common import (
     run,
 )
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon pnl --method fifo --symbol BTCUSDT")

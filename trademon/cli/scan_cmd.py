@@ -19,7 +19,7 @@ from trademon.cli.common import (
     run_async,
 )
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon scan --broker main --since 7d")

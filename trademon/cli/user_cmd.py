@@ -10,7 +10,7 @@ import typer
 from trademon.cli.common import Debug, Flags, Json, MethodOption, NoColor, Quiet, Result, Verbose, run
 from trademon.core.model import Method
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 _NAME = re.compile(r"[\w.@-]{1,60}")
 
 

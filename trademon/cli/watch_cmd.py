@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trademon.flows.watch import Watch, WatchOptions
     from trademon.wiring import Home
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon watch --demo")
