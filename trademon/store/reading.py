@@ -15,8 +15,8 @@ from typing import Any
 from trademon.core.money import EXACT, ZERO, divide
 from trademon.core.reports import ExecutionRow, FillRow, PnlRow
 from trademon.core.times import from_us, to_us
-from trademon.store.booking import fees_of
 from trademon.store.database import Sql, in_list
+from trademon.store.fill_rows import fees_of
 
 # A fill of an account is shown under the name of the broker that found it.
 _ROW = """fills.id, brokers.name, users.name, markets.symbol, fills.side, fills.quantity, fills.price, fills.fee,

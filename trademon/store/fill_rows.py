@@ -1,0 +1,132 @@
+"""Fills as rows: written, recognised, and read back in the order of matching."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from trademon.core.model import Broker, Fee, Fill, id_order
+from trademon.core.money import format_decimal, parse_decimal
+from trademon.core.times import from_us, to_us
+from trademon.store.database import Sql, in_list
+from trademon.store.types import decimal_text
+
+_MAX_IN = 500
+_FILL_COLUMNS = """fills.id, trade_id, epoch, side, quantity, price, fee, fee_currency, more_fees, executed_at,
+    order_id, order_type, is_maker, markets.symbol, markets.base, markets.quote"""
+
+BookKey = tuple[int, int]
+"""(account id, market id)"""
+Content = tuple[str, Decimal, Decimal, int]
+
+
+def iter_fills(sql: Sql, key: BookKey) -> Iterator[tuple[int, Fill]]:
+    """The fills of one book with their store ids, in `fill_order`."""
+    rows = sql.stream(
+        f"""SELECT {_FILL_COLUMNS} FROM fills JOIN markets ON markets.id = market_id
+        WHERE account_id = ? AND market_id = ? ORDER BY executed_at, epoch""",  # noqa: S608
+        *key,
+    )
+    # SQL cannot sort ids as numbers in both databases, so ties in time are put in order here.
+    for _, tied in groupby(rows, key=lambda row: (row[9], row[2])):
+        for row in sorted(tied, key=lambda row: id_order(row[1])):
+            yield row[0], fill_of(row)
+
+
+def fill_of(row: Sequence[Any]) -> Fill:
+    """A row of `_FILL_COLUMNS` as a Fill. The raw answer stays in the store."""
+    return Fill(
+        trade_id=row[1],
+        epoch=row[2],
+        side=row[3],
+        quantity=Decimal(row[4]),
+        price=Decimal(row[5]),
+        fees=fees_of(row[6], row[7], row[8]),
+        executed_at=from_us(row[9]),
+        order_id=row[10],
+        order_type=row[11],
+        is_maker=None if row[12] is None else bool(row[12]),
+        symbol=row[13],
+        base=row[14],
+        quote=row[15],
+    )
+
+
+def fees_of(fee: str, currency: str, more: str | None) -> tuple[Fee, ...]:
+    first = (Fee(Decimal(fee), currency),) if currency else ()
+    if not more:
+        return first
+    return first + tuple(Fee(parse_decimal(amount), coin) for amount, coin in json.loads(more))
+
+
+def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill, seen_at: datetime) -> int:
+    row = sql.one(
+        "SELECT id FROM markets WHERE exchange = ? AND market = ? AND symbol = ? ORDER BY listed DESC, id LIMIT 1",
+        broker.exchange,
+        broker.market,
+        symbol,
+    )
+    if row is not None:
+        return int(row[0])
+    return sql.insert(
+        "markets",
+        exchange=broker.exchange,
+        market=broker.market,
+        exchange_symbol=symbol,
+        symbol=symbol,
+        base=fill.base,
+        quote=fill.quote,
+        listed=False,
+        seen_at=to_us(seen_at),
+    )
+
+
+def content(fill: Fill) -> Content:
+    """What may not differ when the same id is seen again."""
+    return (fill.side, fill.quantity, fill.price, to_us(fill.executed_at))
+
+
+def known_rows(sql: Sql, key: BookKey, trade_ids: list[str]) -> dict[tuple[str, int], Content]:
+    known: dict[tuple[str, int], Content] = {}
+    for start in range(0, len(trade_ids), _MAX_IN):
+        some = trade_ids[start : start + _MAX_IN]
+        rows = sql.rows(
+            f"""SELECT trade_id, epoch, side, quantity, price, executed_at FROM fills
+            WHERE account_id = ? AND market_id = ? AND trade_id IN {in_list(some)}""",  # noqa: S608
+            *key,
+            *some,
+        )
+        known.update(
+            {(trade_id, epoch): (side, Decimal(q), Decimal(p), at) for trade_id, epoch, side, q, p, at in rows}
+        )
+    return known
+
+
+def fill_values(
+    fill_id: int, key: BookKey, fill: Fill, broker_id: int, source: str, seen_at: datetime
+) -> tuple[Any, ...]:
+    first, *more = fill.fees or (None,)
+    return (
+        fill_id,
+        *key,
+        fill.trade_id,
+        fill.epoch,
+        broker_id,
+        fill.order_id,
+        fill.side,
+        decimal_text(fill.quantity),
+        decimal_text(fill.price),
+        decimal_text(first.amount) if first else "0",
+        first.currency if first else "",
+        json.dumps([[format_decimal(f.amount), f.currency] for f in more if f]) if more else None,
+        to_us(fill.executed_at),
+        fill.order_type,
+        fill.is_maker,
+        source,
+        to_us(seen_at),
+        fill.raw,
+    )

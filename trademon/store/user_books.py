@@ -1,0 +1,80 @@
+"""A user's fills and what is derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from trademon.core.model import Fill
+from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
+from trademon.core.times import to_us
+from trademon.store.booking import Bookkeeper
+from trademon.store.fill_rows import iter_fills
+from trademon.store.reading import (
+    BookRef,
+    FillQuery,
+    read_book_refs,
+    read_books,
+    read_executions,
+    read_fills,
+    read_known_ids,
+)
+from trademon.store.scope import UserScope
+
+
+class UserBooks(UserScope):
+    """The part of a user's store that holds fills and books."""
+
+    @cached_property
+    def books(self) -> Bookkeeper:
+        """Books pages of fills, and rebuilds what is derived from them."""
+        return Bookkeeper(self._database)
+
+    def fills(self, query: FillQuery) -> FillsReport:
+        """The fills found, oldest first."""
+        with self._database.read() as sql:
+            rows, total = read_fills(sql, self._user_id, query)
+        return FillsReport(rows, total)
+
+    def newest_fill(self, account_id: int, symbol: str, *, before: datetime) -> str | None:
+        """The trade id of the newest stored fill executed before that time."""
+        with self._database.read() as sql:
+            row = sql.one(
+                """SELECT trade_id FROM fills JOIN markets ON markets.id = market_id
+                WHERE account_id = ? AND symbol = ? AND executed_at < ? AND source = 'api'
+                ORDER BY executed_at DESC, length(trade_id) DESC, trade_id DESC LIMIT 1""",
+                account_id,
+                symbol,
+                to_us(before),
+            )
+        return row[0] if row else None
+
+    def known_trade_ids(self, account_id: int, symbol: str, trade_ids: Sequence[str]) -> set[str]:
+        """Which of these ids are stored for the symbol."""
+        with self._database.read() as sql:
+            return read_known_ids(sql, account_id, symbol, trade_ids)
+
+    def book_refs(self) -> tuple[BookRef, ...]:
+        with self._database.read() as sql:
+            return tuple(read_book_refs(sql, self._user_id))
+
+    def book_fills(self, ref: BookRef) -> Iterator[tuple[int, Fill]]:
+        """The fills of one book with their ids, in the order of matching, as of one moment."""
+        with self._database.read() as sql:
+            yield from iter_fills(sql, (ref.account_id, ref.market_id))
+
+    def stored_books(self) -> tuple[PnlRow, ...]:
+        """The stored book of every account and symbol, as P&L rows in its own method."""
+        with self._database.read() as sql:
+            return read_books(sql, self._user_id)
+
+    def executions(self, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
+        """Executions stored after the fill `after_id`, newest first, with what each realised."""
+        with self._database.read() as sql:
+            return read_executions(sql, self._user_id, after_id=after_id, limit=limit)
+
+    def last_fill_id(self) -> int:
+        with self._database.read() as sql:
+            row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
+        return row[0] if row else 0

@@ -1,0 +1,262 @@
+"""A user's brokers: their settings, secrets, accounts, and how the last looks went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from trademon.core.model import Broker, Credentials, Method
+from trademon.core.reports import BrokerInfo
+from trademon.core.symbols import nearest
+from trademon.core.times import from_us, to_us
+from trademon.errors import ConfigError, UnknownName, UsageError
+from trademon.store import coverage_rows
+from trademon.store.database import Sql
+from trademon.store.scope import UserScope, optional_time
+from trademon.store.types import decimal_text
+
+SECRET_FIELDS = ("api_key", "api_secret", "password")
+_BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
+    brokers.created_at, brokers.base_url, brokers.enabled, brokers.symbols, brokers.method, brokers.account_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerState:
+    """How the last passes went."""
+
+    last_look_at: datetime | None = None
+    last_good_at: datetime | None = None
+    errors_in_row: int = 0
+    wait_until: datetime | None = None
+    last_error: str | None = None
+
+
+class UserBrokers(UserScope):
+    """The part of a user's store that knows their brokers."""
+
+    def brokers(self) -> tuple[Broker, ...]:
+        """The user's brokers, by name."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                f"""SELECT {_BROKER_COLUMNS} FROM brokers JOIN users ON users.id = user_id
+                WHERE user_id = ? AND removed_at IS NULL ORDER BY brokers.name""",  # noqa: S608
+                self._user_id,
+            )
+        return tuple(_broker(row) for row in rows)
+
+    def broker(self, name: str) -> Broker:
+        """Raises UnknownName where the user has no such broker."""
+        brokers = self.brokers()
+        for broker in brokers:
+            if broker.name == name:
+                return broker
+        near = nearest(name, [b.name for b in brokers])
+        hint = f"did you mean {near!r}?" if near else "trademon broker list shows them"
+        raise UnknownName(f"{self.user} has no broker {name!r}", hint=hint)
+
+    def method_of(self, broker: Broker) -> Method:
+        """The method the books of the broker's account are kept in: of two brokers to one account, the first's."""
+        sharing = [
+            b for b in self.brokers() if b.id == broker.id or (b.account_id and b.account_id == broker.account_id)
+        ]
+        return next((b.method for b in sharing if b.method), self.default_method)
+
+    def add_broker(
+        self,
+        name: str,
+        *,
+        exchange: str,
+        market: str,
+        since: datetime,
+        base_url: str | None,
+        symbols: Iterable[str],
+        method: Method | None,
+        credentials: Credentials | None,
+    ) -> Broker:
+        """Raises UsageError where the name is taken. An account without an API is bound at once, by its name."""
+        now = to_us(self._clock())
+        with self._database.write() as sql:
+            if sql.one(
+                "SELECT 1 FROM brokers WHERE user_id = ? AND name = ? AND removed_at IS NULL", self._user_id, name
+            ):
+                raise UsageError(
+                    f"{self.user} already has a broker {name!r}", hint=f"trademon broker set {name} changes it"
+                )
+            broker_id = sql.insert(
+                "brokers",
+                user_id=self._user_id,
+                name=name,
+                exchange=exchange,
+                market=market,
+                base_url=base_url,
+                enabled=True,
+                symbols=json.dumps(list(symbols)),
+                since_at=to_us(since),
+                method=method,
+                created_at=now,
+            )
+            sql.run("INSERT INTO broker_state (broker_id, errors_in_row) VALUES (?, 0)", broker_id)
+            if credentials is not None:
+                self._save_secrets(sql, broker_id, credentials)
+            if exchange == "manual":
+                account_id = self._account(sql, exchange, name, market)
+                sql.run("UPDATE brokers SET account_id = ? WHERE id = ?", account_id, broker_id)
+        return self.broker(name)
+
+    def set_broker(self, broker: Broker, *, credentials: Credentials | None = None, **changes: Any) -> None:
+        """Change columns of a broker. New credentials unbind its account: the next look sees whose they are."""
+        with self._database.write() as sql:
+            for column, value in changes.items():
+                sql.run(f"UPDATE brokers SET {column} = ? WHERE id = ?", _stored(value), broker.id)  # noqa: S608
+            if credentials is not None:
+                self._save_secrets(sql, broker.id, credentials)
+                if broker.exchange != "manual":
+                    sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
+                sql.run("UPDATE broker_state SET errors_in_row = 0, wait_until = NULL WHERE broker_id = ?", broker.id)
+
+    def remove_broker(self, broker: Broker) -> None:
+        """Forget the secrets and the name. What was executed stays: it is the account's history."""
+        with self._database.write() as sql:
+            sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
+            sql.run("UPDATE brokers SET removed_at = ?, enabled = 0 WHERE id = ?", to_us(self._clock()), broker.id)
+
+    def broker_infos(self) -> tuple[BrokerInfo, ...]:
+        """The brokers as they are listed."""
+        return tuple(self._broker_info(broker) for broker in self.brokers())
+
+    def _broker_info(self, broker: Broker) -> BrokerInfo:
+        state = self.broker_state(broker)
+        with self._database.read() as sql:
+            has_key = sql.one("SELECT 1 FROM secrets WHERE broker_id = ?", broker.id) is not None
+            fills = sql.one("SELECT count(*) FROM fills WHERE account_id = ?", broker.account_id)
+        return BrokerInfo(
+            name=broker.name,
+            user=broker.user,
+            exchange=broker.exchange,
+            market=broker.market,
+            enabled=broker.enabled,
+            base_url=broker.base_url,
+            symbols=broker.symbols,
+            method=broker.method,
+            since=broker.since,
+            has_key=has_key,
+            last_good_at=state.last_good_at,
+            errors_in_row=state.errors_in_row,
+            fills=fills[0] if fills else 0,
+            complete_since=self.complete_since(broker),
+        )
+
+    def _save_secrets(self, sql: Sql, broker_id: int, credentials: Credentials) -> None:
+        sql.run("DELETE FROM secrets WHERE broker_id = ?", broker_id)
+        for field in SECRET_FIELDS:
+            secret = getattr(credentials, field)
+            if secret:
+                sealed = self._box.seal(secret, bound_to=f"{self._user_id}/{broker_id}/{field}")
+                sql.insert("secrets", broker_id=broker_id, field=field, sealed=sealed)
+
+    def credentials(self, broker: Broker) -> Credentials:
+        """Raises ConfigError where the broker has no key or the key file does not open it."""
+        with self._database.read() as sql:
+            rows = sql.rows("SELECT field, sealed FROM secrets WHERE broker_id = ?", broker.id)
+        if not rows:
+            raise ConfigError(
+                f"broker {broker.name} has no key",
+                hint=f"trademon broker set {broker.name} --api-key-env VAR --api-secret-env VAR",
+            )
+        opened = {f: self._box.open(sealed, bound_to=f"{self._user_id}/{broker.id}/{f}") for f, sealed in rows}
+        return Credentials(**opened)
+
+    def bind_account(self, broker: Broker, uid: str | None) -> int:
+        """The id of the account that the broker's key opens.
+
+        An exchange that names no account gives the broker one of its own, which a later name takes over.
+        """
+        own = f"broker:{broker.id}"
+        with self._database.write() as sql:
+            account_id = self._account(sql, broker.exchange, uid or own, broker.market, instead_of=own if uid else None)
+            if account_id != broker.account_id:
+                sql.run("UPDATE brokers SET account_id = ? WHERE id = ?", account_id, broker.id)
+        return account_id
+
+    def _account(self, sql: Sql, exchange: str, uid: str, market: str, *, instead_of: str | None = None) -> int:
+        found = "SELECT id FROM accounts WHERE user_id = ? AND exchange = ? AND uid = ? AND market = ?"
+        row = sql.one(found, self._user_id, exchange, uid, market)
+        if row is None and instead_of is not None:
+            row = sql.one(found, self._user_id, exchange, instead_of, market)
+            if row is not None:
+                sql.run("UPDATE accounts SET uid = ? WHERE id = ?", uid, row[0])
+        if row is not None:
+            return int(row[0])
+        now = to_us(self._clock())
+        return sql.insert("accounts", user_id=self._user_id, exchange=exchange, uid=uid, market=market, created_at=now)
+
+    def broker_state(self, broker: Broker) -> BrokerState:
+        with self._database.read() as sql:
+            row = sql.one(
+                """SELECT last_look_at, last_good_at, errors_in_row, wait_until, last_error
+                FROM broker_state WHERE broker_id = ?""",
+                broker.id,
+            )
+        if row is None:
+            return BrokerState()
+        return BrokerState(optional_time(row[0]), optional_time(row[1]), row[2], optional_time(row[3]), row[4])
+
+    def note_good_look(self, broker: Broker, at: datetime) -> None:
+        with self._database.write() as sql:
+            sql.run(
+                """UPDATE broker_state SET last_look_at = ?, last_good_at = ?, errors_in_row = 0, wait_until = NULL,
+                last_error = NULL WHERE broker_id = ?""",
+                to_us(at),
+                to_us(at),
+                broker.id,
+            )
+
+    def note_failed_look(self, broker: Broker, at: datetime, error: str, wait_until: datetime | None = None) -> None:
+        with self._database.write() as sql:
+            sql.run(
+                """UPDATE broker_state SET last_look_at = ?, errors_in_row = errors_in_row + 1, wait_until = ?,
+                last_error = ? WHERE broker_id = ?""",
+                to_us(at),
+                None if wait_until is None else to_us(wait_until),
+                error,
+                broker.id,
+            )
+
+    def complete_since(self, broker: Broker) -> datetime | None:
+        """The latest time since which every symbol looked at has no gap; None before the first look."""
+        if broker.account_id is None:
+            return None
+        with self._database.read() as sql:
+            return coverage_rows.complete_since(sql, broker.account_id, "fills")
+
+
+def _broker(row: Sequence[Any]) -> Broker:
+    return Broker(
+        id=row[0],
+        name=row[1],
+        user=row[2],
+        exchange=row[3],
+        market=row[4],
+        since=from_us(row[5]),
+        created_at=from_us(row[6]),
+        base_url=row[7],
+        enabled=bool(row[8]),
+        symbols=tuple(json.loads(row[9])),
+        method=row[10],
+        account_id=row[11],
+    )
+
+
+def _stored(value: Any) -> Any:
+    """A core value as its column holds it."""
+    if isinstance(value, datetime):
+        return to_us(value)
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, tuple):
+        return json.dumps(list(value))
+    return value
