@@ -61,6 +61,10 @@ class Home:
         async with Connections(self.clock) as connections, _DemoHost(self.clock) as demo:
 
             async def open_exchange(store: UserStore, broker: Broker) -> Exchange:
+                if broker.exchange in WITHOUT_API:
+                    raise UsageError(
+                        f"{broker.name} has no API to ask", hint=f"trademon fills import FILE.csv --broker {broker.name}"
+                    )
                 if broker.exchange == DEMO:
                     account, base_url = await demo.account_of(broker)
                     keys = Credentials(account.api_key, account.api_secret, account.passphrase)

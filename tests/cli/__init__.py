@@ -1,0 +1,1 @@
+"""Tests of the installed command, one command line at a time."""

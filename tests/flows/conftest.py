@@ -1,0 +1,51 @@
+"""An empty store for each test, copied from one that was migrated once."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.desk import NOON, Desk, HandClock
+from trademon.exchanges.registry import Connections
+from trademon.store.store import Store
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a store with one user and nothing else."""
+    directory = tmp_path_factory.mktemp("empty")
+    Store(f"sqlite:///{directory / 'trademon.db'}", key_file=directory / "master.key", clock=lambda: NOON).close()
+    return directory
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path, clock: HandClock) -> Iterator[Store]:
+    directory = tmp_path / "store"
+    shutil.copytree(empty_store, directory)
+    store = Store(f"sqlite:///{directory / 'trademon.db'}", key_file=directory / "master.key", clock=clock)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+async def desk(store: Store, clock: HandClock, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The store's one user, and a way to the exchanges a test serves."""
+    async with contextlib.AsyncExitStack() as closing:
+        connections = await closing.enter_async_context(Connections(clock))
+        user = store.for_user(store.users()[0].name)
+        yield Desk(store, user, clock, connections, tmp_path / "locks", closing)
+
+
+@pytest.fixture(params=["binance", "bitget"])
+def exchange(request: pytest.FixtureRequest) -> str:
+    """Each exchange in turn."""
+    return str(request.param)

@@ -1,0 +1,1 @@
+"""What is kept: on real SQLite files."""

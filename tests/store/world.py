@@ -1,0 +1,224 @@
+"""The values the tests speak of, what a book must hold by the plain fold, and what the store holds of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from trademon.core.coverage import Span
+from trademon.core.model import Broker, Credentials, Fee, Fill, Market, Method, fill_order
+from trademon.core.pnl import Book, fold
+from trademon.core.times import from_us
+from trademon.store.database import Database, Sql
+from trademon.store.store import Store, UserStore
+
+ROOT = Path(__file__).resolve().parents[2]
+TEN = datetime(2026, 1, 1, 10, tzinfo=UTC)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+KEYS = Credentials(api_key="the-key-of-ann", api_secret="the-secret-of-ann", password="the-word-of-ann")
+MARKETS = (Market("BTC/USDT", "BTC", "USDT", "BTCUSDT"), Market("ETH/USDT", "ETH", "USDT", "ETHUSDT"))
+TABLES = ("fills", "coverage", "books", "lots", "disposals", "unmatched")
+
+
+def minute(n: float) -> datetime:
+    return TEN + timedelta(minutes=n)
+
+
+def open_store(path: Path, *, at: datetime = NOON) -> Store:
+    """The store in that file; its key file lies beside it."""
+    return Store(f"sqlite:///{path}", key_file=path.with_name("master.key"), clock=lambda: at)
+
+
+def fill(
+    trade_id: str = "1",
+    side: str = "buy",
+    quantity: str = "1",
+    price: str = "100",
+    *,
+    at: datetime | float = 0,
+    symbol: str = "BTC/USDT",
+    fee: str | None = None,
+    **other: Any,
+) -> Fill:
+    """A fill; `at` in minutes after ten, `fee` as `0.1 USDT, 0.2 BNB`."""
+    base, quote = symbol.split("/")
+    fees = tuple(Fee(Decimal(f.split()[0]), f.split()[1]) for f in fee.split(",")) if fee else ()
+    return Fill(
+        trade_id=trade_id,
+        symbol=symbol,
+        base=base,
+        quote=quote,
+        side=side,  # type: ignore[arg-type]
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        executed_at=at if isinstance(at, datetime) else minute(at),
+        fees=fees,
+        **other,
+    )
+
+
+def add_broker(user: UserStore, name: str = "spot", *, uid: str | None = "7", market: str = "spot", **o: Any) -> Broker:
+    """A broker whose account the exchange has named; `uid=None`: nobody has looked yet."""
+    options: dict[str, Any] = {"exchange": "binance", "base_url": None, "symbols": (), "method": None}
+    options.update(credentials=None, since=TEN, **o)
+    broker = user.add_broker(name, market=market, **options)
+    if uid is not None:
+        user.bind_account(broker, uid)
+    return user.broker(name)
+
+
+def book(user: UserStore, broker: Broker, fills: Iterable[Fill], **other: Any) -> int:
+    """Book one page, as a scan does."""
+    options: dict[str, Any] = {"account_id": broker.account_id, "method": user.method_of(broker), "source": "api"}
+    return user.books.book_page(broker, fills, **{**options, "seen_at": NOON, **other})
+
+
+def span(start: float, end: float, symbol: str = "BTC/USDT") -> tuple[str, Span]:
+    """What a page proves: minutes after ten."""
+    return symbol, Span(minute(start), minute(end))
+
+
+# --- books --------------------------------------------------------------------------------------------------------
+
+Derived = dict[str, list[tuple[Any, ...]]]
+
+
+def expected(fills: Iterable[Fill], method: Method, *, signed: bool) -> Derived:
+    """What the books of one account must hold: the plain fold over the set of its fills, symbol by symbol."""
+    out: Derived = {"lots": [], "disposals": [], "unmatched": [], "books": []}
+    for symbol in sorted({f.symbol for f in fills}):
+        ordered = sorted((f for f in fills if f.symbol == symbol), key=fill_order)
+        name = {n: (f.symbol, f.trade_id, f.epoch) for n, f in enumerate(ordered)}
+        state = Book(method, signed=signed)
+        for done in fold(state, enumerate(ordered)):
+            if done.disposal:
+                for n, part in enumerate(done.disposal.parts):
+                    lot = name[part.lot_fill_id]
+                    row = (part.quantity, part.cost, part.gross, part.fees)
+                    out["disposals"].append((*name[done.fill_id], n, *lot, *row))
+            if done.unmatched:
+                gone = done.unmatched
+                out["unmatched"].append((*name[done.fill_id], gone.quantity, gone.proceeds, gone.fees))
+        for lot in state.lots.oldest_first():
+            row = (lot.side, lot.quantity, lot.cost, lot.fees, lot.price, lot.opened_at)
+            out["lots"].append((*name[lot.fill_id], *row))
+        t, last = state.tally, ordered[-1]
+        sums = (t.gross, t.fees, t.unmatched_quantity, t.unmatched_proceeds, t.unmatched_fees)
+        unvalued = sorted(t.unvalued.items())
+        out["books"].append((symbol, method, *sums, unvalued, t.disposals, t.fills, last.executed_at, last.trade_id))
+    return {table: sorted(rows) for table, rows in out.items()}
+
+
+def derived(database: Database, account_id: int) -> Derived:
+    """What the store holds of it, in the same words: fills by their own names, not by the store's ids."""
+    with database.read() as sql:
+        return {
+            "lots": _lots(sql, account_id),
+            "disposals": _disposals(sql, account_id),
+            "unmatched": _unmatched(sql, account_id),
+            "books": _books(sql, account_id),
+        }
+
+
+_NAME = "markets.symbol, f.trade_id, f.epoch"
+_OF = "JOIN fills f ON f.id = {t}.fill_id JOIN markets ON markets.id = {t}.market_id AND markets.id = f.market_id"
+
+
+def _money(values: Sequence[str]) -> tuple[Decimal, ...]:
+    return tuple(Decimal(v) for v in values)
+
+
+def _lots(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
+    rows = sql.rows(
+        f"""SELECT {_NAME}, lots.side, lots.quantity, lots.cost, lots.fees, lots.price, lots.opened_at
+        FROM lots {_OF.format(t="lots")} WHERE lots.account_id = ?""",
+        account_id,
+    )
+    return sorted((*r[:4], *_money(r[4:8]), from_us(r[8])) for r in rows)
+
+
+def _disposals(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
+    rows = sql.rows(
+        f"""SELECT {_NAME}, d.part, markets.symbol, l.trade_id, l.epoch, d.quantity, d.cost, d.gross, d.fees
+        FROM disposals d {_OF.format(t="d")} JOIN fills l ON l.id = d.lot_fill_id WHERE d.account_id = ?""",
+        account_id,
+    )
+    return sorted((*r[:7], *_money(r[7:])) for r in rows)
+
+
+def _unmatched(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
+    rows = sql.rows(
+        f"""SELECT {_NAME}, u.quantity, u.proceeds, u.fees
+        FROM unmatched u {_OF.format(t="u")} WHERE u.account_id = ?""",
+        account_id,
+    )
+    return sorted((*r[:3], *_money(r[3:])) for r in rows)
+
+
+def _books(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
+    rows = sql.rows(
+        """SELECT markets.symbol, method, gross, fees, unmatched_quantity, unmatched_proceeds, unmatched_fees,
+        unvalued, disposals, fills, last_at, last_trade_id
+        FROM books JOIN markets ON markets.id = market_id WHERE account_id = ?""",
+        account_id,
+    )
+    return sorted(
+        (*r[:2], *_money(r[2:7]), [(c, Decimal(a)) for c, a in json.loads(r[7]).items()], *r[8:10], from_us(r[10]), r[11])
+        for r in rows
+    )
+
+
+def counts(database: Database) -> dict[str, int]:
+    """How many rows each table of the ledger has."""
+    with database.read() as sql:
+        return {table: sql.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+
+
+def known(fills: Iterable[Fill]) -> list[tuple[str, str]]:
+    return sorted((f.symbol, f.trade_id) for f in fills)
+
+
+def without_raw(found: Fill) -> Fill:
+    return dataclasses.replace(found, raw="")
+
+
+# --- other processes ----------------------------------------------------------------------------------------------
+
+
+def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Another Python that runs `code`, its arguments in `sys.argv[1:]`, warnings as errors."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], say: str | None = None) -> str:
+    """What it printed, once it has ended well."""
+    out, err = process.communicate(say, timeout=60)
+    assert process.returncode == 0, err
+    return out.strip()
+
+
+def all_at_once(code: str, times: int, *arguments: object) -> list[str]:
+    """Run `code` in so many processes that wait for each other first, on a line of stdin; what each printed."""
+    processes = [start(f"print('ready', flush=True); input()\n{code}", *arguments) for _ in range(times)]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [finish(process) for process in processes]
