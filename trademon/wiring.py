@@ -63,7 +63,8 @@ class Home:
             async def open_exchange(store: UserStore, broker: Broker) -> Exchange:
                 if broker.exchange in WITHOUT_API:
                     raise UsageError(
-                        f"{broker.name} has no API to ask", hint=f"trademon fills import FILE.csv --broker {broker.name}"
+                        f"{broker.name} has no API to ask",
+                        hint=f"trademon fills import FILE.csv --broker {broker.name}",
                     )
                 if broker.exchange == DEMO:
                     account, base_url = await demo.account_of(broker)

@@ -111,7 +111,7 @@ def check_base_url(url: str | None) -> str | None:
     if not url:
         return None
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise UsageError(f"--base-url {url[:60]!r} is no address", hint="write https://host or http://127.0.0.1:port")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise UsageError("--base-url with plain http is for loopback only", hint="use https")

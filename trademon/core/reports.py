@@ -90,7 +90,7 @@ class ScanReport:
 
     @property
     def status(self) -> Status:
-        return outcome(sum(b.status != "failed" for b in self.brokers), self.problems)
+        return outcome(sum(b.status == "ok" for b in self.brokers), self.problems)
 
     @property
     def exit_code(self) -> int:

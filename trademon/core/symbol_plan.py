@@ -20,6 +20,9 @@ COLD_EVERY = timedelta(days=1)
 COMMON_QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "EUR", "ETH", "BNB", "TRY", "USD", "BRL")
 
 
+FEE_COINS = frozenset({"BNB", "BGB"})
+
+
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What is known before fills are asked for. Symbols are in the shown form.
@@ -57,9 +60,20 @@ def plan_symbols(signs: Signs, markets: Collection[Market], *, now: datetime) ->
     must |= {s for s, newest in traded.items() if now - newest <= HOT or _due(looked.get(s), now, WARM_EVERY)}
     must |= {s for s in traded if s in listed and listed[s].base in signs.changed}
     must |= {s for s, m in listed.items() if m.base in signs.changed and m.quote in signs.changed}
+    unexplained = _unexplained(signs, markets)
+    must |= {s for s in traded if s in listed and listed[s].quote in unexplained}
     rest = [m for m in markets if m.symbol not in must and _due(looked.get(m.symbol), now, COLD_EVERY)]
     rest.sort(key=lambda m: (_unlikely(m, signs), m.symbol in looked, m.symbol))
     return Plan(tuple(sorted(must)), tuple(m.symbol for m in rest))
+
+
+def _unexplained(signs: Signs, markets: Collection[Market]) -> set[str]:
+    """Coins that changed while nothing that is traded for them did: a purchase sold again between two looks.
+
+    A fee coin that changed explains nothing: it changes with every trade that pays in it.
+    """
+    bought = set(signs.changed) - FEE_COINS
+    return set(signs.changed) - {m.quote for m in markets if m.base in bought}
 
 
 def _due(looked_at: datetime | None, now: datetime, every: timedelta) -> bool:

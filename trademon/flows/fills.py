@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -119,7 +120,7 @@ class _Row:
                 price=price,
                 fees=fees,
                 executed_at=executed_at,
-                raw=repr(dict(self._row)),
+                raw=json.dumps(self._row, ensure_ascii=False),
             )
         except DataError as error:
             column = "quantity" if quantity <= 0 else "price"

@@ -146,7 +146,7 @@ class _Look:
             account_id = store.bind_account(broker, view.uid)
         # Books kept in another method than the one that now holds are derived again before they grow.
         signed = broker.market != "spot"
-        store.books.rebuild(account_id, method=store.method_of(broker), signed=signed, only_other_method=True)
+        store.books.keep_method(account_id, method=store.method_of(broker), signed=signed)
         markets = await self._markets()
         by_name = {m.exchange_symbol: m for m in markets}
         orders = await self.exchange.fetch_open_orders(by_name)

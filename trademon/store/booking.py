@@ -25,7 +25,7 @@ from trademon.errors import BadAnswer
 from trademon.store import coverage_rows
 from trademon.store.book_rows import INSERT_LOT, load_lots, lot_values, read_tally, write_lots, write_results
 from trademon.store.database import Database, Sql
-from trademon.store.fill_rows import BookKey, content, fill_values, iter_fills, known_rows, market_id
+from trademon.store.fill_rows import BookKey, Content, content, fill_values, iter_fills, known_rows, market_id
 from trademon.store.types import decimal_text
 
 
@@ -82,19 +82,23 @@ class Bookkeeper:
             raise
         return new
 
-    def rebuild(self, account_id: int, *, method: Method, signed: bool, only_other_method: bool = False) -> int:
+    def rebuild(self, account_id: int, *, method: Method, signed: bool) -> int:
         """Derive the account's books again from its fills; returns how many were."""
         with self._database.write() as sql:
             keys = sql.rows("SELECT DISTINCT market_id FROM fills WHERE account_id = ?", account_id)
-            done = 0
             for (market_id,) in keys:
-                key = (account_id, market_id)
-                row = sql.one("SELECT method FROM books WHERE account_id = ? AND market_id = ?", *key)
-                if only_other_method and row is not None and row[0] == method:
-                    continue
-                self._derive(sql, key, method, signed=signed)
-                done += 1
-        return done
+                self._derive(sql, (account_id, market_id), method, signed=signed)
+        return len(keys)
+
+    def keep_method(self, account_id: int, *, method: Method, signed: bool) -> int:
+        """Derive again the books that are kept in another method; returns how many were."""
+        with self._database.read() as sql:
+            keys = sql.rows("SELECT market_id FROM books WHERE account_id = ? AND method <> ?", account_id, method)
+        if keys:
+            with self._database.write() as sql:
+                for (market_id,) in keys:
+                    self._derive(sql, (account_id, market_id), method, signed=signed)
+        return len(keys)
 
     # --- fills ---------------------------------------------------------------------------------------------------
 
@@ -105,13 +109,20 @@ class Bookkeeper:
         fresh: dict[tuple[str, int], Fill] = {}
         for fill in page:
             identity = (fill.trade_id, fill.epoch)
-            stored = known.get(identity) or (content(fresh[identity]) if identity in fresh else None)
+            if identity in fresh:
+                _check_same(fill, content(fresh[identity]))
+                continue
+            stored = known.get(identity)
             if stored is None:
                 fresh[identity] = fill
-            elif stored != content(fill):
-                raise BadAnswer(
-                    f"{fill.symbol} fill {fill.trade_id} came back as another execution: nothing was booked"
-                )
+            elif stored.source == source:
+                _check_same(fill, stored.content)
+            elif stored.source == "import" and stored.content != content(fill):
+                # The exchange's own answer wins over a file's, whose times often end at the second. Its book no
+                # longer has a checkpoint, so it is derived again.
+                sql.run("DELETE FROM fills WHERE id = ?", stored.fill_id)
+                sql.run("DELETE FROM books WHERE account_id = ? AND market_id = ?", *key)
+                fresh[identity] = fill
         ordered = sorted(fresh.values(), key=fill_order)
         row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
         first = (row[0] if row else 0) + 1
@@ -156,16 +167,14 @@ class Bookkeeper:
             self._save(sql, key, point, last)
 
     def _checkpoint(self, sql: Sql, key: BookKey, method: Method, *, signed: bool) -> _Checkpoint | None:
-        """The book's state as stored, or None where it must be derived (another method)."""
+        """The book's state as stored, or None where it must be derived: a new book, or one in another method."""
         row = sql.one(
             """SELECT version, method, last_at, last_epoch, last_trade_id, gross, fees, unmatched_quantity,
             unmatched_proceeds, unmatched_fees, unvalued, disposals, fills FROM books
             WHERE account_id = ? AND market_id = ?""",
             *key,
         )
-        if row is None:
-            return _Checkpoint(Book(method, signed=signed), None, 0)
-        if row[1] != method:
+        if row is None or row[1] != method:
             return None
         point = self._checkpoints.get(key)
         if point is not None and point.version == row[0]:
@@ -204,3 +213,9 @@ class Bookkeeper:
             tally.fills,
         )
         self._checkpoints[key] = point
+
+
+def _check_same(fill: Fill, known: Content) -> None:
+    """A known id must come back as the execution it was. What differs is either damaged or an id counted anew."""
+    if content(fill) != known:
+        raise BadAnswer(f"{fill.symbol} fill {fill.trade_id} came back as another execution: nothing was booked")

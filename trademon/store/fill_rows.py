@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -22,6 +23,16 @@ _FILL_COLUMNS = """fills.id, trade_id, epoch, side, quantity, price, fee, fee_cu
 BookKey = tuple[int, int]
 """(account id, market id)"""
 Content = tuple[str, Decimal, Decimal, int]
+"""(side, quantity, price, microseconds): what may not differ when the same id is seen again"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored fill as far as it matters to one that comes in under its id."""
+
+    fill_id: int
+    source: str
+    content: Content
 
 
 def iter_fills(sql: Sql, key: BookKey) -> Iterator[tuple[int, Fill]]:
@@ -86,23 +97,22 @@ def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill, seen_at: dateti
 
 
 def content(fill: Fill) -> Content:
-    """What may not differ when the same id is seen again."""
     return (fill.side, fill.quantity, fill.price, to_us(fill.executed_at))
 
 
-def known_rows(sql: Sql, key: BookKey, trade_ids: list[str]) -> dict[tuple[str, int], Content]:
-    known: dict[tuple[str, int], Content] = {}
+def known_rows(sql: Sql, key: BookKey, trade_ids: list[str]) -> dict[tuple[str, int], Known]:
+    """What is stored under these ids, by (trade id, epoch)."""
+    known: dict[tuple[str, int], Known] = {}
     for start in range(0, len(trade_ids), _MAX_IN):
         some = trade_ids[start : start + _MAX_IN]
         rows = sql.rows(
-            f"""SELECT trade_id, epoch, side, quantity, price, executed_at FROM fills
+            f"""SELECT trade_id, epoch, id, source, side, quantity, price, executed_at FROM fills
             WHERE account_id = ? AND market_id = ? AND trade_id IN {in_list(some)}""",  # noqa: S608
             *key,
             *some,
         )
-        known.update(
-            {(trade_id, epoch): (side, Decimal(q), Decimal(p), at) for trade_id, epoch, side, q, p, at in rows}
-        )
+        for trade_id, epoch, fill_id, source, side, quantity, price, at in rows:
+            known[trade_id, epoch] = Known(fill_id, source, (side, Decimal(quantity), Decimal(price), at))
     return known
 
 
