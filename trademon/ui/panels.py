@@ -129,8 +129,10 @@ _BROKER_COLUMNS: Final = (
     Column("state"),
     Column("", leaves=4),
     Column("seen", "right", leaves=3),
-    Column("ms", "right", leaves=6),
-    Column("open", "right", leaves=5),
+    Column("next", "right", leaves=5),
+    Column("errors", "right", leaves=6),
+    Column("ms", "right", leaves=8),
+    Column("open", "right", leaves=7),
     Column("complete since", leaves=2),
     Column("P&L", "point"),
 )
@@ -170,6 +172,8 @@ def _broker_row(broker: WatchBroker, look: Look) -> Row:
             state_words(broker, look),
             plain(note, "dim"),
             _seen(broker, look),
+            _next(broker, look),
+            plain(f"{broker.errors_in_row:,}" if look.wide else "", "red" if broker.errors_in_row else "dim"),
             plain(milliseconds if look.wide else "", "dim"),
             plain(orders if look.wide else "", "dim"),
             _complete(broker, look),
@@ -188,6 +192,13 @@ def _seen(broker: WatchBroker, look: Look) -> Text:
         return plain("never" if look.wide else "", "dim")
     age = format_age(_seconds(broker.last_good_at, look.now))
     return plain(age if look.wide else f"{age} ago", "dim")
+
+
+def _next(broker: WatchBroker, look: Look) -> Text:
+    """How long until it is asked again."""
+    if not look.wide or broker.next_at is None:
+        return plain("", "dim")
+    return plain(format_age(max(0.0, _seconds(look.now, broker.next_at))), "dim")
 
 
 def state_words(broker: WatchBroker, look: Look) -> Text:
