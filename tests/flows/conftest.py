@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.flows.desk import NOON, Desk, HandClock
-from trademon.exchanges.registry import Connections
+from trademon.core.times import to_ms
+from trademon.exchanges.ccxt_client import load_ccxt_class
+from trademon.exchanges.registry import ADAPTERS, Connections
 from trademon.store.store import Store
 
 
@@ -37,7 +39,19 @@ def store(empty_store: Path, tmp_path: Path, clock: HandClock) -> Iterator[Store
 
 
 @pytest.fixture
-async def desk(store: Store, clock: HandClock, tmp_path: Path) -> AsyncIterator[Desk]:
+def _hand_clock_in_ccxt(monkeypatch: pytest.MonkeyPatch, clock: HandClock) -> None:
+    """ccxt dates what it signs by the machine's clock and waits between requests; here the hand clock holds."""
+
+    async def no_wait(self: object, cost: object = None) -> None:
+        """The servers of these tests have no rates."""
+
+    for name in ADAPTERS:
+        monkeypatch.setattr(load_ccxt_class(name), "milliseconds", staticmethod(lambda: to_ms(clock.at)))
+        monkeypatch.setattr(load_ccxt_class(name), "throttle", no_wait)
+
+
+@pytest.fixture
+async def desk(store: Store, clock: HandClock, tmp_path: Path, _hand_clock_in_ccxt: None) -> AsyncIterator[Desk]:
     """The store's one user, and a way to the exchanges a test serves."""
     async with contextlib.AsyncExitStack() as closing:
         connections = await closing.enter_async_context(Connections(clock))

@@ -26,6 +26,9 @@ from trademon.store.store import Store, UserStore
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FILLS_PATH = {"binance": "/myTrades", "bitget": "/trade/fills"}
 ACCOUNT_PATH = {"binance": "/api/v3/account", "bitget": "/account/assets"}
+TRADED = tuple(
+    Market(base, "USDT", Decimal(1), Decimal("0.01"), Decimal("0.001")) for base in ("BTC", "ETH", "SOL", "BNB")
+)
 KEYS = {"binance": ("A" * 64, "s1", ""), "bitget": ("bg_1", "s2", "p2")}
 
 
@@ -97,9 +100,7 @@ class Desk:
     def ports(self) -> Ports:
         async def open_exchange(store: UserStore, broker: Broker) -> Exchange:
             keys = store.credentials(broker)
-            return self.connections.open(
-                broker.exchange, keys, base_url=broker.base_url, deadline_s=self.deadline_s
-            )
+            return self.connections.open(broker.exchange, keys, base_url=broker.base_url, deadline_s=self.deadline_s)
 
         return Ports(open_exchange, self.locks, self.clock)
 
@@ -143,6 +144,7 @@ class Desk:
     def scripted(self, **more: Any) -> ScriptedWorld:
         """A world to write into, with money to trade with."""
         more.setdefault("deposits", {"USDT": Decimal(1_000_000)})
+        more.setdefault("markets", TRADED)
         return ScriptedWorld(clock=self.clock, **more)
 
     async def scan(
@@ -171,7 +173,7 @@ class Desk:
 
     def coverage(self, symbols: Iterable[str], name: str = "main") -> dict[str, tuple[Span, ...]]:
         if self.user.broker(name).account_id is None:
-            return {symbol: () for symbol in symbols}
+            return dict.fromkeys(symbols, ())
         return {symbol: self.user.coverage(self.account_id(name), symbol) for symbol in symbols}
 
     def derived(self) -> tuple[Any, ...]:

@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.world import open_store
+from tests.store.world import OPENED, open_store
 from trademon.store.database import Database
 from trademon.store.store import Store, UserStore
+
+
+@pytest.fixture(autouse=True)
+def closed_at_the_end() -> Iterator[None]:
+    """Whatever a test opened is closed, so that no connection outlives its file."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,8 @@ def test_an_empty_amount_stays_empty(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [0.1, float("nan"), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity"), 1, "1", True]
+    "value",
+    [0.1, float("nan"), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity"), 1, "1", True],
 )
 def test_what_is_no_finite_decimal_is_refused_on_the_way_in(engine: Engine, value: Any) -> None:
     """A float, a NaN, an infinity, an int and a text are all refused before the database sees them."""

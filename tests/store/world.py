@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -25,6 +24,8 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 KEYS = Credentials(api_key="the-key-of-ann", api_secret="the-secret-of-ann", password="the-word-of-ann")
 MARKETS = (Market("BTC/USDT", "BTC", "USDT", "BTCUSDT"), Market("ETH/USDT", "ETH", "USDT", "ETHUSDT"))
 TABLES = ("fills", "coverage", "books", "lots", "disposals", "unmatched")
+OPENED: list[Store] = []
+"""What the test at hand has opened."""
 
 
 def minute(n: float) -> datetime:
@@ -32,8 +33,10 @@ def minute(n: float) -> datetime:
 
 
 def open_store(path: Path, *, at: datetime = NOON) -> Store:
-    """The store in that file; its key file lies beside it."""
-    return Store(f"sqlite:///{path}", key_file=path.with_name("master.key"), clock=lambda: at)
+    """The store in that file; its key file lies beside it. It is closed at the end of the test."""
+    store = Store(f"sqlite:///{path}", key_file=path.with_name("master.key"), clock=lambda: at)
+    OPENED.append(store)
+    return store
 
 
 def fill(
@@ -66,8 +69,8 @@ def fill(
 
 def add_broker(user: UserStore, name: str = "spot", *, uid: str | None = "7", market: str = "spot", **o: Any) -> Broker:
     """A broker whose account the exchange has named; `uid=None`: nobody has looked yet."""
-    options: dict[str, Any] = {"exchange": "binance", "base_url": None, "symbols": (), "method": None}
-    options.update(credentials=None, since=TEN, **o)
+    options: dict[str, Any] = {"exchange": "binance", "base_url": None, "symbols": (), "method": None, "since": TEN}
+    options.update({"credentials": None, **o})
     broker = user.add_broker(name, market=market, **options)
     if uid is not None:
         user.bind_account(broker, uid)
@@ -170,7 +173,14 @@ def _books(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
         account_id,
     )
     return sorted(
-        (*r[:2], *_money(r[2:7]), [(c, Decimal(a)) for c, a in json.loads(r[7]).items()], *r[8:10], from_us(r[10]), r[11])
+        (
+            *r[:2],
+            *_money(r[2:7]),
+            [(c, Decimal(a)) for c, a in json.loads(r[7]).items()],
+            *r[8:10],
+            from_us(r[10]),
+            r[11],
+        )
         for r in rows
     )
 
@@ -183,10 +193,6 @@ def counts(database: Database) -> dict[str, int]:
 
 def known(fills: Iterable[Fill]) -> list[tuple[str, str]]:
     return sorted((f.symbol, f.trade_id) for f in fills)
-
-
-def without_raw(found: Fill) -> Fill:
-    return dataclasses.replace(found, raw="")
 
 
 # --- other processes ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from trademon.errors import DataError, StoreError
 from trademon.store import migrations
@@ -146,7 +146,7 @@ def _refuse_foreign_file(path: Path) -> None:
 def _make_engine(path: Path) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
-        poolclass=NullPool,
+        poolclass=QueuePool,  # a connection is kept: opening one and its pragmas cost more than a small page
         hide_parameters=True,
         connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
     )

@@ -1,0 +1,120 @@
+"""Which symbols are asked for in one look, and in which order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trademon.core.model import Market
+from trademon.core.symbol_plan import COLD_EVERY, HOT, WARM_EVERY, Signs, plan_symbols
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=30)
+A_MINUTE_AGO = NOW - timedelta(minutes=1)
+
+
+def market(symbol: str) -> Market:
+    base, _, quote = symbol.partition("/")
+    return Market(symbol, base, quote, base + quote)
+
+
+MARKETS = tuple(
+    market(s) for s in ("ADA/BTC", "ADA/TRY", "ADA/USDT", "BTC/USDT", "ETH/BTC", "ETH/USDC", "ETH/USDT", "XRP/XMR")
+)
+LOOKED = {m.symbol: A_MINUTE_AGO for m in MARKETS}
+
+
+def must(**signs: object) -> tuple[str, ...]:
+    return plan_symbols(Signs(**signs), MARKETS, now=NOW).must  # type: ignore[arg-type]
+
+
+def sweep(**signs: object) -> tuple[str, ...]:
+    return plan_symbols(Signs(**signs), MARKETS, now=NOW).sweep  # type: ignore[arg-type]
+
+
+def test_what_is_named_and_what_has_an_open_order_is_always_asked():
+    """Both, however lately they were asked for and whether or not they are listed."""
+    assert must(named=["ETH/BTC"], hinted=["GONE/USDT"], looked=LOOKED) == ("ETH/BTC", "GONE/USDT")
+
+
+def test_a_symbol_traded_within_three_days_is_asked_every_time():
+    """Up to and including three days: it is hot."""
+    assert must(traded={"ETH/USDT": NOW - HOT}, looked=LOOKED) == ("ETH/USDT",)
+
+
+def test_a_symbol_traded_before_that_is_asked_every_hour():
+    """Warm: due an hour after the last look, not a moment earlier; at once where there never was a look."""
+    traded = {"ETH/USDT": LONG_AGO}
+    assert must(traded=traded, looked=LOOKED | {"ETH/USDT": NOW - WARM_EVERY}) == ("ETH/USDT",)
+    just_not = NOW - WARM_EVERY + timedelta(microseconds=1)
+    assert must(traded=traded, looked=LOOKED | {"ETH/USDT": just_not}) == ()
+    assert must(traded=traded) == ("ETH/USDT",)
+
+
+def test_a_traded_symbol_whose_coin_changed_is_asked_now():
+    """A warm symbol gets hot when the balance of its base coin moved, whatever moved the quote."""
+    assert must(traded={"ETH/USDT": LONG_AGO, "ADA/USDT": LONG_AGO}, looked=LOOKED, changed=["ETH"]) == ("ETH/USDT",)
+
+
+def test_a_pair_of_coins_that_both_changed_is_asked_now():
+    """A purchase moves two coins: the pair is asked for at once though it was never traded before."""
+    assert must(looked=LOOKED, changed=["ADA", "BTC"]) == ("ADA/BTC",)
+
+
+def test_the_quote_alone_makes_no_pair_urgent():
+    """Each purchase moves USDT: that alone points at nothing."""
+    assert must(looked=LOOKED, changed=["USDT"]) == ()
+
+
+def test_what_was_never_asked_is_swept_the_likeliest_first():
+    """Changed coins, then pairs of two held coins, then held bases, then the rest; common quotes first in each."""
+    order = sweep(held=["ETH", "BTC"], changed=["ADA"])
+    assert order == (
+        *("ADA/USDT", "ADA/BTC", "ADA/TRY"),
+        *("ETH/BTC",),
+        *("BTC/USDT", "ETH/USDT", "ETH/USDC"),
+        *("XRP/XMR",),
+    )
+
+
+def test_a_cold_symbol_is_asked_once_a_day():
+    """Due a day after its last look; within its rank, those never asked go before those asked long ago."""
+    assert sweep(looked=LOOKED) == ()
+    assert sweep(looked=LOOKED | {"XRP/XMR": NOW - COLD_EVERY}) == ("XRP/XMR",)
+    assert sweep(looked=LOOKED | {"XRP/XMR": NOW - COLD_EVERY + timedelta(seconds=1)}) == ()
+    looked = {m.symbol: LONG_AGO for m in MARKETS if m.symbol != "ETH/USDT"}
+    assert sweep(looked=looked)[0] == "ETH/USDT"
+
+
+def test_nothing_is_asked_twice_in_one_look():
+    """What must be asked is not swept."""
+    plan = plan_symbols(Signs(named=["ETH/USDT"], held=["ETH"]), MARKETS, now=NOW)
+    assert not set(plan.must) & set(plan.sweep)
+    assert sorted((*plan.must, *plan.sweep)) == sorted(m.symbol for m in MARKETS)
+
+
+def test_without_any_sign_and_market_there_is_nothing_to_ask():
+    """An exchange that lists nothing."""
+    plan = plan_symbols(Signs(), (), now=NOW)
+    assert (plan.must, plan.sweep) == ((), ())
+
+
+_symbols = st.sets(st.sampled_from([m.symbol for m in MARKETS]))
+_coins = st.sets(st.sampled_from(["ADA", "BTC", "ETH", "USDT", "XRP"]))
+_times = st.datetimes(datetime(2026, 1, 1), NOW.replace(tzinfo=None), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(_symbols, _symbols, _coins, _coins, st.dictionaries(st.sampled_from([m.symbol for m in MARKETS]), _times))
+def test_a_plan_is_a_function_of_the_signs_alone(
+    named: set[str], hinted: set[str], held: set[str], changed: set[str], looked: dict[str, datetime]
+):
+    """Each symbol at most once, what must be asked sorted, and the order of the markets changes nothing."""
+    signs = Signs(named=named, hinted=hinted, held=held, changed=changed, looked=looked, traded=looked)
+    plan = plan_symbols(signs, MARKETS, now=NOW)
+    assert plan == plan_symbols(signs, MARKETS[::-1], now=NOW)
+    assert list(plan.must) == sorted({*plan.must})
+    assert len({*plan.must, *plan.sweep}) == len(plan.must) + len(plan.sweep)
+    assert named | hinted <= {*plan.must}
+    assert not set(plan.sweep) - {m.symbol for m in MARKETS}

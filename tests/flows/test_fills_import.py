@@ -1,0 +1,251 @@
+"""Fills from a CSV file: all rows or none, every fault named by line, column and reason."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.desk import NOON
+from trademon.core.reports import FillRow
+from trademon.errors import DataError
+from trademon.flows.fills import import_fills
+from trademon.store.reading import FillQuery
+from trademon.store.store import Store, UserStore
+from trademon.ui.csv_out import fills_csv
+
+HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id"
+GOOD = {
+    "executed_at": "2026-05-01T10:00:00Z",
+    "symbol": "BTC/USDT",
+    "side": "buy",
+    "quantity": "0.001",
+    "price": "45000",
+    "fee": "0.045",
+    "fee_currency": "USDT",
+    "order_id": "o1",
+    "trade_id": "t1",
+}
+
+
+def line(**changes: str) -> str:
+    return ",".join((GOOD | changes).values())
+
+
+class Inbox:
+    """A manual broker and a file to bring in."""
+
+    def __init__(self, user: UserStore, directory: Path) -> None:
+        self.user = user
+        self.file = directory / "trades.csv"
+        self.add("old")
+
+    def add(self, name: str) -> None:
+        self.user.add_broker(
+            name,
+            exchange="manual",
+            market="spot",
+            since=NOON,
+            base_url=None,
+            symbols=(),
+            method=None,
+            credentials=None,
+        )
+
+    def take(self, content: str | bytes, broker: str = "old") -> int:
+        """How many fills were new."""
+        self.file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return import_fills(self.user, self.user.broker(broker), self.file, now=NOON).new_fills
+
+    def rows(self, broker: str = "old") -> tuple[FillRow, ...]:
+        return self.user.fills(FillQuery(brokers=(broker,))).fills
+
+
+@pytest.fixture
+def inbox(store: Store, tmp_path: Path) -> Inbox:
+    return Inbox(store.for_user(store.users()[0].name), tmp_path)
+
+
+def test_a_row_is_stored_as_it_stands(inbox: Inbox) -> None:
+    """Every column, exactly."""
+    assert inbox.take(f"{HEADER}\n{line()}\n") == 1
+    (row,) = inbox.rows()
+    assert (row.symbol, row.side, row.quantity, row.price) == ("BTC/USDT", "buy", Decimal("0.001"), Decimal(45000))
+    assert (row.fee, row.fee_currency, row.order_id, row.trade_id) == (Decimal("0.045"), "USDT", "o1", "t1")
+    assert (row.executed_at, row.source) == (datetime(2026, 5, 1, 10, tzinfo=UTC), "import")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("executed_at", "yesterday"),
+        ("executed_at", ""),
+        ("executed_at", "2026-13-01"),
+        ("executed_at", "1777629600000"),
+        ("symbol", ""),
+        ("symbol", "BTC"),
+        ("symbol", "/USDT"),
+        ("side", "bought"),
+        ("side", ""),
+        ("quantity", "0"),
+        ("quantity", "-1"),
+        ("quantity", "NaN"),
+        ("quantity", "1 000"),
+        ("quantity", ""),
+        ("quantity", "1e400"),
+        ("price", "-1"),
+        ("price", "abc"),
+        ("price", ""),
+        ("price", "Infinity"),
+        ("fee", "free"),
+        ("fee_currency", ""),
+    ],
+)
+def test_a_bad_row_is_named_by_line_column_and_reason_and_nothing_is_stored(
+    inbox: Inbox, column: str, value: str
+) -> None:
+    """The third line is bad: the good ones before and after it are not stored either."""
+    content = "\n".join((HEADER, line(), line(**{"trade_id": "t2", column: value}), line(trade_id="t3"), ""))
+    with pytest.raises(DataError, match=rf"^line 3, column {column}: .+"):
+        inbox.take(content)
+    assert inbox.rows() == ()
+    assert inbox.user.stored_books() == ()
+
+
+@pytest.mark.parametrize("cut", [3, 20, 30, 44, 48])
+def test_a_half_written_last_line_is_refused(inbox: Inbox, cut: int) -> None:
+    """A file that is still being written: nothing of it is taken in, the line is named."""
+    with pytest.raises(DataError, match="^line 3"):
+        inbox.take(f"{HEADER}\n{line()}\n{line(trade_id='t2')[:cut]}")
+    assert inbox.rows() == ()
+
+
+@pytest.mark.parametrize("header", ["", "a,b,c", HEADER.replace("symbol", "market"), HEADER.replace(",", ";")])
+def test_a_wrong_header_names_what_is_missing(inbox: Inbox, header: str) -> None:
+    """Line 1, the column, and what the header should be."""
+    with pytest.raises(DataError, match="line 1: the column .* is missing") as caught:
+        inbox.take(f"{header}\n{line()}\n")
+    assert "executed_at,symbol" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + f"{HEADER}\n{line()}\n".encode(),
+        f"{HEADER}\r\n{line()}\r\n".encode(),
+        f"{HEADER}\n{line()}".encode(),
+        f"{HEADER.replace(',', ', ')}\n{line()}\n".encode(),
+        f'{HEADER},note\n{line()},"bought, in a hurry"\n'.encode(),
+        f"{HEADER}\n{line(symbol='btc/usdt', side='BUY', fee_currency='usdt')}\n".encode(),
+        f"{HEADER}\n{line(symbol='BTCUSDT')}\n".encode(),
+        f"{HEADER}\n{line(symbol='btc-usdt')}\n".encode(),
+        f"{HEADER}\n{line(executed_at='2026-05-01T10:00:00')}\n".encode(),
+        f"{HEADER}\n{line(executed_at='2026-05-01 12:00:00+02:00')}\n".encode(),
+        f"{HEADER}\n{line()}\n\n".encode(),
+    ],
+    ids=[
+        "BOM",
+        "CRLF",
+        "no newline",
+        "blanks",
+        "extra column",
+        "case",
+        "no slash",
+        "dash",
+        "naive",
+        "zone",
+        "blank line",
+    ],
+)
+def test_what_spreadsheets_and_people_write_means_the_same(inbox: Inbox, content: bytes) -> None:
+    """A BOM, CRLF, spaces, more columns, another case, no slash: one fill, the same fill."""
+    assert inbox.take(content) == 1
+    (row,) = inbox.rows()
+    assert (row.symbol, row.side, row.fee_currency) == ("BTC/USDT", "buy", "USDT")
+    assert row.executed_at == datetime(2026, 5, 1, 10, tzinfo=UTC)
+
+
+def test_the_last_four_columns_may_be_absent(inbox: Inbox) -> None:
+    """And the columns may stand in any order."""
+    assert inbox.take("price,quantity,side,symbol,executed_at\n45000,1,sell,ETHBTC,2026-05-01\n") == 1
+    (row,) = inbox.rows()
+    assert (row.symbol, row.fee, row.fee_currency, row.order_id) == ("ETH/BTC", 0, "", "")
+
+
+def test_the_same_file_again_adds_nothing(inbox: Inbox) -> None:
+    """With ids and without."""
+    content = "\n".join((HEADER, line(), line(trade_id=""), line(trade_id="", order_id=""), ""))
+    assert [inbox.take(content), inbox.take(content)] == [3, 0]
+    assert len(inbox.rows()) == 3
+
+
+def test_rows_that_merely_look_alike_are_kept(inbox: Inbox) -> None:
+    """Two with different ids are two fills, and two without ids are two as well."""
+    content = "\n".join((HEADER, line(), line(trade_id="t2"), line(trade_id=""), line(trade_id=""), ""))
+    assert inbox.take(content) == 4
+    assert inbox.take(content) == 0
+    grown = content + line(trade_id="") + "\n"
+    assert inbox.take(grown) == 1
+
+
+def test_one_id_for_two_different_fills_is_refused(inbox: Inbox) -> None:
+    """The same trade id with another price is no second fill and no correction: nothing is stored."""
+    with pytest.raises(Exception, match="t1"):
+        inbox.take("\n".join((HEADER, line(), line(price="46000"), "")))
+    assert inbox.rows() == ()
+
+
+def test_a_price_of_zero_is_fine(inbox: Inbox) -> None:
+    """An airdrop costs nothing; a rebate is a negative fee."""
+    assert inbox.take("\n".join((HEADER, line(price="0", fee="-0.1"), ""))) == 1
+    assert (inbox.rows()[0].price, inbox.rows()[0].fee) == (0, Decimal("-0.1"))
+
+
+def test_a_header_alone_is_an_empty_file(inbox: Inbox) -> None:
+    """No rows, no error, nothing new."""
+    assert inbox.take(f"{HEADER}\n") == 0
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b"PK\x03\x04\x00\x00\x80\x81"])
+def test_what_is_no_text_is_said(inbox: Inbox, content: bytes) -> None:
+    """A spreadsheet's own format, or another encoding."""
+    with pytest.raises(DataError, match=r"trades\.csv"):
+        inbox.take(content)
+
+
+def test_a_file_that_is_not_there_is_said(inbox: Inbox, tmp_path: Path) -> None:
+    """With its name and the system's reason."""
+    with pytest.raises(DataError, match="nothing-here.csv: No such file"):
+        import_fills(inbox.user, inbox.user.broker("old"), tmp_path / "nothing-here.csv", now=NOON)
+
+
+def test_an_export_brought_into_another_broker_gives_equal_fills(inbox: Inbox) -> None:
+    """`fills --csv` is what `fills import` reads: nothing is lost on the way, to the last digit."""
+    inbox.take(
+        "\n".join(
+            (
+                HEADER,
+                line(quantity="0.000000000000000001", price="123456789.123456789"),
+                line(trade_id="t2", fee="-0.1", side="sell", executed_at="2026-05-01T10:00:00.123456Z"),
+                line(trade_id="", fee="", fee_currency="", order_id=""),
+                line(trade_id="-7", order_id="=1+1", symbol="1000PEPE/USDT"),
+                "",
+            )
+        )
+    )
+    out = io.StringIO()
+    fills_csv(inbox.user.fills(FillQuery()), out)
+    inbox.add("new")
+    assert inbox.take(out.getvalue(), "new") == 4
+
+    def facts(row: FillRow) -> Any:
+        return (row.executed_at, row.symbol, row.side, row.quantity, row.price, row.fee, row.fee_currency)
+
+    assert [facts(r) for r in inbox.rows("new")] == [facts(r) for r in inbox.rows("old")]
+    ids = [[(r.order_id, r.trade_id) for r in inbox.rows(name)] for name in ("new", "old")]
+    assert len(ids[0]) == 4
+    assert [i for i in ids[1] if not i[1].startswith("-") and i not in ids[0]] == []

@@ -1,0 +1,240 @@
+"""Which setting wins, where files lie, and that a misspelt name is never silently nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from trademon.errors import ConfigError
+from trademon.settings import NAMES, Settings, load_settings, read_env_file, secret_from
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """The working directory."""
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """TRADEMON_HOME, with a config directory."""
+    (tmp_path / "home" / "config").mkdir(parents=True)
+    return tmp_path / "home"
+
+
+# --- what wins ----------------------------------------------------------------------------------------------------
+
+
+def test_the_environment_wins_over_env_over_config_env_over_the_default(here: Path, home: Path) -> None:
+    """Taken away one by one, the next one holds."""
+    environ = {"TRADEMON_HOME": str(home), "TRADEMON_USER": "of-the-environment"}
+    (here / ".env").write_text("TRADEMON_USER=of-env\n")
+    (home / "config" / "config.env").write_text("TRADEMON_USER=of-config\n")
+    assert load_settings(environ, directory=here).user == "of-the-environment"
+    del environ["TRADEMON_USER"]
+    assert load_settings(environ, directory=here).user == "of-env"
+    (here / ".env").unlink()
+    assert load_settings(environ, directory=here).user == "of-config"
+    (home / "config" / "config.env").unlink()
+    assert load_settings(environ, directory=here).user is None
+
+
+def test_each_setting_is_taken_by_itself(here: Path, home: Path) -> None:
+    """A file that sets one name hides no other of the file below it."""
+    (here / ".env").write_text(f"TRADEMON_HOME={home}\nTRADEMON_USER=ann\n")
+    (home / "config" / "config.env").write_text("TRADEMON_USER=bob\nTRADEMON_DATABASE_URL=sqlite:////x/y.db\n")
+    settings = load_settings({"TRADEMON_KEY_FILE": "/k"}, directory=here)
+    assert (settings.home, settings.user) == (home, "ann")
+    assert (settings.store_url, settings.key_file) == ("sqlite:////x/y.db", Path("/k"))
+
+
+def test_without_anything_the_defaults_hold(here: Path) -> None:
+    """No file, no variable."""
+    settings = load_settings({}, directory=here)
+    assert (settings.home, settings.user, settings.database_url, settings.key_file_path) == (None,) * 4
+
+
+def test_an_empty_value_is_the_default(here: Path, home: Path) -> None:
+    """`TRADEMON_USER=` is how a template leaves a setting open."""
+    (here / ".env").write_text("TRADEMON_USER=\nTRADEMON_DATABASE_URL=\nTRADEMON_KEY_FILE\n")
+    settings = load_settings({"TRADEMON_HOME": str(home)}, directory=here)
+    assert settings.user is None
+    assert settings.key_file == home / "config" / "master.key"
+    assert load_settings({"TRADEMON_USER": ""}, directory=home).user is None
+
+
+@pytest.mark.xfail(
+    strict=True, reason="an empty TRADEMON_HOME in the environment is skipped for config.env and wins for the settings"
+)
+def test_config_env_is_the_one_in_the_home_that_holds(here: Path, home: Path) -> None:
+    """The directory config.env is read from is the directory the settings name, whatever is empty or set where."""
+    (here / ".env").write_text(f"TRADEMON_HOME={home}\n")
+    (home / "config" / "config.env").write_text("TRADEMON_USER=bob\n")
+    settings = load_settings({"TRADEMON_HOME": ""}, directory=here)
+    assert (settings.user == "bob") == (settings.home == home)
+
+
+def test_the_settings_cannot_be_changed(here: Path) -> None:
+    """One frozen value for a run."""
+    settings = load_settings({}, directory=here)
+    with pytest.raises(ValidationError):
+        settings.user = "bob"  # type: ignore[misc]
+
+
+def test_the_working_directory_is_the_process_s_by_default(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a person expects of `.env`; and the environment is the process's."""
+    (here / ".env").write_text("TRADEMON_USER=ann\n")
+    monkeypatch.chdir(here)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    assert load_settings().user == "ann"
+    monkeypatch.setenv("TRADEMON_USER", "bob")
+    assert load_settings().user == "bob"
+
+
+# --- places -------------------------------------------------------------------------------------------------------
+
+
+def test_trademon_home_puts_everything_under_one_directory(here: Path, home: Path) -> None:
+    """data/, state/ and config/ with the key file."""
+    settings = load_settings({"TRADEMON_HOME": str(home)}, directory=here)
+    assert settings.data_dir == home / "data"
+    assert settings.state_dir == home / "state"
+    assert settings.config_dir == home / "config"
+    assert settings.key_file == home / "config" / "master.key"
+    assert settings.store_url == f"sqlite:///{home}/data/trademon.db"
+
+
+def test_without_a_home_the_xdg_places_hold(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's own places, each by its variable; config.env is read from there."""
+    for kind in ("DATA", "STATE", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))
+    (tmp_path / "config" / "trademon").mkdir(parents=True)
+    (tmp_path / "config" / "trademon" / "config.env").write_text("TRADEMON_USER=ann\n")
+    settings = load_settings({}, directory=here)
+    assert settings.data_dir == tmp_path / "data" / "trademon"
+    assert settings.state_dir == tmp_path / "state" / "trademon"
+    assert settings.key_file == tmp_path / "config" / "trademon" / "master.key"
+    assert settings.user == "ann"
+
+
+def test_the_key_file_lies_outside_the_data_directory(here: Path, home: Path) -> None:
+    """Whoever copies the data directory does not carry the key away with it."""
+    settings = load_settings({"TRADEMON_HOME": str(home)}, directory=here)
+    assert not settings.key_file.is_relative_to(settings.data_dir)
+
+
+# --- misspelt names -----------------------------------------------------------------------------------------------
+
+
+def test_a_misspelt_name_in_env_is_refused_with_the_name_that_was_meant(here: Path) -> None:
+    """The message says which file sets what; the hint says what was meant."""
+    (here / ".env").write_text("# mine\nTRADEMON_USR=ann\n")
+    with pytest.raises(ConfigError, match="TRADEMON_USR") as caught:
+        load_settings({}, directory=here)
+    assert str(here / ".env") in caught.value.message
+    assert caught.value.hint == "did you mean TRADEMON_USER?"
+    assert caught.value.exit_code == 4
+
+
+def test_a_misspelt_name_in_config_env_is_refused_too(here: Path, home: Path) -> None:
+    """As in `.env`; where nothing is near, the hint is the list of names."""
+    (home / "config" / "config.env").write_text("export TRADEMON_QQQQQQQQQQQQQQ=1\n")
+    with pytest.raises(ConfigError, match=r"config\.env") as caught:
+        load_settings({"TRADEMON_HOME": str(home)}, directory=here)
+    assert ".env.example" in (caught.value.hint or "")
+
+
+def test_the_environment_is_not_judged(here: Path) -> None:
+    """It belongs to others too: a wrapper may have names of its own."""
+    assert load_settings({"TRADEMON_WRAPPER": "1"}, directory=here).user is None
+
+
+def test_names_of_others_in_the_files_are_let_be(here: Path) -> None:
+    """Exchange keys by any name, and other programs' settings, stand in the same file."""
+    (here / ".env").write_text("DJANGO_SECRET=1\nBINANCE_KEY=k\nMY_TRADEMON_USER=x\nAUTOMATION_LOG_LEVEL=DEBUG\n")
+    assert load_settings({}, directory=here).user is None
+
+
+@pytest.mark.parametrize("name", ["TRADEMON_TELEGRAM_TOKEN", "TRADEMON_TELEGRAM_BASE_URL", "TRADEMON_NOTIFY_URLS"])
+def test_names_of_later_releases_are_accepted(here: Path, name: str) -> None:
+    """They are public already: a file that sets them works with this release too."""
+    (here / ".env").write_text(f"{name}=x\nTRADEMON_USER=ann\n")
+    assert load_settings({}, directory=here).user == "ann"
+
+
+# --- the files ----------------------------------------------------------------------------------------------------
+
+
+def test_values_are_taken_as_they_stand(here: Path) -> None:
+    """`${...}` is not expanded: a secret with a dollar sign stays whole. Quotes hold blanks and #."""
+    (here / ".env").write_text(
+        "PLAIN=a$HOME-${HOME}\nQUOTED=\"b${HOME} # c\"\nSINGLE='d$1 #'\nexport EXPORTED=e=f\nCOMMENT=g # not this\n"
+    )
+    values = read_env_file(here / ".env")
+    assert values == {
+        "PLAIN": "a$HOME-${HOME}",
+        "QUOTED": "b${HOME} # c",
+        "SINGLE": "d$1 #",
+        "EXPORTED": "e=f",
+        "COMMENT": "g",
+    }
+
+
+def test_a_file_that_is_not_there_is_no_settings(here: Path) -> None:
+    """Nor is a directory of that name."""
+    assert read_env_file(here / ".env") == {}
+    (here / ".env").mkdir()
+    assert read_env_file(here / ".env") == {}
+
+
+def test_a_file_that_cannot_be_read_is_one_error(here: Path) -> None:
+    """Not text: the message names the file."""
+    (here / ".env").write_bytes(b"TRADEMON_USER=\xff\xfe\n")
+    with pytest.raises(ConfigError, match="cannot read") as caught:
+        load_settings({}, directory=here)
+    assert str(here / ".env") in caught.value.message
+
+
+# --- secrets ------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_comes_from_the_environment_then_from_env(here: Path) -> None:
+    """By the name a person gives; blanks around it are not part of it."""
+    (here / ".env").write_text("MY_KEY='from-env $x'\n")
+    assert secret_from("MY_KEY", {"MY_KEY": " from-environ\n"}, directory=here) == "from-environ"
+    assert secret_from("MY_KEY", {}, directory=here) == "from-env $x"
+
+
+@pytest.mark.parametrize("environ", [{}, {"MY_KEY": ""}, {"MY_KEY": "  \n"}])
+def test_a_secret_that_is_not_set_is_told_by_its_name(here: Path, environ: dict[str, str]) -> None:
+    """Unset, empty and blank are the same: no key."""
+    with pytest.raises(ConfigError, match="MY_KEY") as caught:
+        secret_from("MY_KEY", environ, directory=here)
+    assert caught.value.hint == "export MY_KEY=..."
+
+
+def test_a_wrong_value_is_not_shown() -> None:
+    """It may be a secret put on the wrong line."""
+    with pytest.raises(ValidationError) as caught:
+        Settings(TRADEMON_HOME=["s3cret"])  # type: ignore[call-arg]
+    assert "s3cret" not in str(caught.value)
+
+
+# --- .env.example -------------------------------------------------------------------------------------------------
+
+
+def test_the_example_lists_exactly_the_settings_there_are() -> None:
+    """Each once, commented out, so that a copy changes nothing."""
+    example = ROOT / ".env.example"
+    if not example.exists():
+        pytest.skip("no .env.example here")
+    listed = re.findall(r"^#?\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=", example.read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(NAMES)
+    assert read_env_file(example) == {}
