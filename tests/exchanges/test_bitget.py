@@ -444,7 +444,6 @@ async def test_the_account_and_whose_it_is():
     assert [endpoint for endpoint, _ in client.asked] == ["private_spot_get_v2_spot_account_assets"]
 
 
-@pytest.mark.xfail(strict=True, reason="frozen + locked is added in the default context: rounded to 28 digits")
 async def test_a_balance_is_exact_to_the_last_digit():
     """Coins with eighteen decimals and large supplies exist."""
     client = account(asset("PEPE", "0", "12345678901234567890.123456789012345678", "0"))

@@ -23,6 +23,7 @@ from trademon.core.model import Credentials
 from trademon.demo import faults
 from trademon.demo.server import DemoAccount, DemoServer
 from trademon.errors import AuthError, HostAskedToWait, TrademonError
+from trademon.exchanges import ccxt_client
 from trademon.exchanges.binance import Binance
 from trademon.exchanges.binance import explain as explain_binance
 from trademon.exchanges.bitget import Bitget
@@ -59,10 +60,6 @@ def test_the_classes_work_with_what_is_loaded():
     assert shown == "binance True bitget True"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="ccxt 4.5.90's async base imports `from ccxt import BaseError`, which the stub lacks: always falls back",
-)
 def test_only_the_exchange_in_use_is_loaded():
     """A hundred other exchanges cost 100 MB and most of a second."""
     shown = python("""
@@ -251,7 +248,6 @@ async def test_too_many_requests_say_until_when_to_wait(open_client, serve, exch
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.xfail(strict=True, reason="int() of more than 4,300 digits raises ValueError, which nobody catches")
 async def test_an_absurd_retry_after_is_a_wait_too(open_client, serve):
     """A header of 5,000 digits."""
 
@@ -289,13 +285,14 @@ async def test_a_clock_an_hour_off_is_measured_and_signed_for(open_client, demo,
 async def test_the_clock_is_dated_to_the_middle_of_the_round_trip(open_client):
     """A slow answer shifts the offset by half of its way and not by all of it."""
     client = open_client("binance", "http://127.0.0.1:1")
-    client.set_server_time(NOW, asked_at=NOW - timedelta(seconds=3), answered_at=NOW - timedelta(seconds=1))
+    ccxt_client._round_trip.set((NOW - timedelta(seconds=3), NOW - timedelta(seconds=1)))
+    client.set_server_time(NOW)
     assert client.offset == timedelta(seconds=2)
-    client.set_server_time(NOW, asked_at=NOW, answered_at=NOW)
+    ccxt_client._round_trip.set((NOW, NOW))
+    client.set_server_time(NOW)
     assert client.offset == timedelta(0)
 
 
-@pytest.mark.xfail(strict=True, reason="sync_clock() counts the wait for ccxt's throttle as part of the round trip")
 async def test_waiting_for_the_throttle_is_no_offset_of_the_clock(demo):
     """Three other accounts queue before it, each with a call that books a second: the clock is not off by that."""
     async with Connections(wall_clock) as connections:
@@ -357,7 +354,6 @@ async def test_a_key_is_not_in_a_traceback_with_its_context_either(open_client, 
         assert secret not in shown
 
 
-@pytest.mark.xfail(strict=True, reason="ccxt's own AuthenticationError comes through where a credential is empty")
 @pytest.mark.parametrize(
     ("exchange", "credentials"),
     [

@@ -119,7 +119,7 @@ def test_a_bad_row_is_named_by_line_column_and_reason_and_nothing_is_stored(
 @pytest.mark.parametrize("cut", [3, 20, 30, 44, 48])
 def test_a_half_written_last_line_is_refused(inbox: Inbox, cut: int) -> None:
     """A file that is still being written: nothing of it is taken in, the line is named."""
-    with pytest.raises(DataError, match="^line 3"):
+    with pytest.raises(DataError, match=r"^line 3"):
         inbox.take(f"{HEADER}\n{line()}\n{line(trade_id='t2')[:cut]}")
     assert inbox.rows() == ()
 
@@ -127,7 +127,7 @@ def test_a_half_written_last_line_is_refused(inbox: Inbox, cut: int) -> None:
 @pytest.mark.parametrize("header", ["", "a,b,c", HEADER.replace("symbol", "market"), HEADER.replace(",", ";")])
 def test_a_wrong_header_names_what_is_missing(inbox: Inbox, header: str) -> None:
     """Line 1, the column, and what the header should be."""
-    with pytest.raises(DataError, match="line 1: the column .* is missing") as caught:
+    with pytest.raises(DataError, match=r"line 1: the column .* is missing") as caught:
         inbox.take(f"{header}\n{line()}\n")
     assert "executed_at,symbol" in (caught.value.hint or "")
 
@@ -219,7 +219,7 @@ def test_what_is_no_text_is_said(inbox: Inbox, content: bytes) -> None:
 
 def test_a_file_that_is_not_there_is_said(inbox: Inbox, tmp_path: Path) -> None:
     """With its name and the system's reason."""
-    with pytest.raises(DataError, match="nothing-here.csv: No such file"):
+    with pytest.raises(DataError, match=r"nothing-here\.csv: No such file"):
         import_fills(inbox.user, inbox.user.broker("old"), tmp_path / "nothing-here.csv", now=NOON)
 
 

@@ -137,17 +137,19 @@ def read_keys(exchange: str, names: KeyNames) -> Credentials:
         ]
         if missing:
             raise ConfigError(f"{exchange} needs {' and '.join(missing)} too")
-        return Credentials(
-            secret_from(names.api_key or ""),
-            secret_from(names.api_secret or ""),
-            secret_from(names.password) if names.password else "",
+        return _whole(
+            Credentials(
+                secret_from(names.api_key or ""),
+                secret_from(names.api_secret or ""),
+                secret_from(names.password) if names.password else "",
+            )
         )
     if not sys.stdin.isatty():
         options = "--api-key-env V --api-secret-env V" + (" --api-password-env V" if needs_password else "")
         raise ConfigError(
             f"no key was given for {exchange}", hint=f"name environment variables that hold it: {options}"
         )
-    return Credentials(_ask("API key"), _ask("API secret"), _ask("API passphrase") if needs_password else "")
+    return _whole(Credentials(_ask("API key"), _ask("API secret"), _ask("API passphrase") if needs_password else ""))
 
 
 def _ask(what: str) -> str:
@@ -157,6 +159,16 @@ def _ask(what: str) -> str:
     if not value:
         raise ConfigError(f"the {what} is empty", hint="nothing was stored; try again")
     return value
+
+
+def _whole(credentials: Credentials) -> Credentials:
+    """A key with a line break or a space in it was pasted wrongly: said now, not at the first scan."""
+    for value in (credentials.api_key, credentials.api_secret, credentials.password):
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise ConfigError(
+                "the key has a character in it that no key has", hint="paste it again; nothing was stored"
+            )
+    return credentials
 
 
 def _since(text: str, now: datetime) -> datetime:

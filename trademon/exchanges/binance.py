@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Credentials, Fee, Fill, Market, OpenOrder, Side
 from trademon.core.symbols import make_symbol
-from trademon.core.times import MILLISECOND, to_ms
+from trademon.core.times import MICROSECOND, MILLISECOND, from_ms, to_ms
 from trademon.errors import AuthError, BadAnswer, ClockSkew, HostAskedToWait, TrademonError
 from trademon.exchanges import validate
 from trademon.exchanges.base import AccountView, Capabilities, FillPage
@@ -48,7 +48,7 @@ def explain(answer: Answer) -> TrademonError | None:
         return ClockSkew("Binance: our clock is off (-1021)")
     if code == -1003:
         return None
-    return BadAnswer(f"Binance refused a request ({code}: {str(answer.data.get('msg', ''))[:120]})")
+    return BadAnswer(f"Binance refused a request ({code}: {validate.one_line(answer.data.get('msg', ''))})")
 
 
 class Binance:
@@ -76,17 +76,14 @@ class Binance:
         """What this minute has cost so far, by all programs behind our address, as the exchange counts it."""
         at, used = self._client.answered_at, self._client.headers.get("X-MBX-USED-WEIGHT-1M", "")
         this_minute = at is not None and _minute(at) == _minute(self.now())
-        return int(used) if this_minute and used.isascii() and used.isdigit() else 0
+        return (validate.small_number(used) or 0) if this_minute else 0
 
     async def close(self) -> None:
         """The client is shared and closed by whoever opened it."""
 
     async def sync_clock(self) -> timedelta:
-        asked_at = self._clock()
         answer = validate.as_object(await self._call("public_get_time", signed=False), "time")
-        self._client.set_server_time(
-            validate.time_ms(answer, "serverTime"), asked_at=asked_at, answered_at=self._clock()
-        )
+        self._client.set_server_time(validate.time_ms(answer, "serverTime"))
         return self._client.offset
 
     async def fetch_markets(self) -> tuple[Market, ...]:
@@ -111,7 +108,9 @@ class Binance:
 
     async def fetch_order_types(self, market: Market, order_ids: Iterable[str]) -> dict[str, str]:
         """`myTrades` does not say what kind of order was filled; `allOrders` does, upwards from an order id."""
-        wanted = set(order_ids)
+        wanted = {order_id for order_id in order_ids if order_id.isascii() and order_id.isdigit()}
+        if not wanted:
+            return {}
         first = min(int(order_id) for order_id in wanted)
         query = {"symbol": market.exchange_symbol, "orderId": first, "limit": PAGE}
         rows = validate.as_rows(await self._call("private_get_allorders", query), "allOrders")
@@ -121,10 +120,10 @@ class Binance:
     async def fetch_fills(self, market: Market, span: Span, *, anchor: str | None) -> AsyncIterator[FillPage]:
         if anchor is not None and anchor.isdigit():
             known = False
-            async for page, ids in self._walk_ids(market, span, span.start, int(anchor)):
-                known = known or anchor in ids
+            async for page, rows in self._walk_ids(market, span, span.start, int(anchor)):
+                known = known or any(f.trade_id == anchor and f.executed_at < span.start for f in rows)
                 if not known:
-                    break  # the id we came from is gone: nothing can be concluded from ids
+                    break  # the fill we came from is not there as it was: nothing can be concluded from ids
                 yield page
             if known:
                 return
@@ -144,31 +143,33 @@ class Binance:
             async for page, _ in self._walk_ids(market, span, span.start, 0):
                 yield page
             return
-        start = span.start
-        while start <= reached:
-            last = min(start + WINDOW - MILLISECOND, reached)
+        start = from_ms(to_ms(span.start))  # the wire knows milliseconds
+        stop = min(reached + MILLISECOND, span.end)
+        while start < stop:
+            last = min(start + WINDOW, from_ms(to_ms(stop - MICROSECOND)) + MILLISECOND) - MILLISECOND
             rows = await self._fetch_page(market, {"startTime": to_ms(start), "endTime": to_ms(last)})
             if rows:
                 async for page, _ in self._walk_ids(market, span, start, int(rows[0].trade_id)):
                     yield page
                 return
-            yield FillPage((), Span(start, last))
+            yield FillPage((), Span(start, min(last + MILLISECOND, span.end)))
             start = last + MILLISECOND
-        raise BadAnswer(f"Binance: {market.symbol} fills seen a moment ago are gone")
+        if reached < span.end:
+            raise BadAnswer(f"Binance: {market.symbol} fills seen a moment ago are gone")
 
     async def _walk_ids(
         self, market: Market, span: Span, start: datetime, from_id: int
-    ) -> AsyncIterator[tuple[FillPage, frozenset[str]]]:
-        """Pages upwards from an id. A full page proves only what lies before its last millisecond."""
+    ) -> AsyncIterator[tuple[FillPage, list[Fill]]]:
+        """Pages upwards from an id, with all their rows. A full page proves only what lies before its last
+        millisecond."""
         while True:
             asked_at = self.now()
             rows = await self._fetch_page(market, {"fromId": from_id})
-            ids = frozenset(fill.trade_id for fill in rows)
             if len(rows) < SHORT_PAGE:
-                yield FillPage(_within(rows, span), Span(start, min(span.end, asked_at))), ids
+                yield FillPage(_within(rows, span), Span(start, min(span.end, asked_at))), rows
                 return
             last = rows[-1]
-            yield FillPage(_within(rows, span), Span(start, min(span.end, last.executed_at))), ids
+            yield FillPage(_within(rows, span), Span(start, min(span.end, last.executed_at))), rows
             if int(last.trade_id) < from_id:
                 raise BadAnswer(f"Binance: {market.symbol} page does not follow id {from_id}")
             start = max(start, last.executed_at)

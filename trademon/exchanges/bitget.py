@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Credentials, Fee, Fill, Market, OpenOrder, Side
+from trademon.core.money import EXACT
 from trademon.core.symbols import make_symbol
 from trademon.core.times import MILLISECOND, to_ms
 from trademon.errors import AuthError, BadAnswer, ClockSkew, NetworkError, TrademonError
@@ -28,6 +29,7 @@ SHORT_PAGE = 20  # fewer rows end a walk; see the same constant in binance.py
 CHUNK = 5000
 HISTORY = timedelta(days=90)
 _MARGIN = timedelta(minutes=1)  # so that a request under way does not cross the 90 days
+_DEDUCTED = {"yes": True, "true": True, "no": False, "false": False}
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
 _OK = "00000"
 
@@ -58,7 +60,9 @@ def explain(answer: Answer) -> TrademonError | None:
         return ClockSkew(f"Bitget: our clock is off ({code})")
     if code in _PASSING or answer.status >= 500:
         return NetworkError(f"Bitget is not available ({code})")
-    return BadAnswer(f"Bitget refused a request ({code[:8]}: {str(answer.data.get('msg', ''))[:120]})")
+    return BadAnswer(
+        f"Bitget refused a request ({validate.one_line(code, 8)}: {validate.one_line(answer.data.get('msg', ''))})"
+    )
 
 
 class Bitget:
@@ -87,11 +91,8 @@ class Bitget:
         """The client is shared and closed by whoever opened it."""
 
     async def sync_clock(self) -> timedelta:
-        asked_at = self._clock()
         answer = validate.as_object(await self._call("public_common_get_v2_public_time", signed=False), "time")
-        self._client.set_server_time(
-            validate.time_ms(answer, "serverTime"), asked_at=asked_at, answered_at=self._clock()
-        )
+        self._client.set_server_time(validate.time_ms(answer, "serverTime"))
         return self._client.offset
 
     async def fetch_markets(self) -> tuple[Market, ...]:
@@ -192,7 +193,7 @@ def parse_fill(row: Row, market: Market) -> Fill:
         side=validate.one_of(row, "side", _SIDES),
         quantity=validate.positive(row, "size"),
         price=validate.not_negative(row, "priceAvg"),
-        fees=parse_fees(row.get("feeDetail")),
+        fees=parse_fees(validate.present(row, "feeDetail")),
         executed_at=validate.time_ms(row, "cTime"),
         order_type=str(row.get("orderType") or "").lower()[:40],
         is_maker={"maker": True, "taker": False}.get(str(row.get("tradeScope")).lower()),
@@ -209,7 +210,7 @@ def parse_fees(detail: object) -> tuple[Fee, ...]:
     if isinstance(detail, str):
         try:
             detail = json.loads(detail, parse_float=Decimal) if detail.strip() else None
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, ArithmeticError):
             raise BadAnswer("Bitget: feeDetail is no JSON") from None
     if detail is None:
         return ()
@@ -219,7 +220,7 @@ def parse_fees(detail: object) -> tuple[Fee, ...]:
 
 def _parse_fee(row: Row) -> Fee:
     amount = validate.decimal(row, "totalFee")
-    deducted = str(row.get("deduction")).lower() in ("yes", "true")
+    deducted = validate.one_of({"deduction": str(row.get("deduction"))}, "deduction", _DEDUCTED)
     return Fee(abs(amount) if deducted else -amount, validate.text(row, "feeCoin"))
 
 
@@ -236,7 +237,7 @@ def _parse_market(row: Row) -> Market:
 
 
 def _parse_balance(row: Row) -> Balance:
-    locked = validate.decimal(row, "frozen") + validate.decimal(row, "locked")
+    locked = EXACT.add(validate.decimal(row, "frozen"), validate.decimal(row, "locked"))
     return Balance(validate.text(row, "coin"), validate.decimal(row, "available"), locked)
 
 

@@ -24,7 +24,8 @@ import aiohttp
 
 from trademon.core.model import Credentials
 from trademon.core.times import MILLISECOND, to_ms
-from trademon.errors import BadAnswer, HostAskedToWait, NetworkError, TrademonError
+from trademon.errors import AuthError, BadAnswer, HostAskedToWait, NetworkError, TrademonError
+from trademon.exchanges import validate
 from trademon.exchanges.transport import Answer, send
 
 Explain = Callable[[Answer], TrademonError | None]
@@ -34,6 +35,8 @@ CALL_DEADLINE_S = 20.0
 _DEFAULT_WAIT_S = {429: 60, 418: 120}
 _LONGEST_WAIT_S = 3 * 24 * 3600  # Binance's longest ban
 _credentials: ContextVar[Credentials] = ContextVar("credentials")
+# When the caller's last request left and came back: without the time it stood in ccxt's queue.
+_round_trip: ContextVar[tuple[datetime, datetime]] = ContextVar("round_trip")
 
 
 def load_ccxt_class(exchange_id: str) -> type[Any]:
@@ -60,6 +63,10 @@ def _stub_packages() -> None:
         package = types.ModuleType(name)
         package.__path__ = [str(folder)]
         sys.modules[name] = package
+    # ccxt's own modules take the errors and the base class from the package itself.
+    errors = vars(importlib.import_module("ccxt.base.errors"))
+    vars(sys.modules["ccxt"]).update({name: value for name, value in errors.items() if not name.startswith("_")})
+    vars(sys.modules["ccxt"])["Exchange"] = importlib.import_module("ccxt.base.exchange").Exchange
     importlib.import_module("ccxt.async_support.base.exchange")
 
 
@@ -104,10 +111,10 @@ class CcxtClient:
         """The exchange's clock minus ours."""
         return -int(self._ccxt.options["timeDifference"]) * MILLISECOND
 
-    def set_server_time(self, at: datetime, *, asked_at: datetime, answered_at: datetime) -> None:
-        """Take over the exchange's clock; the answer is dated to the middle of the round trip."""
-        middle = asked_at + (answered_at - asked_at) / 2
-        self._ccxt.options["timeDifference"] = to_ms(middle) - to_ms(at)
+    def set_server_time(self, at: datetime) -> None:
+        """Take over the exchange's clock from the answer just received, dated to the middle of its round trip."""
+        sent_at, answered_at = _round_trip.get()
+        self._ccxt.options["timeDifference"] = to_ms(sent_at + (answered_at - sent_at) / 2) - to_ms(at)
 
     def now(self) -> datetime:
         return self._clock() + self.offset
@@ -121,6 +128,16 @@ class CcxtClient:
         token = _credentials.set(credentials or Credentials())
         try:
             return await getattr(self._ccxt, endpoint)(dict(params))
+        except TrademonError:
+            raise
+        except Exception as error:
+            # ccxt itself refuses to sign without a whole key.
+            if any(kind.__name__ == "AuthenticationError" for kind in type(error).__mro__):
+                raise AuthError(
+                    f"{self._ccxt.id}: the key is not complete",
+                    hint="give it again: trademon broker set NAME --new-key",
+                ) from None
+            raise
         finally:
             _credentials.reset(token)
 
@@ -128,7 +145,9 @@ class CcxtClient:
         self._ccxt.session = None  # it is ours; ccxt warns about one it still holds
 
     async def _send(self, url: str, method: str, headers: Mapping[str, str] | None, body: str | None) -> Any:
+        sent_at = self._clock()
         answer = await send(self._session, method, url, headers=headers, body=body, deadline_s=self._deadline_s)
+        _round_trip.set((sent_at, self._clock()))
         self.headers, self.answered_at = answer.headers, self.now()
         host = urlsplit(url).hostname
         if answer.status in (418, 429):
@@ -149,8 +168,8 @@ class CcxtClient:
 
 def _wait(answer: Answer) -> timedelta:
     """The wait asked for by Retry-After in seconds, else a modest one."""
-    asked = answer.headers.get("Retry-After", "")
-    seconds = int(asked) if asked.isascii() and asked.isdigit() else _DEFAULT_WAIT_S[answer.status]
+    asked = validate.small_number(answer.headers.get("Retry-After", ""))
+    seconds = _DEFAULT_WAIT_S[answer.status] if asked is None else asked
     return timedelta(seconds=min(max(seconds, 1), _LONGEST_WAIT_S))
 
 

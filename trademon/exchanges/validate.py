@@ -38,7 +38,7 @@ def as_object(answer: object, what: str) -> Row:
 def text(row: Row, name: str) -> str:
     """A text that is not empty."""
     value = row.get(name)
-    if not isinstance(value, str) or not value or len(value) > 200:
+    if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
         raise BadAnswer(f"field {name} is missing or no text: {_show(value)}")
     return value
 
@@ -46,11 +46,20 @@ def text(row: Row, name: str) -> str:
 def identifier(row: Row, name: str) -> str:
     """An id: digits as text or a whole number. Never 0-padded, never a float, never negative."""
     value = row.get(name)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**40:
         return str(value)
     if isinstance(value, str) and value and len(value) <= 80 and value.isprintable():
-        return value
+        padded = value.isdigit() and value.startswith("0") and value != "0"
+        if not padded and not value.startswith("-"):
+            return value
     raise BadAnswer(f"field {name} is no id: {_show(value)}")
+
+
+def present(row: Row, name: str) -> object:
+    """Whatever stands there, as long as it is there."""
+    if name not in row:
+        raise BadAnswer(f"field {name} is missing")
+    return row[name]
 
 
 def flag(row: Row, name: str) -> bool:
@@ -89,6 +98,16 @@ def one_of(row: Row, name: str, allowed: dict[str, T]) -> T:
     return allowed[value.lower()]
 
 
+def small_number(text: str) -> int | None:
+    """A count from a header; None for anything that is no whole number of at most 15 digits."""
+    return int(text) if len(text) <= 15 and text.isascii() and text.isdigit() else None
+
+
+def one_line(value: object, length: int = 120) -> str:
+    """An exchange's own words as they may stand in an error: short, on one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)[:length]).split())
+
+
 def raw_text(row: Row) -> str:
     """The row as it came, for the store: one line of JSON, decimals as their text."""
     return json.dumps(row, separators=(",", ":"), default=str, sort_keys=True)
@@ -104,4 +123,6 @@ def _field(row: Row, name: str, parse: Callable[[object], T]) -> T:
 
 
 def _show(value: object) -> str:
-    return "nothing" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+    if value is None:
+        return "nothing"
+    return f"{type(value).__name__} {value[:40]!r}" if isinstance(value, str) else type(value).__name__
