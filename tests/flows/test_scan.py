@@ -645,7 +645,6 @@ async def test_a_scan_proves_the_whole_stretch_since_the_account_began(desk: Des
     assert desk.coverage(["ETH/USDT"])["ETH/USDT"] == (Span(since, desk.clock.at),)
 
 
-@pytest.mark.xfail(strict=True, reason="an empty window of 24 h proves its last millisecond too, and is stored without")
 async def test_empty_windows_leave_no_hole_in_what_is_proved(desk: Desk) -> None:
     """Two quiet days before 200 fills: one stretch from the beginning up to now, as was asked and answered."""
     world = desk.scripted()
