@@ -69,9 +69,6 @@ def test_an_empty_value_is_the_default(here: Path, home: Path) -> None:
     assert load_settings({"TRADEMON_USER": ""}, directory=home).user is None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an empty TRADEMON_HOME in the environment is skipped for config.env and wins for the settings"
-)
 def test_config_env_is_the_one_in_the_home_that_holds(here: Path, home: Path) -> None:
     """The directory config.env is read from is the directory the settings name, whatever is empty or set where."""
     (here / ".env").write_text(f"TRADEMON_HOME={home}\n")

@@ -83,12 +83,19 @@ def load_settings(environ: Mapping[str, str] | None = None, *, directory: Path |
     Raises:
         ConfigError: a misspelt name, an unreadable file, or a value that is none.
     """
-    environ = os.environ if environ is None else environ
+    given = os.environ if environ is None else environ
     local = read_env_file((directory or Path.cwd()) / ".env")
-    home = environ.get("TRADEMON_HOME") or local.get("TRADEMON_HOME")
-    shared = read_env_file(config_dir(Path(home) if home else None) / "config.env")
-    merged = {**shared, **local, **environ}
-    values: dict[str, Any] = {name: merged[name] for name in NAMES if merged.get(name)}
+    home = given.get("TRADEMON_HOME") or local.get("TRADEMON_HOME")
+    shared_file = config_dir(Path(home) if home else None) / "config.env"
+    shared = read_env_file(shared_file)
+    if shared.get("TRADEMON_HOME"):
+        raise ConfigError(
+            f"{shared_file} sets TRADEMON_HOME", hint="set it in the environment or in .env: it says where that file is"
+        )
+    # An empty value is one that is not set: the next source is asked.
+    values: dict[str, Any] = {
+        name: value for name in NAMES if (value := given.get(name) or local.get(name) or shared.get(name))
+    }
     try:
         return Settings(**values)
     except ValidationError as error:

@@ -309,7 +309,6 @@ def test_a_reader_that_leaves_early_causes_no_traceback(many: Shell) -> None:
         assert (done.stderr, done.stdout.count("\n")) == ("", 1)
 
 
-@pytest.mark.xfail(strict=True, reason="typer turns the broken pipe into exit 1 before cli.main can see it")
 def test_a_reader_that_leaves_early_is_no_failure(many: Shell) -> None:
     """`| head -1` under pipefail: exit 0."""
     assert _first_line(many, "--csv").returncode == 0
@@ -461,7 +460,6 @@ def test_watch_without_a_terminal_tells_lines_and_json_lines(shell: Shell, excha
     assert shell.run("watch", "--cycles", "1", "-q").check(0).out == ""
 
 
-@pytest.mark.xfail(strict=True, reason="an envelope over several lines follows the events of watch --json")
 def test_watch_json_is_one_object_a_line_to_the_end(shell: Shell) -> None:
     """Whoever reads line by line meets nothing but events."""
     lines = shell.run("watch", "--cycles", "1", "--json").check(0).out.splitlines()

@@ -506,7 +506,6 @@ async def test_a_host_that_asks_to_wait_is_left_alone_that_long(desk: Desk, exch
     assert desk.stored() == truth(world, desk.clock.at)
 
 
-@pytest.mark.xfail(strict=True, reason="the wait is kept per broker: another broker of that host still asks it")
 async def test_no_broker_of_the_same_host_asks_it_meanwhile(desk: Desk) -> None:
     """The host limits an address, not an account: another broker there waits too."""
     one_account = make_account("binance", desk.scripted())
@@ -584,7 +583,6 @@ async def test_an_account_another_run_holds_is_skipped_and_the_rest_is_read(desk
     assert desk.stored() == truth(world, desk.clock.at)
 
 
-@pytest.mark.xfail(strict=True, reason="the first look holds broker-N, and as soon as it bound account-N another runs")
 async def test_the_first_look_at_an_account_is_held_too(desk: Desk, exchange: str) -> None:
     """Two runs that begin with an account nobody has seen yet: one of them works, the other is told so."""
     server = await desk.open(exchange, desk.scripted(), symbols=["ETHUSDT"])

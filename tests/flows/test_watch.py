@@ -341,7 +341,6 @@ async def test_each_execution_is_told_once_and_the_figures_after_it(stage: Stage
     assert last.brokers[0].net == (("USDT", Decimal(3)),)
 
 
-@pytest.mark.xfail(strict=True, reason="fresh rows of equal time keep the order of telling, oldest first")
 async def test_executions_of_one_moment_are_shown_newest_first_too(stage: Stage) -> None:
     """The screen shows the same order while it runs as after a restart: ties by the exchange's id."""
     account = stage.add("main")

@@ -144,9 +144,6 @@ def test_the_same_number_written_otherwise_is_the_same_fill(ann: UserStore, spot
     assert book(ann, spot, [fill("1", quantity="1.5", price="100.00")]) == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_market_id prefers the listed row: a respelt symbol gets a new market id, so a new identity"
-)
 def test_a_fill_read_again_after_its_symbol_was_respelt_is_still_one(
     ann: UserStore, spot: Broker, database: Database
 ) -> None:
@@ -202,9 +199,6 @@ def test_a_file_that_contradicts_itself_is_refused(ann: UserStore, spot: Broker)
         book(ann, spot, [fill("1", price="99")], source="import")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="replacing an import deletes the book's row: its version starts anew at 1, which another knows"
-)
 def test_a_replaced_import_is_seen_by_another_process(ann: UserStore, spot: Broker, database: Database) -> None:
     """Whoever keeps the book in memory from before must not believe it after the replacement."""
     sale = fill("3", "sell", "1", "110", at=2)
@@ -254,7 +248,6 @@ def test_a_fill_comes_back_as_it_was_booked(ann: UserStore, spot: Broker, databa
         assert [f for _, f in iter_fills(sql, (1, 1))] == sorted(page, key=lambda f: f.executed_at)
 
 
-@pytest.mark.xfail(strict=True, reason="fees_of reads a fee without a currency as no fee: a rebuild forgets it")
 def test_a_fee_without_a_currency_is_not_lost(ann: UserStore, spot: Broker, database: Database) -> None:
     """The model allows it, so the store keeps it or refuses it; it must not vanish with the next rebuild."""
     book(ann, spot, [fill("1")])
@@ -344,7 +337,6 @@ def test_a_page_undone_in_memory_is_not_believed_after_another_process_booked_it
     assert derived(database, 1) == expected(history, "fifo", signed=False)
 
 
-@pytest.mark.xfail(strict=True, reason="rebuild() does not drop the checkpoints of books it failed to commit")
 def test_a_rebuild_undone_in_memory_is_not_believed_either(ann: UserStore, spot: Broker, database: Database) -> None:
     """A rebuild by another method fails after its first book; another process moves on; this one must look again."""
     history = [fill("1", symbol="AAA/USDT"), fill("2", price="50", symbol="AAA/USDT", at=1), fill("3", at=2)]

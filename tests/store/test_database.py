@@ -143,7 +143,6 @@ def test_insert_gives_the_new_row_its_id(database: Database) -> None:
         assert sql.one("SELECT name FROM users WHERE id = ?", first) == ("bob",)
 
 
-@pytest.mark.xfail(strict=True, reason="_begin catches every DatabaseError: an IntegrityError comes out as StoreError")
 def test_a_broken_constraint_is_not_blamed_on_the_store(database: Database) -> None:
     """A second row with the same unique key is our fault, not the disk's: `_explain` says that it passes as it is."""
     with pytest.raises(Exception, match="UNIQUE") as caught, database.write() as sql:
@@ -210,18 +209,6 @@ FOREIGN = {
     "a damaged store": (damaged_from_the_first_page, "damaged"),
     "a store of a later trademon": (newer_store, "newer than this trademon"),
 }
-LEFT_OPEN = pytest.mark.xfail(
-    strict=True, reason="a StoreError in Database.__init__ leaves the pool open: -wal and -shm stay beside the file"
-)
-MADE_OVER = pytest.mark.xfail(
-    strict=True, reason="_on_connect sends journal_mode=WAL before it is known whose database it is"
-)
-REFUSED_FOR = {
-    "another program's database": [MADE_OVER],
-    "another program's that uses alembic too": [MADE_OVER],
-    "another program's in WAL mode": [LEFT_OPEN],
-    "a store of a later trademon": [LEFT_OPEN],
-}
 
 
 @pytest.mark.parametrize("what", FOREIGN)
@@ -237,7 +224,7 @@ def test_a_file_that_is_no_store_of_ours_is_one_error_with_a_hint(what: str, tmp
     assert "\n" not in caught.value.line
 
 
-@pytest.mark.parametrize("what", [pytest.param(what, marks=REFUSED_FOR.get(what, [])) for what in FOREIGN])
+@pytest.mark.parametrize("what", FOREIGN)
 def test_a_file_that_is_refused_is_left_as_it_was(what: str, tmp_path: Path) -> None:
     """Not a byte of it changes, and nothing stays beside it."""
     path = tmp_path / "trademon.db"
@@ -316,7 +303,6 @@ def test_a_url_that_names_no_file_is_refused(url: str) -> None:
 # --- first use and backup -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the file is 0600 only after the migration: the pool's -wal and -shm are 0644")
 def test_first_use_makes_a_file_that_only_its_owner_can_read(tmp_path: Path) -> None:
     """The file, what SQLite keeps beside it and the lock are 0600, the directory is 0700."""
     path = tmp_path / "home" / "data" / "trademon.db"

@@ -204,7 +204,6 @@ def test_a_broker_added_again_finds_its_fills_again(ann: UserStore) -> None:
     assert ann.broker_infos()[0].complete_since == minute(0)
 
 
-@pytest.mark.xfail(strict=True, reason="fills go by fills.broker_id, books by the account's first live broker")
 def test_fills_and_books_of_an_account_go_by_the_same_name(ann: UserStore) -> None:
     """`fills --broker new` shows the fills that `pnl --broker new` counts, whoever found them."""
     first = add_broker(ann, "old")
@@ -279,9 +278,6 @@ def test_new_credentials_may_open_another_account(ann: UserStore) -> None:
     assert ann.bind_account(unbound, "7") == broker.account_id
 
 
-@pytest.mark.xfail(
-    strict=True, reason="bind_account leaves the fills of broker:N behind when the named account exists already"
-)
 def test_two_keys_whose_account_is_named_late_are_one_account_with_each_fill_once(ann: UserStore) -> None:
     """The second key's account is named only after it was used: its fills are the first key's, not as many again."""
     first, second = add_broker(ann, "first"), add_broker(ann, "second", uid=None)
@@ -383,14 +379,12 @@ FOREIGN_WAYS: dict[str, Callable[[UserStore, Broker], object]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="UserScope says every query names the user; these go by account or broker alone")
 @pytest.mark.parametrize("what", FOREIGN_WAYS)
 def test_another_user_s_account_gives_nothing_even_by_its_number(ann: UserStore, bob: UserStore, what: str) -> None:
     """A mix-up of ids in a flow must not become one user's rows in another's report."""
     assert not FOREIGN_WAYS[what](bob, ann.broker("main"))
 
 
-@pytest.mark.xfail(strict=True, reason="set_broker goes by the broker's id alone, whoever's it is")
 def test_another_user_s_broker_cannot_be_changed(ann: UserStore, bob: UserStore) -> None:
     """Writing names the user too."""
     before = ann.broker("main")
@@ -456,7 +450,6 @@ def test_markets_of_another_exchange_or_kind_are_apart(ann: UserStore) -> None:
     assert ann.markets(elsewhere) == ()
 
 
-@pytest.mark.xfail(strict=True, reason="save_markets takes over symbol and listed, not base and quote")
 def test_a_market_that_changed_its_coins_is_taken_over_whole(ann: UserStore) -> None:
     """An exchange renames a coin and keeps its own spelling: symbol, base and quote go together."""
     broker = add_broker(ann)
@@ -578,10 +571,6 @@ def test_a_limit_keeps_the_newest_still_oldest_first(traded: UserStore, limit: i
     assert report.total == 5
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_ORDER sorts by length first: ids that are no numbers, and epochs, are matched otherwise",
-)
 @pytest.mark.parametrize("tied", [("b", "aa"), ("ab", "123")])
 def test_ties_are_listed_in_the_order_of_matching(ann: UserStore, tied: tuple[str, str]) -> None:
     """`fill_order` matches numbers first and other ids by their letters: the list must not say otherwise."""

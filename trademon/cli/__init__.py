@@ -7,7 +7,6 @@ and everything else in their files. A test holds the two together.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -81,7 +80,6 @@ def main(args: Sequence[str]) -> int:
     command = get_command(app)
     try:
         code = command.main(list(args), prog_name="trademon", standalone_mode=False)
-        _flush()
         return code if isinstance(code, int) else 0
     except typer.Exit as end:
         return end.exit_code
@@ -90,14 +88,6 @@ def main(args: Sequence[str]) -> int:
         return 130
     except ClickException as error:
         return _usage_error(error, args)
-    except BrokenPipeError:
-        # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _flush() -> None:
-    sys.stdout.flush()
 
 
 def _usage_error(error: Any, args: Sequence[str]) -> int:

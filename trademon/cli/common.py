@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -78,11 +79,17 @@ def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     _set_up_logging(flags)
     try:
         result = work()
+        _show(command, flags, result)
+        sys.stdout.flush()
     except TrademonError as error:
         if flags.debug:
             traceback.print_exc()
         _fail(command, flags, Problem.of(error))
-    except (BrokenPipeError, KeyboardInterrupt, typer.Exit):
+    except BrokenPipeError:
+        # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except (KeyboardInterrupt, typer.Exit):
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours ends as one line too
         if flags.debug:
@@ -91,7 +98,6 @@ def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
             f"a fault in trademon: {type(error).__name__}", hint="add --debug to see where; report it"
         )
         _fail(command, flags, Problem.of(fault))
-    _show(command, flags, result)
     raise typer.Exit(result.exit_code)
 
 
@@ -101,13 +107,13 @@ def _fail(command: str, flags: Flags, problem: Problem) -> NoReturn:
 
 
 def _show(command: str, flags: Flags, result: Result) -> None:
-    if flags.json:
+    if result.write is not None:
+        result.write()
+    elif flags.json:
         from trademon.ui.json_out import dump, envelope, to_json  # noqa: PLC0415
 
         data = {} if result.report is None else to_json(result.report)
         sys.stdout.write(dump(envelope(command, result.status, data, result.problems)) + "\n")
-    elif result.write is not None:
-        result.write()
     elif result.report is not None and not flags.quiet and (result.is_data or sys.stdout.isatty()):
         from trademon.ui.console import console_glyphs  # noqa: PLC0415
         from trademon.ui.tables import render  # noqa: PLC0415

@@ -70,6 +70,8 @@ class Fill:
         check_decimal(self.quantity, what=f"quantity of fill {self.trade_id}")
         check_decimal(self.price, what=f"price of fill {self.trade_id}")
         for fee in self.fees:
+            if not fee.currency:
+                raise DataError(f"fill {self.trade_id} of {self.symbol} has a fee without a currency")
             check_decimal(fee.amount, what=f"fee of fill {self.trade_id}")
         if self.quantity <= ZERO:
             raise DataError(f"fill {self.trade_id} of {self.symbol} has no quantity above zero")

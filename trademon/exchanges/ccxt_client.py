@@ -95,7 +95,7 @@ class CcxtClient:
         self._deadline_s = deadline_s
         self.headers: Mapping[str, str] = {}
         self.answered_at: datetime | None = None
-        self._ccxt = _guarded(load_ccxt_class(exchange_id), self._send)(
+        self._ccxt = _guarded(load_ccxt_class(exchange_id), self._send, clock)(
             {
                 "session": session,
                 "asyncio_loop": asyncio.get_running_loop(),
@@ -173,13 +173,16 @@ def _wait(answer: Answer) -> timedelta:
     return timedelta(seconds=min(max(seconds, 1), _LONGEST_WAIT_S))
 
 
-def _guarded(ccxt_class: type[Any], sender: Callable[..., Any]) -> type[Any]:
-    """The ccxt class with our sending, and with the keys of whoever is calling."""
+def _guarded(ccxt_class: type[Any], sender: Callable[..., Any], clock: Clock) -> type[Any]:
+    """The ccxt class with our sending and our clock, and with the keys of whoever is calling."""
 
     class Guarded(ccxt_class):  # type: ignore[misc]
         apiKey = property(lambda _: _credentials.get(Credentials()).api_key, lambda _, __: None)  # noqa: N815 - ccxt's
         secret = property(lambda _: _credentials.get(Credentials()).api_secret, lambda _, __: None)
         password = property(lambda _: _credentials.get(Credentials()).password, lambda _, __: None)
+
+        def milliseconds(self) -> int:
+            return to_ms(clock())
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             return await sender(url, method, headers, body)

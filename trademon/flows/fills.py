@@ -127,7 +127,9 @@ class _Row:
             raise DataError(f"line {self._line}, column {column}: {error.message}") from None
 
     def _cell(self, name: str) -> str:
-        return (self._row.get(name) or "").strip()
+        text = (self._row.get(name) or "").strip()
+        # Our own export makes a cell inert that a spreadsheet would take for a formula.
+        return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
 
     def _column(self, name: str, parse: Callable[[str], T]) -> T:
         try:

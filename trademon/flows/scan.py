@@ -8,6 +8,7 @@ doubles nothing: what is not proved is asked for again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,10 +108,12 @@ async def _hold_and_look(
     target: Target, ports: Ports, since: datetime | None, limits: ScanLimits, count: _Count
 ) -> None:
     store, broker = target.store, target.broker
-    name = f"broker-{broker.id}" if broker.account_id is None else f"account-{broker.account_id}"
-    with hold(ports.locks, name):
+    with contextlib.ExitStack() as held:
+        held.enter_context(hold(ports.locks, f"broker-{broker.id}"))
+        if broker.account_id is not None:
+            held.enter_context(hold(ports.locks, f"account-{broker.account_id}"))
         exchange = await ports.open_exchange(store, broker)
-        look = _Look(target, exchange, ports, since or broker.since, limits, count)
+        look = _Look(target, exchange, ports, since or broker.since, limits, count, held)
         try:
             async with asyncio.timeout(limits.broker_s):
                 await exchange.sync_clock()
@@ -137,6 +140,8 @@ class _Look:
     since: datetime
     limits: ScanLimits
     count: _Count
+    held: contextlib.ExitStack
+    bound_to: int | None = None
 
     async def run(self) -> None:
         store, broker = self.target.store, self.target.broker
@@ -144,6 +149,9 @@ class _Look:
         account_id = broker.account_id
         if account_id is None or view.uid is not None:
             account_id = store.bind_account(broker, view.uid)
+            if account_id not in (broker.account_id, self.bound_to):
+                self.held.enter_context(hold(self.ports.locks, f"account-{account_id}"))
+                self.bound_to = account_id
         # Books kept in another method than the one that now holds are derived again before they grow.
         signed = broker.market != "spot"
         store.books.keep_method(account_id, method=store.method_of(broker), signed=signed)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
-from trademon.core.model import Broker
+from trademon.core.model import Broker, id_order
 from trademon.core.money import EXACT, ZERO
 from trademon.core.reports import (
     BrokerScan,
@@ -130,7 +130,7 @@ class Watch:
         for store in self.stores:
             self._last_fill_id[store.user] = store.last_fill_id()
             self._executions.extend(store.executions(limit=KEPT_EXECUTIONS))
-        ordered = sorted(self._executions, key=lambda row: row.fill.executed_at, reverse=True)
+        ordered = sorted(self._executions, key=_moment, reverse=True)
         self._executions = deque(ordered, maxlen=KEPT_EXECUTIONS)
         self._read_figures()
         count = len(self._targets())
@@ -239,12 +239,12 @@ class Watch:
             fresh.extend(rows)
         if not fresh:
             return
-        fresh.sort(key=lambda row: (row.fill.executed_at, row.fill.id))
+        fresh.sort(key=_moment)
         for row in fresh:
             at = self.ports.clock()
             event = WatchEvent("fill", at, self._cycle, broker=row.fill.broker, user=row.fill.user, execution=row)
             self._tell(event)
-        newest = sorted([*self._executions, *fresh], key=lambda row: row.fill.executed_at, reverse=True)
+        newest = sorted([*self._executions, *fresh], key=_moment, reverse=True)
         self._executions = deque(newest[:KEPT_EXECUTIONS], maxlen=KEPT_EXECUTIONS)
         self._read_figures()
         self._tell(WatchEvent("pnl", self.ports.clock(), self._cycle, totals=self._totals))
@@ -324,3 +324,8 @@ class Watch:
     def _closing_words(self) -> str:
         cycles = "1 cycle" if self._cycle == 1 else f"{self._cycle} cycles"
         return f"{cycles}, {self._fills_total} executions stored, {self._errors_total} errors"
+
+
+def _moment(row: ExecutionRow) -> tuple[datetime, tuple[int, str], int]:
+    """The order of execution, ties by the exchange's id."""
+    return (row.fill.executed_at, id_order(row.fill.trade_id), row.fill.id)

@@ -28,6 +28,8 @@ from trademon.store.database import Database, Sql
 from trademon.store.fill_rows import BookKey, Content, content, fill_values, iter_fills, known_rows, market_id
 from trademon.store.types import decimal_text
 
+_MARKETS_OF_FILLS = "SELECT DISTINCT market_id FROM fills WHERE account_id = ?"
+
 
 @dataclass(slots=True)
 class _Checkpoint:
@@ -84,20 +86,26 @@ class Bookkeeper:
 
     def rebuild(self, account_id: int, *, method: Method, signed: bool) -> int:
         """Derive the account's books again from its fills; returns how many were."""
-        with self._database.write() as sql:
-            keys = sql.rows("SELECT DISTINCT market_id FROM fills WHERE account_id = ?", account_id)
-            for (market_id,) in keys:
-                self._derive(sql, (account_id, market_id), method, signed=signed)
-        return len(keys)
+        with self._database.read() as sql:
+            keys = [(account_id, row[0]) for row in sql.rows(_MARKETS_OF_FILLS, account_id)]
+        return self._derive_all(keys, method, signed=signed)
 
     def keep_method(self, account_id: int, *, method: Method, signed: bool) -> int:
         """Derive again the books that are kept in another method; returns how many were."""
         with self._database.read() as sql:
-            keys = sql.rows("SELECT market_id FROM books WHERE account_id = ? AND method <> ?", account_id, method)
-        if keys:
+            rows = sql.rows("SELECT market_id FROM books WHERE account_id = ? AND method <> ?", account_id, method)
+        return self._derive_all([(account_id, row[0]) for row in rows], method, signed=signed)
+
+    def _derive_all(self, keys: list[BookKey], method: Method, *, signed: bool) -> int:
+        if not keys:
+            return 0
+        try:
             with self._database.write() as sql:
-                for (market_id,) in keys:
-                    self._derive(sql, (account_id, market_id), method, signed=signed)
+                for key in keys:
+                    self._derive(sql, key, method, signed=signed)
+        except BaseException:
+            self._checkpoints.clear()  # what was folded in memory was not committed
+            raise
         return len(keys)
 
     # --- fills ---------------------------------------------------------------------------------------------------
@@ -118,10 +126,10 @@ class Bookkeeper:
             elif stored.source == source:
                 _check_same(fill, stored.content)
             elif stored.source == "import" and stored.content != content(fill):
-                # The exchange's own answer wins over a file's, whose times often end at the second. Its book no
-                # longer has a checkpoint, so it is derived again.
+                # The exchange's own answer wins over a file's, whose times often end at the second. A book in no
+                # method is derived again.
                 sql.run("DELETE FROM fills WHERE id = ?", stored.fill_id)
-                sql.run("DELETE FROM books WHERE account_id = ? AND market_id = ?", *key)
+                sql.run("UPDATE books SET method = '' WHERE account_id = ? AND market_id = ?", *key)
                 fresh[identity] = fill
         ordered = sorted(fresh.values(), key=fill_order)
         row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
@@ -150,7 +158,7 @@ class Bookkeeper:
     def _derive(self, sql: Sql, key: BookKey, method: Method, *, signed: bool) -> None:
         """The book from all its fills. Streams: a million fills are never in memory at once."""
         for table in ("lots", "disposals", "unmatched"):
-            sql.run(f"DELETE FROM {table} WHERE account_id = ? AND market_id = ?", *key)  # noqa: S608
+            sql.run(f"DELETE FROM {table} WHERE account_id = ? AND market_id = ?", *key)
         row = sql.one("SELECT version FROM books WHERE account_id = ? AND market_id = ?", *key)
         point = _Checkpoint(Book(method, signed=signed), None, row[0] if row else 0)
         last: Fill | None = None

@@ -25,10 +25,10 @@ def extend(sql: Sql, account_id: int, stream: str, symbol: str, span: Span) -> N
         return
     touching = """account_id = ? AND stream = ? AND symbol = ? AND start_at <= ? AND end_at >= ?"""
     values = (account_id, stream, symbol, to_us(span.end), to_us(span.start))
-    rows = sql.rows(f"SELECT start_at, end_at FROM coverage WHERE {touching}", *values)  # noqa: S608
+    rows = sql.rows(f"SELECT start_at, end_at FROM coverage WHERE {touching}", *values)
     merged = union([span, *(Span(from_us(start), from_us(end)) for start, end in rows)])
     assert len(merged) == 1
-    sql.run(f"DELETE FROM coverage WHERE {touching}", *values)  # noqa: S608
+    sql.run(f"DELETE FROM coverage WHERE {touching}", *values)
     sql.insert(
         "coverage",
         account_id=account_id,

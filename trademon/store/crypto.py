@@ -44,7 +44,7 @@ class SecretBox:
             if sealed[:1] != _VERSION:
                 raise InvalidTag
             return self._cipher(create=False).decrypt(nonce, body, bound_to.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise ConfigError(
                 f"the key file {self._key_file} does not open the stored keys",
                 hint="put the right key file back, or give the keys again with: trademon broker set NAME",
@@ -65,6 +65,9 @@ def _load_key(path: Path, *, create: bool) -> bytes:
         return _make_key(path)
     except OSError as error:
         raise ConfigError(f"cannot read the key file {path}: {error.strerror}") from None
+    if stat.S_ISDIR(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ConfigError(f"{path} is a directory, not a key file", hint="set TRADEMON_KEY_FILE to a file")
     with os.fdopen(handle, "rb") as file:
         if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigError(f"others can read the key file {path}", hint=f"chmod 600 {path}")

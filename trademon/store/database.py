@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, CursorResult, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from trademon.errors import DataError, StoreError
@@ -36,10 +36,13 @@ class Database:
         _refuse_foreign_file(self.path)
         self.engine = _make_engine(self.path)
         try:
+            _make_file(self.path)
             _bring_to_head(self)
-        except (OperationalError, OSError) as error:
+        except BaseException as error:
             self.engine.dispose()
-            raise _explain(error, self.path) from None
+            if isinstance(error, (OperationalError, OSError)):
+                raise _explain(error, self.path) from None
+            raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Sql]:
@@ -63,7 +66,9 @@ class Database:
                 connection = raw.execution_options(trademon_write=write)
                 with connection.begin():
                     yield Sql(connection)
-        except (OperationalError, DatabaseError) as error:
+        except IntegrityError:
+            raise  # a constraint of ours: nothing a person could mend
+        except DatabaseError as error:
             raise _explain(error, self.path) from None
 
 
@@ -94,7 +99,7 @@ class Sql:
     def insert(self, table: str, **values: Any) -> int:
         """Insert one row, return its id."""
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
-        row = self.one(f"INSERT INTO {table} ({columns}) VALUES ({marks}) RETURNING id", *values.values())  # noqa: S608
+        row = self.one(f"INSERT INTO {table} ({columns}) VALUES ({marks}) RETURNING id", *values.values())
         assert row is not None
         return int(row[0])
 
@@ -138,9 +143,27 @@ def _refuse_foreign_file(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(f"cannot read the store {path}: {error.strerror}") from None
+        raise StoreError(f"cannot read the store {path}: {error.strerror}", hint="check its rights") from None
     if head and head != _MAGIC:
         raise StoreError(f"{path} is not a database", hint="move it away or set TRADEMON_DATABASE_URL to another file")
+    if head:
+        # Read without a lock and without the WAL, so that another program's file stays as it is to the last byte.
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as peek:
+            try:
+                names = {row[0] for row in peek.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            except sqlite3.Error as error:
+                raise _explain(error, path) from None
+        _refuse_foreign_tables(names)
+
+
+def _refuse_foreign_tables(names: set[str]) -> None:
+    if names and not {"alembic_version", "fills"} <= names:
+        raise StoreError("this database belongs to another program", hint="set TRADEMON_DATABASE_URL to another file")
+
+
+def _make_file(path: Path) -> None:
+    """An empty file that only its owner can read; SQLite gives what it writes beside it the same rights."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _make_engine(path: Path) -> Engine:
@@ -178,7 +201,7 @@ def _explain(error: Exception, path: Path) -> StoreError | DataError:
         return StoreError(f"cannot write the store {path}: {text}", hint="free some disk space; nothing was lost")
     if "locked" in text:
         return StoreError(f"the store {path} is held by another program", hint="try again when it is done")
-    return StoreError(f"the store {path} failed: {text}")
+    return StoreError(f"the store {path} failed: {text}", hint="run it again with --debug and report it")
 
 
 # --- migrations ---------------------------------------------------------------------------------------------------
@@ -187,12 +210,9 @@ def _explain(error: Exception, path: Path) -> StoreError | DataError:
 def _revision(sql: Sql) -> str | None:
     """The schema's revision; None for a store that is empty. StoreError for another program's database."""
     names = {row[0] for row in sql.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if "alembic_version" in names and "fills" in names:
-        row = sql.one("SELECT version_num FROM alembic_version")
-        return row[0] if row else None
-    if names:
-        raise StoreError("this database belongs to another program", hint="set TRADEMON_DATABASE_URL to another file")
-    return None
+    _refuse_foreign_tables(names)
+    row = sql.one("SELECT version_num FROM alembic_version") if names else None
+    return row[0] if row else None
 
 
 def _bring_to_head(database: Database) -> None:
@@ -235,16 +255,25 @@ def _migrate(database: Database) -> None:
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
     with database.engine.connect() as connection:
-        # A batch migration rebuilds tables: with foreign keys on, that would delete every child row.
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        connection.rollback()
-        with connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-            if broken is not None:
-                raise StoreError(f"migrating {database.path} would break references: nothing was changed")
-    database.path.chmod(0o600)
+        driver = connection.connection.dbapi_connection
+        assert isinstance(driver, sqlite3.Connection)
+        # A batch migration rebuilds tables: with foreign keys on, that would delete every child row. Inside a
+        # transaction the pragma does nothing, so it is sent before there is one.
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                _check_references(connection, database.path)
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_references(connection: Connection, path: Path) -> None:
+    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+        raise StoreError(
+            f"migrating {path} would break references: nothing was changed", hint="report it; the store works as before"
+        )
 
 
 def backup(database: Database, to: Path) -> None:

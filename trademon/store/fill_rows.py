@@ -39,7 +39,7 @@ def iter_fills(sql: Sql, key: BookKey) -> Iterator[tuple[int, Fill]]:
     """The fills of one book with their store ids, in `fill_order`."""
     rows = sql.stream(
         f"""SELECT {_FILL_COLUMNS} FROM fills JOIN markets ON markets.id = market_id
-        WHERE account_id = ? AND market_id = ? ORDER BY executed_at, epoch""",  # noqa: S608
+        WHERE account_id = ? AND market_id = ? ORDER BY executed_at, epoch""",
         *key,
     )
     # SQL cannot sort ids as numbers in both databases, so ties in time are put in order here.
@@ -76,7 +76,7 @@ def fees_of(fee: str, currency: str, more: str | None) -> tuple[Fee, ...]:
 
 def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill, seen_at: datetime) -> int:
     row = sql.one(
-        "SELECT id FROM markets WHERE exchange = ? AND market = ? AND symbol = ? ORDER BY listed DESC, id LIMIT 1",
+        "SELECT id FROM markets WHERE exchange = ? AND market = ? AND symbol = ?",
         broker.exchange,
         broker.market,
         symbol,
@@ -107,7 +107,7 @@ def known_rows(sql: Sql, key: BookKey, trade_ids: list[str]) -> dict[tuple[str, 
         some = trade_ids[start : start + _MAX_IN]
         rows = sql.rows(
             f"""SELECT trade_id, epoch, id, source, side, quantity, price, executed_at FROM fills
-            WHERE account_id = ? AND market_id = ? AND trade_id IN {in_list(some)}""",  # noqa: S608
+            WHERE account_id = ? AND market_id = ? AND trade_id IN {in_list(some)}""",
             *key,
             *some,
         )

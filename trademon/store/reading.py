@@ -24,9 +24,17 @@ _ROW = """fills.id, brokers.name, users.name, markets.symbol, fills.side, fills.
     markets.quote"""
 _FROM = """FROM fills JOIN accounts ON accounts.id = fills.account_id JOIN users ON users.id = accounts.user_id
     JOIN markets ON markets.id = fills.market_id JOIN brokers ON brokers.id = fills.broker_id"""
-# A trade id is text; shorter first sorts numeric ids as numbers, which is the order of matching.
-_ORDER = "fills.executed_at, length(fills.trade_id), fills.trade_id, fills.id"
-_REVERSE = "fills.executed_at DESC, length(fills.trade_id) DESC, fills.trade_id DESC, fills.id DESC"
+# The order of matching (`core.model.fill_order`): numeric ids as numbers, that is shorter first, and before all others.
+_TIES = (
+    "fills.executed_at",
+    "fills.epoch",
+    "fills.trade_id GLOB '*[^0-9]*'",
+    "CASE WHEN fills.trade_id GLOB '*[^0-9]*' THEN 0 ELSE length(fills.trade_id) END",
+    "fills.trade_id",
+    "fills.id",
+)
+_ORDER = ", ".join(_TIES)
+_REVERSE = ", ".join(f"{tie} DESC" for tie in _TIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +77,18 @@ def read_fills(sql: Sql, user_id: int, query: FillQuery) -> tuple[tuple[FillRow,
 
 
 def _where(user_id: int, query: FillQuery) -> tuple[str, list[Any]]:
-    parts, values = ["users.id = ?"], [user_id]
-    filters: tuple[tuple[str, Sequence[Any]], ...] = (
-        ("brokers.name", query.brokers),
-        ("markets.symbol", query.symbols),
-    )
-    for column, wanted in filters:
-        if wanted:
-            parts.append(f"{column} IN {in_list(wanted)}")
-            values.extend(wanted)
+    parts: list[str] = ["users.id = ?"]
+    values: list[Any] = [user_id]
+    if query.brokers:
+        # By account, as P&L does: two brokers may lead to one.
+        parts.append(
+            f"""fills.account_id IN (SELECT account_id FROM brokers
+            WHERE user_id = ? AND removed_at IS NULL AND name IN {in_list(query.brokers)})"""
+        )
+        values += [user_id, *query.brokers]
+    if query.symbols:
+        parts.append(f"markets.symbol IN {in_list(query.symbols)}")
+        values += query.symbols
     if query.since is not None:
         parts.append("fills.executed_at >= ?")
         values.append(to_us(query.since))
@@ -113,7 +124,7 @@ def read_known_ids(sql: Sql, account_id: int, symbol: str, trade_ids: Sequence[s
         some = trade_ids[start : start + 500]
         rows = sql.rows(
             f"""SELECT trade_id FROM fills JOIN markets ON markets.id = market_id
-            WHERE account_id = ? AND symbol = ? AND trade_id IN {in_list(some)}""",  # noqa: S608
+            WHERE account_id = ? AND symbol = ? AND trade_id IN {in_list(some)}""",
             account_id,
             symbol,
             *some,

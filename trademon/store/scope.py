@@ -7,10 +7,13 @@ from datetime import datetime
 
 from trademon.core.model import Method
 from trademon.core.times import from_us
+from trademon.errors import UnknownName
 from trademon.store.crypto import SecretBox
-from trademon.store.database import Database
+from trademon.store.database import Database, Sql
 
 Clock = Callable[[], datetime]
+OWNED = "account_id = ? AND account_id IN (SELECT id FROM accounts WHERE user_id = ?)"
+"""A condition on (account id, user id): another user's account gives nothing, even by its number."""
 
 
 class UserScope:
@@ -25,6 +28,13 @@ class UserScope:
         self._user_id = user_id
         self.user = user
         self.default_method: Method = method or "fifo"
+
+    def _owns(self, sql: Sql, account_id: int) -> bool:
+        return sql.one("SELECT 1 FROM accounts WHERE id = ? AND user_id = ?", account_id, self._user_id) is not None
+
+    def _check_owned(self, sql: Sql, account_id: int) -> None:
+        if not self._owns(sql, account_id):
+            raise UnknownName(f"{self.user} has no account number {account_id}", hint="report it: a fault of ours")
 
 
 def optional_time(us: int | None) -> datetime | None:

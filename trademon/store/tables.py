@@ -103,15 +103,22 @@ class BrokerStateRow(Row, table=True):
     last_look_at: datetime | None = _time(default=None)
     last_good_at: datetime | None = _time(default=None)
     errors_in_row: int = 0
-    wait_until: datetime | None = _time(default=None)
     last_error: str | None = Field(default=None, sa_type=Text)
 
 
+class HostRow(Row, table=True):
+    """A host that asked to wait, for whoever asks from here: no user's secret, and no user's row."""
+
+    __tablename__ = "hosts"
+    host: str = Field(primary_key=True)
+    wait_until: datetime = _time()
+
+
 class MarketRow(Row, table=True):
-    """What an exchange trades: its spelling, ours, and the two coins."""
+    """What an exchange trades. It is known by our spelling: the exchange's may change, and a file may come first."""
 
     __tablename__ = "markets"
-    __table_args__ = (UniqueConstraint("exchange", "market", "exchange_symbol", name="one_market"),)
+    __table_args__ = (UniqueConstraint("exchange", "market", "symbol", name="one_market"),)
     id: int | None = Field(default=None, primary_key=True)
     exchange: str
     market: str

@@ -20,7 +20,7 @@ from trademon.store.reading import (
     read_fills,
     read_known_ids,
 )
-from trademon.store.scope import UserScope
+from trademon.store.scope import OWNED, UserScope
 
 
 class UserBooks(UserScope):
@@ -41,10 +41,11 @@ class UserBooks(UserScope):
         """The trade id of the newest stored fill executed before that time."""
         with self._database.read() as sql:
             row = sql.one(
-                """SELECT trade_id FROM fills JOIN markets ON markets.id = market_id
-                WHERE account_id = ? AND symbol = ? AND executed_at < ? AND source = 'api'
+                f"""SELECT trade_id FROM fills JOIN markets ON markets.id = market_id
+                WHERE {OWNED} AND symbol = ? AND executed_at < ? AND source = 'api'
                 ORDER BY executed_at DESC, length(trade_id) DESC, trade_id DESC LIMIT 1""",
                 account_id,
+                self._user_id,
                 symbol,
                 to_us(before),
             )
@@ -53,7 +54,7 @@ class UserBooks(UserScope):
     def known_trade_ids(self, account_id: int, symbol: str, trade_ids: Sequence[str]) -> set[str]:
         """Which of these ids are stored for the symbol."""
         with self._database.read() as sql:
-            return read_known_ids(sql, account_id, symbol, trade_ids)
+            return read_known_ids(sql, account_id, symbol, trade_ids) if self._owns(sql, account_id) else set()
 
     def book_refs(self) -> tuple[BookRef, ...]:
         with self._database.read() as sql:

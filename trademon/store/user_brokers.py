@@ -32,6 +32,7 @@ class BrokerState:
     last_good_at: datetime | None = None
     errors_in_row: int = 0
     wait_until: datetime | None = None
+    """Its host asked everybody here to wait until then."""
     last_error: str | None = None
 
 
@@ -43,7 +44,7 @@ class UserBrokers(UserScope):
         with self._database.read() as sql:
             rows = sql.rows(
                 f"""SELECT {_BROKER_COLUMNS} FROM brokers JOIN users ON users.id = user_id
-                WHERE user_id = ? AND removed_at IS NULL ORDER BY brokers.name""",  # noqa: S608
+                WHERE user_id = ? AND removed_at IS NULL ORDER BY brokers.name""",
                 self._user_id,
             )
         return tuple(_broker(row) for row in rows)
@@ -111,18 +112,27 @@ class UserBrokers(UserScope):
         """Change columns of a broker. New credentials unbind its account: the next look sees whose they are."""
         with self._database.write() as sql:
             for column, value in changes.items():
-                sql.run(f"UPDATE brokers SET {column} = ? WHERE id = ?", _stored(value), broker.id)  # noqa: S608
-            if credentials is not None:
+                sql.run(
+                    f"UPDATE brokers SET {column} = ? WHERE id = ? AND user_id = ?",
+                    _stored(value),
+                    broker.id,
+                    self._user_id,
+                )
+            if credentials is not None and self._owns_broker(sql, broker):
                 self._save_secrets(sql, broker.id, credentials)
                 if broker.exchange != "manual":
                     sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
-                sql.run("UPDATE broker_state SET errors_in_row = 0, wait_until = NULL WHERE broker_id = ?", broker.id)
+                sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)
 
     def remove_broker(self, broker: Broker) -> None:
         """Forget the secrets and the name. What was executed stays: it is the account's history."""
         with self._database.write() as sql:
-            sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
-            sql.run("UPDATE brokers SET removed_at = ?, enabled = 0 WHERE id = ?", to_us(self._clock()), broker.id)
+            if self._owns_broker(sql, broker):
+                sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
+                sql.run("UPDATE brokers SET removed_at = ?, enabled = 0 WHERE id = ?", to_us(self._clock()), broker.id)
+
+    def _owns_broker(self, sql: Sql, broker: Broker) -> bool:
+        return sql.one("SELECT 1 FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id) is not None
 
     def broker_infos(self) -> tuple[BrokerInfo, ...]:
         """The brokers as they are listed."""
@@ -177,54 +187,99 @@ class UserBrokers(UserScope):
         """
         own = f"broker:{broker.id}"
         with self._database.write() as sql:
-            account_id = self._account(sql, broker.exchange, uid or own, broker.market, instead_of=own if uid else None)
+            account_id = self._account(sql, broker.exchange, uid or own, broker.market)
+            if uid is not None:
+                self._merge(sql, self._find_account(sql, broker.exchange, own, broker.market), account_id)
             if account_id != broker.account_id:
-                sql.run("UPDATE brokers SET account_id = ? WHERE id = ?", account_id, broker.id)
+                sql.run(
+                    "UPDATE brokers SET account_id = ? WHERE id = ? AND user_id = ?",
+                    account_id,
+                    broker.id,
+                    self._user_id,
+                )
+                # What a removed broker found goes by the name the account has now.
+                sql.run(
+                    """UPDATE fills SET broker_id = ? WHERE account_id = ?
+                    AND broker_id IN (SELECT id FROM brokers WHERE removed_at IS NOT NULL)""",
+                    broker.id,
+                    account_id,
+                )
         return account_id
 
-    def _account(self, sql: Sql, exchange: str, uid: str, market: str, *, instead_of: str | None = None) -> int:
-        found = "SELECT id FROM accounts WHERE user_id = ? AND exchange = ? AND uid = ? AND market = ?"
-        row = sql.one(found, self._user_id, exchange, uid, market)
-        if row is None and instead_of is not None:
-            row = sql.one(found, self._user_id, exchange, instead_of, market)
-            if row is not None:
-                sql.run("UPDATE accounts SET uid = ? WHERE id = ?", uid, row[0])
-        if row is not None:
-            return int(row[0])
+    def _find_account(self, sql: Sql, exchange: str, uid: str, market: str) -> int | None:
+        row = sql.one(
+            "SELECT id FROM accounts WHERE user_id = ? AND exchange = ? AND uid = ? AND market = ?",
+            self._user_id,
+            exchange,
+            uid,
+            market,
+        )
+        return None if row is None else int(row[0])
+
+    def _account(self, sql: Sql, exchange: str, uid: str, market: str) -> int:
+        found = self._find_account(sql, exchange, uid, market)
+        if found is not None:
+            return found
         now = to_us(self._clock())
         return sql.insert("accounts", user_id=self._user_id, exchange=exchange, uid=uid, market=market, created_at=now)
+
+    def _merge(self, sql: Sql, nameless: int | None, account_id: int) -> None:
+        """What a broker stored before its account had a name becomes the account's, each fill once.
+
+        Its books are marked as in no method, so that the next look derives them again.
+        """
+        if nameless is None:
+            return
+        for table in ("lots", "disposals", "unmatched", "coverage", "looks", "balances", "open_orders"):
+            sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
+        for table in ("fills", "books"):
+            sql.run(f"UPDATE OR IGNORE {table} SET account_id = ? WHERE account_id = ?", account_id, nameless)
+            sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
+        sql.run("UPDATE books SET method = '' WHERE account_id = ?", account_id)
+        sql.run("UPDATE brokers SET account_id = ? WHERE account_id = ?", account_id, nameless)
+        sql.run("DELETE FROM accounts WHERE id = ?", nameless)
 
     def broker_state(self, broker: Broker) -> BrokerState:
         with self._database.read() as sql:
             row = sql.one(
-                """SELECT last_look_at, last_good_at, errors_in_row, wait_until, last_error
-                FROM broker_state WHERE broker_id = ?""",
+                "SELECT last_look_at, last_good_at, errors_in_row, last_error FROM broker_state WHERE broker_id = ?",
                 broker.id,
             )
+            wait = sql.one("SELECT wait_until FROM hosts WHERE host = ?", _host(broker))
         if row is None:
             return BrokerState()
-        return BrokerState(optional_time(row[0]), optional_time(row[1]), row[2], optional_time(row[3]), row[4])
+        wait_until = from_us(wait[0]) if wait else None
+        return BrokerState(optional_time(row[0]), optional_time(row[1]), row[2], wait_until, row[3])
 
     def note_good_look(self, broker: Broker, at: datetime) -> None:
         with self._database.write() as sql:
             sql.run(
-                """UPDATE broker_state SET last_look_at = ?, last_good_at = ?, errors_in_row = 0, wait_until = NULL,
-                last_error = NULL WHERE broker_id = ?""",
+                """UPDATE broker_state SET last_look_at = ?, last_good_at = ?, errors_in_row = 0,
+                last_error = NULL WHERE broker_id = ? AND broker_id IN (SELECT id FROM brokers WHERE user_id = ?)""",
                 to_us(at),
                 to_us(at),
                 broker.id,
+                self._user_id,
             )
+            sql.run("DELETE FROM hosts WHERE host = ?", _host(broker))
 
     def note_failed_look(self, broker: Broker, at: datetime, error: str, wait_until: datetime | None = None) -> None:
         with self._database.write() as sql:
             sql.run(
-                """UPDATE broker_state SET last_look_at = ?, errors_in_row = errors_in_row + 1, wait_until = ?,
-                last_error = ? WHERE broker_id = ?""",
+                """UPDATE broker_state SET last_look_at = ?, errors_in_row = errors_in_row + 1,
+                last_error = ? WHERE broker_id = ? AND broker_id IN (SELECT id FROM brokers WHERE user_id = ?)""",
                 to_us(at),
-                None if wait_until is None else to_us(wait_until),
                 error,
                 broker.id,
+                self._user_id,
             )
+            if wait_until is not None:
+                sql.run(
+                    """INSERT INTO hosts (host, wait_until) VALUES (?, ?)
+                    ON CONFLICT (host) DO UPDATE SET wait_until = excluded.wait_until""",
+                    _host(broker),
+                    to_us(wait_until),
+                )
 
     def complete_since(self, broker: Broker) -> datetime | None:
         """The latest time since which every symbol looked at has no gap; None before the first look."""
@@ -232,6 +287,11 @@ class UserBrokers(UserScope):
             return None
         with self._database.read() as sql:
             return coverage_rows.complete_since(sql, broker.account_id, "fills")
+
+
+def _host(broker: Broker) -> str:
+    """What a wait that was asked for holds for: every account behind one address."""
+    return broker.base_url or broker.exchange
 
 
 def _broker(row: Sequence[Any]) -> Broker:

@@ -11,7 +11,7 @@ from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Market, OpenOrder
 from trademon.core.times import from_us, to_us
 from trademon.store import coverage_rows
-from trademon.store.scope import UserScope, optional_time
+from trademon.store.scope import OWNED, UserScope, optional_time
 from trademon.store.types import decimal_text
 
 
@@ -56,8 +56,8 @@ class UserLooks(UserScope):
             sql.run("UPDATE markets SET listed = 0 WHERE exchange = ? AND market = ?", broker.exchange, broker.market)
             sql.many(
                 """INSERT INTO markets (exchange, market, exchange_symbol, symbol, base, quote, listed, seen_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (exchange, market, exchange_symbol)
-                DO UPDATE SET symbol = excluded.symbol, listed = excluded.listed, seen_at = excluded.seen_at""",
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (exchange, market, symbol) DO UPDATE
+                SET exchange_symbol = excluded.exchange_symbol, listed = excluded.listed, seen_at = excluded.seen_at""",
                 rows,
             )
 
@@ -76,28 +76,29 @@ class UserLooks(UserScope):
         """Symbols with stored fills, and when the newest was executed."""
         with self._database.read() as sql:
             rows = sql.rows(
-                """SELECT markets.symbol, max(executed_at) FROM fills JOIN markets ON markets.id = market_id
-                WHERE account_id = ? GROUP BY markets.symbol""",
+                f"""SELECT markets.symbol, max(executed_at) FROM fills JOIN markets ON markets.id = market_id
+                WHERE {OWNED} GROUP BY markets.symbol""",
                 account_id,
+                self._user_id,
             )
         return {symbol: from_us(at) for symbol, at in rows}
 
     def balances(self, account_id: int) -> dict[str, Balance]:
         """What the account held at the last look, by coin."""
         with self._database.read() as sql:
-            rows = sql.rows("SELECT coin, free, locked FROM balances WHERE account_id = ?", account_id)
+            rows = sql.rows(f"SELECT coin, free, locked FROM balances WHERE {OWNED}", account_id, self._user_id)
         return {coin: Balance(coin, Decimal(free), Decimal(locked)) for coin, free, locked in rows}
 
     def open_symbols(self, account_id: int) -> set[str]:
         """Symbols with an open order at the last look."""
         with self._database.read() as sql:
-            rows = sql.rows("SELECT DISTINCT symbol FROM open_orders WHERE account_id = ?", account_id)
+            rows = sql.rows(f"SELECT DISTINCT symbol FROM open_orders WHERE {OWNED}", account_id, self._user_id)
         return {row[0] for row in rows}
 
     def open_order_count(self, account_id: int) -> int:
         """How many orders were open at the last look."""
         with self._database.read() as sql:
-            row = sql.one("SELECT count(*) FROM open_orders WHERE account_id = ?", account_id)
+            row = sql.one(f"SELECT count(*) FROM open_orders WHERE {OWNED}", account_id, self._user_id)
         return row[0] if row else 0
 
     def save_look(
@@ -106,6 +107,7 @@ class UserLooks(UserScope):
         """Replace what the account was last seen to hold and to have open."""
         seen = to_us(at)
         with self._database.write() as sql:
+            self._check_owned(sql, account_id)
             sql.run("DELETE FROM balances WHERE account_id = ?", account_id)
             sql.many(
                 "INSERT INTO balances (account_id, coin, free, locked, seen_at) VALUES (?, ?, ?, ?, ?)",
@@ -134,11 +136,12 @@ class UserLooks(UserScope):
 
     def looks(self, account_id: int) -> dict[str, Look]:
         with self._database.read() as sql:
-            rows = sql.rows("SELECT symbol, looked_at, deep_at FROM looks WHERE account_id = ?", account_id)
+            rows = sql.rows(f"SELECT symbol, looked_at, deep_at FROM looks WHERE {OWNED}", account_id, self._user_id)
         return {symbol: Look(from_us(looked), optional_time(deep)) for symbol, looked, deep in rows}
 
     def save_look_at(self, account_id: int, symbol: str, at: datetime, *, deep: bool) -> None:
         with self._database.write() as sql:
+            self._check_owned(sql, account_id)
             sql.run(
                 """INSERT INTO looks (account_id, symbol, looked_at, deep_at) VALUES (?, ?, ?, ?)
                 ON CONFLICT (account_id, symbol) DO UPDATE SET looked_at = excluded.looked_at,
@@ -152,4 +155,4 @@ class UserLooks(UserScope):
     def coverage(self, account_id: int, symbol: str) -> tuple[Span, ...]:
         """The stretches of the symbol's fills proved fetched, sorted and disjoint."""
         with self._database.read() as sql:
-            return coverage_rows.load(sql, account_id, "fills", symbol)
+            return coverage_rows.load(sql, account_id, "fills", symbol) if self._owns(sql, account_id) else ()

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("listed", sa.Boolean(), nullable=False),
         sa.Column("seen_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("exchange", "market", "exchange_symbol", name="one_market"),
+        sa.UniqueConstraint("exchange", "market", "symbol", name="one_market"),
     )
     op.create_table(
         "users",
@@ -171,7 +171,6 @@ def upgrade() -> None:
         sa.Column("last_look_at", UtcTime(), nullable=True),
         sa.Column("last_good_at", UtcTime(), nullable=True),
         sa.Column("errors_in_row", sa.Integer(), nullable=False),
-        sa.Column("wait_until", UtcTime(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["broker_id"], ["brokers.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("broker_id"),
@@ -283,3 +282,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fill_id"),
     )
     op.create_index("unmatched_of_book", "unmatched", ["account_id", "market_id"], unique=False)
+    op.create_table(
+        "hosts",
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("wait_until", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("host"),
+    )
