@@ -34,6 +34,8 @@ class Signs:
         looked: when each symbol was last asked for.
         held: coins with a balance.
         changed: coins whose balance is not what it was at the last look.
+        pending: a sign pointed at them within the last hour; their fills may be late.
+        incomplete: asked before, but not for all of the time now wanted.
     """
 
     named: Collection[str] = ()
@@ -42,29 +44,43 @@ class Signs:
     looked: Mapping[str, datetime] | None = None
     held: Collection[str] = ()
     changed: Collection[str] = ()
+    pending: Collection[str] = ()
+    incomplete: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`must` are asked whatever it costs; `sweep` as far as the budget goes, likeliest first."""
+    """`must` are asked whatever it costs, the longest unasked first; `sweep` as far as the budget goes, likeliest
+    first. `signs` are those of `must` that a change of balance points at."""
 
     must: tuple[str, ...]
     sweep: tuple[str, ...]
+    signs: frozenset[str] = frozenset()
 
 
 def plan_symbols(signs: Signs, markets: Collection[Market], *, now: datetime) -> Plan:
     """What to ask for now."""
     traded, looked = signs.traded or {}, signs.looked or {}
     listed = {m.symbol: m for m in markets}
-    must = {*signs.named, *signs.hinted}
+    pointed = _pointed_at(signs, markets, {s: listed[s] for s in traded if s in listed})
+    must = {*signs.named, *signs.hinted, *signs.pending, *pointed}
     must |= {s for s, newest in traded.items() if now - newest <= HOT or _due(looked.get(s), now, WARM_EVERY)}
-    must |= {s for s in traded if s in listed and listed[s].base in signs.changed}
-    must |= {s for s, m in listed.items() if m.base in signs.changed and m.quote in signs.changed}
-    unexplained = _unexplained(signs, markets)
-    must |= {s for s in traded if s in listed and listed[s].quote in unexplained}
-    rest = [m for m in markets if m.symbol not in must and _due(looked.get(m.symbol), now, COLD_EVERY)]
+    must |= traded.keys() & set(signs.incomplete)
+    rest = [m for m in markets if m.symbol not in must and _worth_asking(m.symbol, signs, looked, now)]
     rest.sort(key=lambda m: (_unlikely(m, signs), m.symbol in looked, m.symbol))
-    return Plan(tuple(sorted(must)), tuple(m.symbol for m in rest))
+    ordered = sorted(must, key=lambda s: (looked[s].timestamp() if s in looked else 0.0, s))
+    return Plan(tuple(ordered), tuple(m.symbol for m in rest), frozenset(pointed))
+
+
+def _pointed_at(signs: Signs, markets: Collection[Market], traded: Mapping[str, Market]) -> set[str]:
+    """Symbols that could explain a balance that changed."""
+    unexplained = _unexplained(signs, markets)
+    found = {m.symbol for m in markets if m.base in signs.changed and m.quote in signs.changed}
+    return found | {s for s, m in traded.items() if m.base in signs.changed or m.quote in unexplained}
+
+
+def _worth_asking(symbol: str, signs: Signs, looked: Mapping[str, datetime], now: datetime) -> bool:
+    return symbol in signs.incomplete or _due(looked.get(symbol), now, COLD_EVERY)
 
 
 def _unexplained(signs: Signs, markets: Collection[Market]) -> set[str]:

@@ -35,7 +35,10 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class FillPage:
-    """A validated page: its fills, and the stretch of time for which it proves that there are no others."""
+    """A validated page: its fills, and the stretch of time for which it proves that there are no others.
+
+    Fills from before or after that stretch may be among them: they are true, only not proved whole.
+    """
 
     fills: tuple[Fill, ...]
     covered: Span

@@ -90,7 +90,9 @@ class Binance:
         answer = validate.as_object(
             await self._call("public_get_exchangeinfo", {"showPermissionSets": "false"}, signed=False), "exchangeInfo"
         )
-        return tuple(_parse_market(row) for row in validate.as_rows(answer.get("symbols"), "symbols"))
+        return validate.not_empty(
+            tuple(_parse_market(row) for row in validate.as_rows(answer.get("symbols"), "symbols"))
+        )
 
     async def fetch_account(self, *, with_uid: bool) -> AccountView:
         answer = validate.as_object(await self._call("private_get_account", {"omitZeroBalances": "true"}), "account")
@@ -136,7 +138,7 @@ class Binance:
         newest = await self._fetch_page(market, {})
         end = min(span.end, asked_at)
         if len(newest) < SHORT_PAGE or newest[0].executed_at < span.start:
-            yield FillPage(_within(newest, span), Span(span.start, end))
+            yield FillPage(tuple(newest), Span(span.start, end))
             return
         reached = newest[0].executed_at
         if reached - span.start > WINDOW * MOST_WINDOWS:
@@ -149,7 +151,12 @@ class Binance:
             last = min(start + WINDOW, from_ms(to_ms(stop - MICROSECOND)) + MILLISECOND) - MILLISECOND
             rows = await self._fetch_page(market, {"startTime": to_ms(start), "endTime": to_ms(last)})
             if rows:
-                async for page, _ in self._walk_ids(market, span, start, int(rows[0].trade_id)):
+                first: str | None = rows[0].trade_id
+                assert first is not None
+                async for page, found in self._walk_ids(market, span, start, int(first)):
+                    if first is not None and not any(fill.trade_id == first for fill in found):
+                        raise BadAnswer(f"Binance: {market.symbol} fill {first} seen a moment ago is gone")
+                    first = None
                     yield page
                 return
             yield FillPage((), Span(start, min(last + MILLISECOND, span.end)))
@@ -165,13 +172,13 @@ class Binance:
         while True:
             asked_at = self.now()
             rows = await self._fetch_page(market, {"fromId": from_id})
+            if rows and int(rows[0].trade_id) < from_id:
+                raise BadAnswer(f"Binance: {market.symbol} page does not follow id {from_id}")
             if len(rows) < SHORT_PAGE:
-                yield FillPage(_within(rows, span), Span(start, min(span.end, asked_at))), rows
+                yield FillPage(tuple(rows), Span(start, min(span.end, asked_at))), rows
                 return
             last = rows[-1]
-            yield FillPage(_within(rows, span), Span(start, min(span.end, last.executed_at))), rows
-            if int(last.trade_id) < from_id:
-                raise BadAnswer(f"Binance: {market.symbol} page does not follow id {from_id}")
+            yield FillPage(tuple(rows), Span(start, min(span.end, last.executed_at))), rows
             start = max(start, last.executed_at)
             from_id = int(last.trade_id) + 1
             if last.executed_at >= span.end:
@@ -217,11 +224,6 @@ def parse_fill(row: Row, market: Market) -> Fill:
         is_maker=validate.flag(row, "isMaker"),
         raw=validate.raw_text(row),
     )
-
-
-def _within(fills: list[Fill], span: Span) -> tuple[Fill, ...]:
-    """What is executed from the span's start on. Newer than its end is kept: it is true, only not yet proved whole."""
-    return tuple(fill for fill in fills if fill.executed_at >= span.start)
 
 
 def _parse_market(row: Row) -> Market:

@@ -128,7 +128,8 @@ class CcxtClient:
         token = _credentials.set(credentials or Credentials())
         try:
             return await getattr(self._ccxt, endpoint)(dict(params))
-        except TrademonError:
+        except TrademonError as error:
+            _redact(error, credentials)
             raise
         except Exception as error:
             # ccxt itself refuses to sign without a whole key.
@@ -164,6 +165,14 @@ class CcxtClient:
         if not answer.is_json:
             raise BadAnswer(f"{host} answered with something that is no JSON")
         return answer.data
+
+
+def _redact(error: TrademonError, credentials: Credentials | None) -> None:
+    """Take the key out of an error: an exchange may say in its own words what it was sent."""
+    for secret in (credentials.api_key, credentials.api_secret, credentials.password) if credentials else ():
+        if secret:
+            error.message = error.message.replace(secret, "***")
+            error.args = (error.message,)
 
 
 def _wait(answer: Answer) -> timedelta:

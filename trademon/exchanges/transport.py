@@ -63,7 +63,7 @@ async def send(
         NetworkError: no connection, cut off, or not complete in time.
         BadAnswer: a redirect, or a body over 10 MB unpacked.
     """
-    host = urlsplit(url).hostname or "the exchange"
+    host = urlsplit(url).netloc or "the exchange"
     try:
         async with asyncio.timeout(deadline_s):
             async with session.request(

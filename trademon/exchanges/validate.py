@@ -35,6 +35,13 @@ def as_object(answer: object, what: str) -> Row:
     return answer
 
 
+def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
+    """An exchange that lists nothing at all has not answered."""
+    if not values:
+        raise BadAnswer("a list that cannot be empty is empty")
+    return values
+
+
 def text(row: Row, name: str) -> str:
     """A text that is not empty."""
     value = row.get(name)

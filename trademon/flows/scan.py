@@ -11,17 +11,17 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trademon.core.coverage import Span, missing, union
-from trademon.core.model import Broker, Fill, Market, OpenOrder
+from trademon.core.model import Broker, Fill, Market
 from trademon.core.reports import BrokerScan, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
 from trademon.core.symbols import compact
-from trademon.errors import Busy, ClockSkew, ConfigError, HostAskedToWait, Transient
-from trademon.exchanges.base import AccountView, Exchange
+from trademon.errors import BadAnswer, Busy, ClockSkew, ConfigError, HostAskedToWait, StoreError, Transient
+from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
 from trademon.store.lease import hold
@@ -34,6 +34,10 @@ MARKETS_EVERY = timedelta(days=1)
 # An order is in the exchange's history a moment after it ended; one created this long before the last look and ended
 # since then was open at that look.
 ORDERS_OVERLAP = timedelta(hours=1)
+# How long a symbol that a change of balance pointed at is asked in every look: its fills may be published late.
+PENDING = timedelta(hours=1)
+LONGEST_WAIT = timedelta(days=3)
+SWEEP_FIRST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,23 @@ async def scan(
 ) -> ScanReport:
     """Scan all of them, together or one after the other; one that fails stops none of the others."""
     limits = limits or ScanLimits()
-    passes = [scan_broker(target, ports, since=since, limits=limits) for target in targets]
-    if one_by_one:
-        return ScanReport(tuple([await one for one in passes]))
-    return ScanReport(tuple(await asyncio.gather(*passes)))
+
+    async def in_turn(group: Sequence[Target]) -> list[BrokerScan]:
+        return [await scan_broker(target, ports, since=since, limits=limits) for target in group]
+
+    groups = [list(targets)] if one_by_one else _by_account(targets)
+    done = [one for group in await asyncio.gather(*map(in_turn, groups)) for one in group]
+    order = {(t.broker.user, t.broker.name): n for n, t in enumerate(targets)}
+    return ScanReport(tuple(sorted(done, key=lambda one: order[one.user, one.broker])))
+
+
+def _by_account(targets: Sequence[Target]) -> list[list[Target]]:
+    """Two brokers that lead to one account are looked at one after the other: together one would find it held."""
+    groups: dict[tuple[str, int], list[Target]] = {}
+    for target in targets:
+        key = -target.broker.id if target.broker.account_id is None else target.broker.account_id
+        groups.setdefault((target.broker.user, key), []).append(target)
+    return list(groups.values())
 
 
 async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, limits: ScanLimits) -> BrokerScan:
@@ -75,13 +92,14 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
     store, broker = target.store, target.broker
     started = ports.monotonic()
     count = _Count()
-    wait_until = store.broker_state(broker).wait_until
-    if wait_until is not None and ports.clock() < wait_until:
+    wait_until, now = store.broker_state(broker).wait_until, ports.clock()
+    # One further off than the longest ban was written by a clock that was wrong.
+    if wait_until is not None and now < wait_until <= now + LONGEST_WAIT:
         note = f"its host asked us to wait until {wait_until:%H:%M:%S} UTC"
         return BrokerScan(broker.name, broker.user, "skipped", 0, 0, Decimal("0.000"), note=note)
 
     _, error, problem = await isolate(
-        _hold_and_look(target, ports, since, limits, count), broker=broker.name, user=broker.user, at=ports.clock()
+        _hold_and_look(target, ports, since, limits, count), broker=broker.name, user=broker.user, at=now
     )
     seconds = Decimal(f"{ports.monotonic() - started:.3f}")
     done = BrokerScan(broker.name, broker.user, "ok", count.new, count.requests, seconds)
@@ -90,7 +108,8 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
     if isinstance(error, Busy):
         return dataclasses.replace(done, status="skipped", busy=True, note=error.message)
     until = error.until if isinstance(error, HostAskedToWait) else None
-    store.note_failed_look(broker, ports.clock(), problem.line, wait_until=until)
+    with contextlib.suppress(StoreError):  # a store that cannot be written is what the problem says already
+        store.note_failed_look(broker, ports.clock(), problem.line, wait_until=until)
     if until is not None:
         return dataclasses.replace(done, status="skipped", note=error.line)
     return dataclasses.replace(done, status="failed", problem=problem)
@@ -107,13 +126,14 @@ class _Count:
 async def _hold_and_look(
     target: Target, ports: Ports, since: datetime | None, limits: ScanLimits, count: _Count
 ) -> None:
-    store, broker = target.store, target.broker
+    store = target.store
     with contextlib.ExitStack() as held:
-        held.enter_context(hold(ports.locks, f"broker-{broker.id}"))
+        held.enter_context(hold(ports.locks, f"broker-{target.broker.id}"))
+        broker = store.broker(target.broker.name)  # its key may be another than when the pass was planned
         if broker.account_id is not None:
             held.enter_context(hold(ports.locks, f"account-{broker.account_id}"))
         exchange = await ports.open_exchange(store, broker)
-        look = _Look(target, exchange, ports, since or broker.since, limits, count, held)
+        look = _Look(store, broker, exchange, ports, since or broker.since, limits, count, held)
         try:
             async with asyncio.timeout(limits.broker_s):
                 await exchange.sync_clock()
@@ -123,7 +143,7 @@ async def _hold_and_look(
                     await exchange.sync_clock()
                     await look.run()
         except TimeoutError:
-            raise Transient(f"not done within {limits.broker_s:g} s; the rest is read next time") from None
+            raise Transient("not done in the time there was; the rest is read next time") from None
         finally:
             count.requests = exchange.requests
             await exchange.close()
@@ -134,131 +154,188 @@ async def _hold_and_look(
 class _Look:
     """One look at one account. `since` is where its history begins for us."""
 
-    target: Target
+    store: UserStore
+    broker: Broker
     exchange: Exchange
     ports: Ports
     since: datetime
     limits: ScanLimits
     count: _Count
     held: contextlib.ExitStack
-    bound_to: int | None = None
+    account_id: int = 0
+    faults: list[BadAnswer | ConfigError] = field(default_factory=list)
 
     async def run(self) -> None:
-        store, broker = self.target.store, self.target.broker
-        view = await self.exchange.fetch_account(with_uid=broker.account_id is None)
-        account_id = broker.account_id
-        if account_id is None or view.uid is not None:
-            account_id = store.bind_account(broker, view.uid)
-            if account_id not in (broker.account_id, self.bound_to):
-                self.held.enter_context(hold(self.ports.locks, f"account-{account_id}"))
-                self.bound_to = account_id
-        # Books kept in another method than the one that now holds are derived again before they grow.
-        signed = broker.market != "spot"
-        store.books.keep_method(account_id, method=store.method_of(broker), signed=signed)
+        """Ask for everything that may be new. What one symbol does wrong is raised after the others were read."""
+        self.faults.clear()
+        store, broker, exchange = self.store, self.broker, self.exchange
+        asked_at = exchange.now()
+        view = await exchange.fetch_account(with_uid=broker.account_id is None)
+        self._bind(view.uid)
         markets = await self._markets()
-        by_name = {m.exchange_symbol: m for m in markets}
-        orders = await self.exchange.fetch_open_orders(by_name)
-        plan = await self._plan(account_id, view, orders, markets)
+        orders = await exchange.fetch_open_orders({m.exchange_symbol: m for m in markets})
+        hinted, orders_read = await self._order_history(asked_at)
+        hinted |= {o.symbol for o in orders}
+        markets, hinted = await self._resolve(markets, hinted)
+        plan = self._plan(view, hinted, markets)
         listed = {m.symbol: m for m in markets}
 
-        for symbol in plan.must:
-            if symbol in listed:
-                await self._read_symbol(account_id, listed[symbol])
-        await self._sweep(account_id, plan, listed)
-        # Only now: a change of balance is news until the fills that explain it were read.
-        store.save_look(account_id, view.balances, orders, self.exchange.now())
+        # A few never asked before come first, so that many busy symbols cannot keep all others waiting for ever.
+        first, later = plan.sweep[:SWEEP_FIRST], plan.sweep[SWEEP_FIRST : self.limits.sweep]
+        await self._sweep(first, listed)
+        await self._must(plan, listed)
+        await self._sweep(later, listed)
         self._name_unlisted(listed)
+        if self.faults:
+            raise self.faults[0]
+        # Only now: a change of balance and a named order are news until the fills that explain them were read.
+        store.save_look(self.account_id, view.balances, orders, asked_at)
+        for span in orders_read:
+            store.cover(self.account_id, "orders", span)
 
-    async def _markets(self) -> tuple[Market, ...]:
-        store, broker, now = self.target.store, self.target.broker, self.ports.clock()
+    def _bind(self, uid: str | None) -> None:
+        store, broker = self.store, self.broker
+        account_id = broker.account_id
+        if account_id is None or uid is not None:
+            account_id = store.bind_account(broker, uid)
+        if account_id not in (broker.account_id, self.account_id):
+            self.held.enter_context(hold(self.ports.locks, f"account-{account_id}"))
+        self.account_id = account_id
+        # Books kept in another method than the one that now holds are derived again before they grow.
+        store.books.keep_method(account_id, method=store.method_of(broker), signed=broker.market != "spot")
+
+    async def _markets(self, *, again: bool = False) -> tuple[Market, ...]:
+        store, broker, now = self.store, self.broker, self.ports.clock()
         seen_at = store.markets_seen_at(broker)
-        if seen_at is None or now - seen_at >= MARKETS_EVERY:
+        if again or seen_at is None or now - seen_at >= MARKETS_EVERY:
             store.save_markets(broker, await self.exchange.fetch_markets(), now)
         return store.markets(broker)
 
-    async def _plan(
-        self, account_id: int, view: AccountView, orders: Sequence[OpenOrder], markets: Sequence[Market]
-    ) -> Plan:
-        store, broker = self.target.store, self.target.broker
-        before = store.balances(account_id)
+    async def _resolve(self, markets: tuple[Market, ...], names: set[str]) -> tuple[tuple[Market, ...], set[str]]:
+        """The exchange's spellings among `names` as symbols; a name not listed has the list fetched again."""
+        for again in (False, True):
+            if again:
+                markets = await self._markets(again=True)
+            known = {m.exchange_symbol: m.symbol for m in (*self.store.unlisted_markets(self.broker), *markets)}
+            unknown = names - known.keys() - set(known.values())
+            if not unknown:
+                break
+        for name in sorted(unknown)[:3]:
+            self.faults.append(BadAnswer(f"{self.broker.exchange} names {name}, which is not in its own list"))
+        return markets, {known.get(name, name) for name in names - unknown}
+
+    async def _order_history(self, asked_at: datetime) -> tuple[set[str], list[Span]]:
+        """Names with an order in the time not yet read, and that time.
+
+        All the history there is, whatever `since` says: an order may be much older than its fills.
+        """
+        reach = self.exchange.capabilities.history
+        if not self.exchange.capabilities.orders_name_symbols or reach is None:
+            return set(), []
+        covered = self.store.coverage(self.account_id, "", stream="orders")
+        spans = wanted_spans(covered, asked_at - reach, asked_at, ORDERS_OVERLAP)
+        names = await self.exchange.fetch_traded_symbols(min(span.start for span in spans))
+        return set(names), spans
+
+    def _plan(self, view: AccountView, hinted: set[str], markets: Sequence[Market]) -> Plan:
+        store, now = self.store, self.exchange.now()
+        before, looks = store.balances(self.account_id), store.looks(self.account_id)
         held = {b.coin: b.total for b in view.balances}
         changed = {c for c in held.keys() | before.keys() if held.get(c) != (before[c].total if c in before else None)}
-        hinted = {o.symbol for o in orders} | store.open_symbols(account_id)
-        hinted |= await self._symbols_of_orders(markets)
-        named = {m.symbol for m in markets if compact(m.symbol) in {compact(s) for s in broker.symbols}}
+        wanted = {compact(symbol) for symbol in self.broker.symbols}
+        incomplete = store.incomplete_symbols(self.account_id, self._reachable(self.since, now))
+        names_symbols = self.exchange.capabilities.orders_name_symbols
         signs = Signs(
-            named=named,
-            hinted=hinted,
-            traded=store.traded_symbols(account_id),
-            looked={symbol: look.looked_at for symbol, look in store.looks(account_id).items()},
+            named={m.symbol for m in markets if compact(m.symbol) in wanted},
+            hinted=hinted | store.open_symbols(self.account_id) | (set(incomplete) if names_symbols else set()),
+            traded=store.traded_symbols(self.account_id),
+            looked={symbol: look.looked_at for symbol, look in looks.items()},
             held=held,
-            changed=changed if before else (),
+            changed=changed if store.looked_at(self.account_id) else (),
+            pending={s for s, look in looks.items() if look.hot_until is not None and look.hot_until > now},
+            incomplete=incomplete,
         )
-        plan = plan_symbols(signs, markets, now=self.ports.clock())
+        plan = plan_symbols(signs, markets, now=now)
         # Where orders name their symbols there is nothing to guess.
-        return Plan(plan.must, ()) if self.exchange.capabilities.orders_name_symbols else plan
+        return dataclasses.replace(plan, sweep=()) if names_symbols else plan
 
-    async def _symbols_of_orders(self, markets: Sequence[Market]) -> set[str]:
-        if not self.exchange.capabilities.orders_name_symbols:
-            return set()
-        last = self.target.store.broker_state(self.target.broker).last_good_at
-        since = self.since if last is None else max(self.since, last - ORDERS_OVERLAP)
-        names = await self.exchange.fetch_traded_symbols(since)
-        return {m.symbol for m in markets if m.exchange_symbol in names}
+    async def _must(self, plan: Plan, listed: dict[str, Market]) -> None:
+        """Every symbol of the plan, the longest unasked first; one that fails stops none of the others."""
+        unlisted = {m.symbol: m for m in self.store.unlisted_markets(self.broker)}
+        for symbol in plan.must:
+            market = listed.get(symbol) or unlisted.get(symbol)
+            if market is None:
+                continue
+            try:
+                await self._read_symbol(market, pointed_at=symbol in plan.signs)
+            except BadAnswer as fault:
+                if symbol in listed:  # of one that is gone the exchange need not know any more
+                    self.faults.append(fault)
 
-    async def _sweep(self, account_id: int, plan: Plan, listed: dict[str, Market]) -> None:
+    async def _sweep(self, symbols: Sequence[str], listed: dict[str, Market]) -> None:
         stop_at = self.ports.monotonic() + self.limits.sweep_s
-        for symbol in plan.sweep[: self.limits.sweep]:
+        for symbol in symbols:
             if self.ports.monotonic() >= stop_at or not self.exchange.has_budget():
                 return
-            await self._read_symbol(account_id, listed[symbol])
+            try:
+                await self._read_symbol(listed[symbol])
+            except BadAnswer as fault:
+                self.faults.append(fault)
 
-    async def _read_symbol(self, account_id: int, market: Market) -> None:
-        store, now = self.target.store, self.exchange.now()
-        look = store.looks(account_id).get(market.symbol)
-        deep = look is None or look.deep_at is None or now - look.deep_at >= DEEP_EVERY
+    def _reachable(self, since: datetime, now: datetime) -> datetime:
         reach = self.exchange.capabilities.history
-        since = self.since if reach is None else max(self.since, now - reach)
+        return since if reach is None else max(since, now - reach)
+
+    async def _read_symbol(self, market: Market, *, pointed_at: bool = False) -> None:
+        store, now, account_id = self.store, self.exchange.now(), self.account_id
+        look = store.look(account_id, market.symbol)
+        deep = look is None or look.deep_at is None or now - look.deep_at >= DEEP_EVERY
+        overlap = DEEP_OVERLAP if deep else OVERLAP
+        if look is not None:  # back from the last look, not from now: between them nobody looked
+            overlap = max(overlap, now - look.looked_at + OVERLAP)
         covered = store.coverage(account_id, market.symbol)
-        for span in wanted_spans(covered, since, now, DEEP_OVERLAP if deep else OVERLAP):
+        for span in wanted_spans(covered, self._reachable(self.since, now), now, overlap):
             anchor = store.newest_fill(account_id, market.symbol, before=span.start)
             async for page in self.exchange.fetch_fills(market, span, anchor=anchor):
-                fills = await self._with_order_types(account_id, market, page.fills)
-                self.count.new += store.books.book_page(
-                    self.target.broker,
-                    fills,
-                    account_id=account_id,
-                    method=store.method_of(self.target.broker),
-                    source="api",
-                    seen_at=self.ports.clock(),
-                    covered=(market.symbol, page.covered),
-                )
-        store.save_look_at(account_id, market.symbol, now, deep=deep)
+                await self._book(market, page)
+        hot_until = now + PENDING if pointed_at else None
+        store.save_look_at(account_id, market.symbol, now, deep=deep, hot_until=hot_until)
 
-    async def _with_order_types(self, account_id: int, market: Market, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    async def _book(self, market: Market, page: FillPage) -> None:
+        fills = tuple(fill for fill in page.fills if fill.executed_at >= self.since)
+        self.count.new += self.store.books.book_page(
+            self.broker,
+            await self._with_order_types(market, fills),
+            account_id=self.account_id,
+            method=self.store.method_of(self.broker),
+            source="api",
+            seen_at=self.ports.clock(),
+            covered=(market.symbol, page.covered),
+        )
+
+    async def _with_order_types(self, market: Market, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
         """The same fills, the new ones with the kind of order they filled: colour, so a failure to get it is none."""
         if self.exchange.capabilities.fills_name_order_type or not fills:
             return fills
-        known = self.target.store.known_trade_ids(account_id, market.symbol, [f.trade_id for f in fills])
+        known = self.store.known_trade_ids(self.account_id, market.symbol, [f.trade_id for f in fills])
         orders = {f.order_id for f in fills if f.trade_id not in known}
         if not orders:
             return fills
         try:
             types = await self.exchange.fetch_order_types(market, orders)
-        except (Transient, ValueError):
+        except HostAskedToWait:
+            raise
+        except Transient:
             return fills
         return tuple(dataclasses.replace(f, order_type=types.get(f.order_id, "")) for f in fills)
 
     def _name_unlisted(self, listed: dict[str, Market]) -> None:
         """A symbol the user named and the exchange does not know is said, after everything else was read."""
-        broker = self.target.broker
         known = {compact(symbol) for symbol in listed}
-        unknown = [symbol for symbol in broker.symbols if compact(symbol) not in known]
+        unknown = [symbol for symbol in self.broker.symbols if compact(symbol) not in known]
         if unknown:
-            raise ConfigError(
-                f"{broker.exchange} does not list {', '.join(unknown)}",
-                hint=f"trademon broker set {broker.name} --symbol ...",
-            )
+            hint = f"trademon broker set {self.broker.name} --symbol ..."
+            self.faults.append(ConfigError(f"{self.broker.exchange} does not list {', '.join(unknown)}", hint=hint))
 
 
 def wanted_spans(covered: Sequence[Span], since: datetime, now: datetime, overlap: timedelta) -> list[Span]:

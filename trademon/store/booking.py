@@ -70,7 +70,7 @@ class Bookkeeper:
             with self._database.write() as sql:
                 for symbol, group in groupby(ordered, key=lambda f: f.symbol):
                     page = list(group)
-                    key = (account_id, market_id(sql, broker, symbol, page[0], seen_at))
+                    key = (account_id, market_id(sql, broker, symbol, page[0]))
                     touched.append(key)
                     fresh = self._store_new(sql, key, page, broker, source, seen_at)
                     if fresh:
@@ -125,7 +125,7 @@ class Bookkeeper:
                 fresh[identity] = fill
             elif stored.source == source:
                 _check_same(fill, stored.content)
-            elif stored.source == "import" and stored.content != content(fill):
+            elif stored.source == "import" and (stored.content, stored.fees) != (content(fill), fill.fees):
                 # The exchange's own answer wins over a file's, whose times often end at the second. A book in no
                 # method is derived again.
                 sql.run("DELETE FROM fills WHERE id = ?", stored.fill_id)

@@ -39,12 +39,35 @@ def extend(sql: Sql, account_id: int, stream: str, symbol: str, span: Span) -> N
     )
 
 
-def complete_since(sql: Sql, account_id: int, stream: str) -> datetime | None:
-    """The latest start among the newest spans of all symbols: since then no symbol has a gap."""
-    row = sql.one(
-        """SELECT max(newest) FROM (SELECT max(start_at) AS newest FROM coverage
-        WHERE account_id = ? AND stream = ? GROUP BY symbol)""",
+def incomplete(sql: Sql, account_id: int, stream: str, since: datetime) -> frozenset[str]:
+    """Symbols with coverage that begins after `since` or has a hole in it."""
+    rows = sql.rows(
+        """SELECT symbol FROM coverage WHERE account_id = ? AND stream = ?
+        GROUP BY symbol HAVING count(*) > 1 OR min(start_at) > ?""",
         account_id,
         stream,
+        to_us(since),
     )
-    return None if row is None or row[0] is None else from_us(row[0])
+    return frozenset(row[0] for row in rows)
+
+
+def complete_since(sql: Sql, account_id: int, host: str) -> datetime | None:
+    """The latest start among the newest spans of all symbols.
+
+    None while a listed market was never asked for, unless the account's order history, which names every symbol that
+    can have fills, was read.
+    """
+    named = sql.one("SELECT 1 FROM coverage WHERE account_id = ? AND stream = 'orders'", account_id)
+    unasked = """SELECT 1 FROM listings JOIN markets ON markets.id = market_id WHERE host = ? AND symbol NOT IN
+        (SELECT symbol FROM coverage WHERE account_id = ? AND stream = 'fills') LIMIT 1"""
+    if named is None and sql.one(unasked, host, account_id) is not None:
+        return None
+    row = sql.one(
+        """SELECT max(newest) FROM (SELECT max(start_at) AS newest FROM coverage
+        WHERE account_id = ? AND stream = 'fills' GROUP BY symbol)""",
+        account_id,
+    )
+    if row is None or row[0] is None:
+        span = load(sql, account_id, "orders", "")
+        return span[-1].start if span else None
+    return from_us(row[0])

@@ -33,6 +33,7 @@ class Known:
     fill_id: int
     source: str
     content: Content
+    fees: tuple[Fee, ...]
 
 
 def iter_fills(sql: Sql, key: BookKey) -> Iterator[tuple[int, Fill]]:
@@ -74,9 +75,10 @@ def fees_of(fee: str, currency: str, more: str | None) -> tuple[Fee, ...]:
     return first + tuple(Fee(parse_decimal(amount), coin) for amount, coin in json.loads(more))
 
 
-def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill, seen_at: datetime) -> int:
+def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill) -> int:
     row = sql.one(
-        "SELECT id FROM markets WHERE exchange = ? AND market = ? AND symbol = ?",
+        """SELECT id FROM markets WHERE exchange = ? AND market = ? AND symbol = ?
+        ORDER BY exchange_symbol IS NULL, id DESC LIMIT 1""",
         broker.exchange,
         broker.market,
         symbol,
@@ -87,12 +89,9 @@ def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill, seen_at: dateti
         "markets",
         exchange=broker.exchange,
         market=broker.market,
-        exchange_symbol=symbol,
         symbol=symbol,
         base=fill.base,
         quote=fill.quote,
-        listed=False,
-        seen_at=to_us(seen_at),
     )
 
 
@@ -106,13 +105,15 @@ def known_rows(sql: Sql, key: BookKey, trade_ids: list[str]) -> dict[tuple[str, 
     for start in range(0, len(trade_ids), _MAX_IN):
         some = trade_ids[start : start + _MAX_IN]
         rows = sql.rows(
-            f"""SELECT trade_id, epoch, id, source, side, quantity, price, executed_at FROM fills
+            f"""SELECT trade_id, epoch, id, source, side, quantity, price, executed_at, fee, fee_currency, more_fees
+            FROM fills
             WHERE account_id = ? AND market_id = ? AND trade_id IN {in_list(some)}""",
             *key,
             *some,
         )
-        for trade_id, epoch, fill_id, source, side, quantity, price, at in rows:
-            known[trade_id, epoch] = Known(fill_id, source, (side, Decimal(quantity), Decimal(price), at))
+        for trade_id, epoch, fill_id, source, side, quantity, price, at, *fees in rows:
+            same = (side, Decimal(quantity), Decimal(price), at)
+            known[trade_id, epoch] = Known(fill_id, source, same, fees_of(*fees))
     return known
 
 

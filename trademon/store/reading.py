@@ -19,7 +19,8 @@ from trademon.store.database import Sql, in_list
 from trademon.store.fill_rows import fees_of
 
 # A fill of an account is shown under the name of the broker that found it.
-_ROW = """fills.id, brokers.name, users.name, markets.symbol, fills.side, fills.quantity, fills.price, fills.fee,
+_NAME = "CASE WHEN brokers.removed_at IS NULL THEN brokers.name ELSE brokers.name || ' (removed)' END"
+_ROW = f"""fills.id, {_NAME}, users.name, markets.symbol, fills.side, fills.quantity, fills.price, fills.fee,
     fills.fee_currency, fills.more_fees, fills.executed_at, fills.order_id, fills.trade_id, fills.source,
     markets.quote"""
 _FROM = """FROM fills JOIN accounts ON accounts.id = fills.account_id JOIN users ON users.id = accounts.user_id
@@ -149,7 +150,7 @@ def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
 def _account_names(sql: Sql, user_id: int) -> dict[int, str]:
     """The name an account goes by: its first broker's, a removed one's only where there is no other."""
     rows = sql.rows(
-        """SELECT account_id, name FROM brokers WHERE user_id = ? AND account_id IS NOT NULL
+        f"""SELECT account_id, {_NAME} FROM brokers WHERE user_id = ? AND account_id IS NOT NULL
         ORDER BY removed_at IS NULL, id DESC""",
         user_id,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from trademon.core.model import Method
+from trademon.core.model import Broker, Method
 from trademon.core.times import from_us
 from trademon.errors import UnknownName
 from trademon.store.crypto import SecretBox
@@ -39,3 +39,8 @@ class UserScope:
 
 def optional_time(us: int | None) -> datetime | None:
     return None if us is None else from_us(us)
+
+
+def host_of(broker: Broker) -> str:
+    """The address whose market list, and whose wish to be left alone, hold for every account behind it."""
+    return broker.base_url or broker.exchange

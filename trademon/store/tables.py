@@ -52,6 +52,7 @@ class AccountRow(Row, table=True):
     uid: str
     market: str
     created_at: datetime = _time()
+    looked_at: datetime | None = _time(default=None)
 
 
 class BrokerRow(Row, table=True):
@@ -115,18 +116,29 @@ class HostRow(Row, table=True):
 
 
 class MarketRow(Row, table=True):
-    """What an exchange trades. It is known by our spelling: the exchange's may change, and a file may come first."""
+    """What an exchange trades: its spelling, ours, and the two coins.
+
+    The exchange's spelling is what a market is known by. It is absent while a file alone named the market; the first
+    listing that has our spelling of it takes the row over.
+    """
 
     __tablename__ = "markets"
-    __table_args__ = (UniqueConstraint("exchange", "market", "symbol", name="one_market"),)
+    __table_args__ = (UniqueConstraint("exchange", "market", "exchange_symbol", name="one_market"),)
     id: int | None = Field(default=None, primary_key=True)
     exchange: str
     market: str
-    exchange_symbol: str
-    symbol: str
+    exchange_symbol: str | None = None
+    symbol: str = Field(index=True)
     base: str
     quote: str
-    listed: bool = True
+
+
+class ListingRow(Row, table=True):
+    """That a host listed a market, and when it last did. A test network lists other markets than the real one."""
+
+    __tablename__ = "listings"
+    host: str = Field(primary_key=True)
+    market_id: int = Field(primary_key=True, foreign_key="markets.id", ondelete="CASCADE")
     seen_at: datetime = _time()
 
 
@@ -173,7 +185,10 @@ class CoverageRow(Row, table=True):
 
 
 class LookRow(Row, table=True):
-    """When a symbol of an account was last asked for: the newest look, and the newest that went back a day."""
+    """When a symbol of an account was last asked for: the newest look, and the newest that went back a day.
+
+    Until `hot_until` it is asked in every look: a sign pointed at it and its fills may be late.
+    """
 
     __tablename__ = "looks"
     __table_args__ = (UniqueConstraint("account_id", "symbol", name="one_look"),)
@@ -182,6 +197,7 @@ class LookRow(Row, table=True):
     symbol: str
     looked_at: datetime = _time()
     deep_at: datetime | None = _time(default=None)
+    hot_until: datetime | None = _time(default=None)
 
 
 class BalanceRow(Row, table=True):

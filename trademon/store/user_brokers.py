@@ -16,7 +16,7 @@ from trademon.core.times import from_us, to_us
 from trademon.errors import ConfigError, UnknownName, UsageError
 from trademon.store import coverage_rows
 from trademon.store.database import Sql
-from trademon.store.scope import UserScope, optional_time
+from trademon.store.scope import UserScope, host_of, optional_time
 from trademon.store.types import decimal_text
 
 SECRET_FIELDS = ("api_key", "api_secret", "password")
@@ -245,7 +245,7 @@ class UserBrokers(UserScope):
                 "SELECT last_look_at, last_good_at, errors_in_row, last_error FROM broker_state WHERE broker_id = ?",
                 broker.id,
             )
-            wait = sql.one("SELECT wait_until FROM hosts WHERE host = ?", _host(broker))
+            wait = sql.one("SELECT wait_until FROM hosts WHERE host = ?", host_of(broker))
         if row is None:
             return BrokerState()
         wait_until = from_us(wait[0]) if wait else None
@@ -261,7 +261,7 @@ class UserBrokers(UserScope):
                 broker.id,
                 self._user_id,
             )
-            sql.run("DELETE FROM hosts WHERE host = ?", _host(broker))
+            sql.run("DELETE FROM hosts WHERE host = ?", host_of(broker))
 
     def note_failed_look(self, broker: Broker, at: datetime, error: str, wait_until: datetime | None = None) -> None:
         with self._database.write() as sql:
@@ -277,21 +277,16 @@ class UserBrokers(UserScope):
                 sql.run(
                     """INSERT INTO hosts (host, wait_until) VALUES (?, ?)
                     ON CONFLICT (host) DO UPDATE SET wait_until = excluded.wait_until""",
-                    _host(broker),
+                    host_of(broker),
                     to_us(wait_until),
                 )
 
     def complete_since(self, broker: Broker) -> datetime | None:
-        """The latest time since which every symbol looked at has no gap; None before the first look."""
+        """The time since which nothing is missing; None where something that may have fills was not asked for yet."""
         if broker.account_id is None:
             return None
         with self._database.read() as sql:
-            return coverage_rows.complete_since(sql, broker.account_id, "fills")
-
-
-def _host(broker: Broker) -> str:
-    """What a wait that was asked for holds for: every account behind one address."""
-    return broker.base_url or broker.exchange
+            return coverage_rows.complete_since(sql, broker.account_id, host_of(broker))
 
 
 def _broker(row: Sequence[Any]) -> Broker:

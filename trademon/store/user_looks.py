@@ -11,7 +11,8 @@ from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Market, OpenOrder
 from trademon.core.times import from_us, to_us
 from trademon.store import coverage_rows
-from trademon.store.scope import OWNED, UserScope, optional_time
+from trademon.store.market_rows import save_listing
+from trademon.store.scope import OWNED, UserScope, host_of, optional_time
 from trademon.store.types import decimal_text
 
 
@@ -20,57 +21,68 @@ class Look:
     """When a symbol was last asked for, and when last with a day's overlap."""
 
     looked_at: datetime
-    deep_at: datetime | None
+    deep_at: datetime | None = None
+    hot_until: datetime | None = None
 
 
 class UserLooks(UserScope):
     """The part of a user's store that remembers what the exchanges said beside fills."""
 
     def markets(self, broker: Broker) -> tuple[Market, ...]:
-        """What the broker's exchange was last seen to trade."""
+        """What the broker's host was last seen to list."""
         with self._database.read() as sql:
             rows = sql.rows(
-                """SELECT symbol, base, quote, exchange_symbol FROM markets
-                WHERE exchange = ? AND market = ? AND listed ORDER BY symbol""",
+                """SELECT symbol, base, quote, exchange_symbol FROM markets JOIN listings ON market_id = markets.id
+                WHERE host = ? AND exchange = ? AND market = ? ORDER BY symbol""",
+                host_of(broker),
                 broker.exchange,
                 broker.market,
+            )
+        return tuple(Market(*row) for row in rows)
+
+    def unlisted_markets(self, broker: Broker) -> tuple[Market, ...]:
+        """Markets of the exchange that its host no longer lists: what is left of them may still be asked for."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                """SELECT symbol, base, quote, exchange_symbol FROM markets WHERE exchange = ? AND market = ?
+                AND exchange_symbol IS NOT NULL AND id NOT IN (SELECT market_id FROM listings WHERE host = ?)""",
+                broker.exchange,
+                broker.market,
+                host_of(broker),
             )
         return tuple(Market(*row) for row in rows)
 
     def markets_seen_at(self, broker: Broker) -> datetime | None:
         with self._database.read() as sql:
             row = sql.one(
-                "SELECT max(seen_at) FROM markets WHERE exchange = ? AND market = ? AND listed",
+                """SELECT max(seen_at) FROM listings JOIN markets ON market_id = markets.id
+                WHERE host = ? AND exchange = ? AND market = ?""",
+                host_of(broker),
                 broker.exchange,
                 broker.market,
             )
         return optional_time(row[0]) if row else None
 
     def save_markets(self, broker: Broker, markets: Iterable[Market], at: datetime) -> None:
-        """Take over the exchange's list; what is no longer in it stays, unlisted, for the fills it has."""
-        rows = [
-            (broker.exchange, broker.market, m.exchange_symbol, m.symbol, m.base, m.quote, True, to_us(at))
-            for m in markets
-        ]
+        """Take over a host's list. What is no longer in it stays as a market, for the fills it has."""
         with self._database.write() as sql:
-            sql.run("UPDATE markets SET listed = 0 WHERE exchange = ? AND market = ?", broker.exchange, broker.market)
-            sql.many(
-                """INSERT INTO markets (exchange, market, exchange_symbol, symbol, base, quote, listed, seen_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (exchange, market, symbol) DO UPDATE
-                SET exchange_symbol = excluded.exchange_symbol, listed = excluded.listed, seen_at = excluded.seen_at""",
-                rows,
-            )
+            save_listing(sql, host_of(broker), broker.exchange, broker.market, tuple(markets), at)
 
     def symbols(self) -> tuple[str, ...]:
-        """Every symbol this user has a fill of, or could have at one of their exchanges."""
+        """Every symbol this user has a fill of, or could have at one of their brokers."""
         with self._database.read() as sql:
-            rows = sql.rows(
-                """SELECT DISTINCT markets.symbol FROM markets
-                JOIN brokers ON brokers.exchange = markets.exchange AND brokers.market = markets.market
-                WHERE brokers.user_id = ?""",
+            traded = sql.rows(
+                """SELECT DISTINCT symbol FROM markets JOIN books ON market_id = markets.id
+                WHERE account_id IN (SELECT id FROM accounts WHERE user_id = ?)""",
                 self._user_id,
             )
-        return tuple(row[0] for row in rows)
+            listed = sql.rows(
+                """SELECT DISTINCT symbol FROM markets JOIN listings ON market_id = markets.id
+                JOIN brokers ON coalesce(base_url, brokers.exchange) = host AND brokers.exchange = markets.exchange
+                WHERE user_id = ? AND removed_at IS NULL""",
+                self._user_id,
+            )
+        return tuple({row[0] for row in (*traded, *listed)})
 
     def traded_symbols(self, account_id: int) -> dict[str, datetime]:
         """Symbols with stored fills, and when the newest was executed."""
@@ -108,6 +120,7 @@ class UserLooks(UserScope):
         seen = to_us(at)
         with self._database.write() as sql:
             self._check_owned(sql, account_id)
+            sql.run("UPDATE accounts SET looked_at = ? WHERE id = ?", seen, account_id)
             sql.run("DELETE FROM balances WHERE account_id = ?", account_id)
             sql.many(
                 "INSERT INTO balances (account_id, coin, free, locked, seen_at) VALUES (?, ?, ?, ?, ?)",
@@ -134,25 +147,62 @@ class UserLooks(UserScope):
                 ],
             )
 
-    def looks(self, account_id: int) -> dict[str, Look]:
+    def looked_at(self, account_id: int) -> datetime | None:
+        """When a look at the account last came to its end."""
         with self._database.read() as sql:
-            rows = sql.rows(f"SELECT symbol, looked_at, deep_at FROM looks WHERE {OWNED}", account_id, self._user_id)
-        return {symbol: Look(from_us(looked), optional_time(deep)) for symbol, looked, deep in rows}
+            row = sql.one("SELECT looked_at FROM accounts WHERE id = ? AND user_id = ?", account_id, self._user_id)
+        return optional_time(row[0]) if row else None
 
-    def save_look_at(self, account_id: int, symbol: str, at: datetime, *, deep: bool) -> None:
+    def looks(self, account_id: int) -> dict[str, Look]:
+        """When each symbol was last asked for."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                f"SELECT symbol, looked_at, deep_at, hot_until FROM looks WHERE {OWNED}", account_id, self._user_id
+            )
+        return {row[0]: Look(from_us(row[1]), optional_time(row[2]), optional_time(row[3])) for row in rows}
+
+    def look(self, account_id: int, symbol: str) -> Look | None:
+        """When one symbol was last asked for."""
+        with self._database.read() as sql:
+            row = sql.one(
+                f"SELECT looked_at, deep_at, hot_until FROM looks WHERE {OWNED} AND symbol = ?",
+                account_id,
+                self._user_id,
+                symbol,
+            )
+        return None if row is None else Look(from_us(row[0]), optional_time(row[1]), optional_time(row[2]))
+
+    def save_look_at(
+        self, account_id: int, symbol: str, at: datetime, *, deep: bool, hot_until: datetime | None = None
+    ) -> None:
         with self._database.write() as sql:
             self._check_owned(sql, account_id)
             sql.run(
-                """INSERT INTO looks (account_id, symbol, looked_at, deep_at) VALUES (?, ?, ?, ?)
+                """INSERT INTO looks (account_id, symbol, looked_at, deep_at, hot_until) VALUES (?, ?, ?, ?, ?)
                 ON CONFLICT (account_id, symbol) DO UPDATE SET looked_at = excluded.looked_at,
-                deep_at = coalesce(excluded.deep_at, looks.deep_at)""",
+                deep_at = coalesce(excluded.deep_at, looks.deep_at),
+                hot_until = coalesce(excluded.hot_until, looks.hot_until)""",
                 account_id,
                 symbol,
                 to_us(at),
                 to_us(at) if deep else None,
+                None if hot_until is None else to_us(hot_until),
             )
 
-    def coverage(self, account_id: int, symbol: str) -> tuple[Span, ...]:
-        """The stretches of the symbol's fills proved fetched, sorted and disjoint."""
+    def incomplete_symbols(self, account_id: int, since: datetime) -> frozenset[str]:
+        """Symbols whose fills are not proved fetched in one stretch from `since` on."""
         with self._database.read() as sql:
-            return coverage_rows.load(sql, account_id, "fills", symbol) if self._owns(sql, account_id) else ()
+            if not self._owns(sql, account_id):
+                return frozenset()
+            return coverage_rows.incomplete(sql, account_id, "fills", since)
+
+    def cover(self, account_id: int, stream: str, span: Span) -> None:
+        """Note that a stretch of a stream that needs no symbol was read to its end."""
+        with self._database.write() as sql:
+            self._check_owned(sql, account_id)
+            coverage_rows.extend(sql, account_id, stream, "", span)
+
+    def coverage(self, account_id: int, symbol: str, *, stream: str = "fills") -> tuple[Span, ...]:
+        """The stretches of the symbol's fills (or of another stream) proved fetched, sorted and disjoint."""
+        with self._database.read() as sql:
+            return coverage_rows.load(sql, account_id, stream, symbol) if self._owns(sql, account_id) else ()

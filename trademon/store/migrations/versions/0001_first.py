@@ -13,19 +13,24 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "hosts",
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("wait_until", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("host"),
+    )
+    op.create_table(
         "markets",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("exchange", sa.String(), nullable=False),
         sa.Column("market", sa.String(), nullable=False),
-        sa.Column("exchange_symbol", sa.String(), nullable=False),
+        sa.Column("exchange_symbol", sa.String(), nullable=True),
         sa.Column("symbol", sa.String(), nullable=False),
         sa.Column("base", sa.String(), nullable=False),
         sa.Column("quote", sa.String(), nullable=False),
-        sa.Column("listed", sa.Boolean(), nullable=False),
-        sa.Column("seen_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("exchange", "market", "symbol", name="one_market"),
+        sa.UniqueConstraint("exchange", "market", "exchange_symbol", name="one_market"),
     )
+    op.create_index(op.f("ix_markets_symbol"), "markets", ["symbol"], unique=False)
     op.create_table(
         "users",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -46,12 +51,21 @@ def upgrade() -> None:
         sa.Column("uid", sa.String(), nullable=False),
         sa.Column("market", sa.String(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
+        sa.Column("looked_at", UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"],
             ["users.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("user_id", "exchange", "uid", "market", name="one_account"),
+    )
+    op.create_table(
+        "listings",
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("market_id", sa.Integer(), nullable=False),
+        sa.Column("seen_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["market_id"], ["markets.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("host", "market_id"),
     )
     op.create_table(
         "balances",
@@ -144,6 +158,7 @@ def upgrade() -> None:
         sa.Column("symbol", sa.String(), nullable=False),
         sa.Column("looked_at", UtcTime(), nullable=False),
         sa.Column("deep_at", UtcTime(), nullable=True),
+        sa.Column("hot_until", UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account_id", "symbol", name="one_look"),
@@ -282,9 +297,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fill_id"),
     )
     op.create_index("unmatched_of_book", "unmatched", ["account_id", "market_id"], unique=False)
-    op.create_table(
-        "hosts",
-        sa.Column("host", sa.String(), nullable=False),
-        sa.Column("wait_until", UtcTime(), nullable=False),
-        sa.PrimaryKeyConstraint("host"),
-    )

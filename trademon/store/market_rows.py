@@ -1,0 +1,58 @@
+"""Markets as rows: a host's list taken over, each market known by the exchange's own spelling."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from trademon.core.model import Market
+from trademon.core.times import to_us
+from trademon.store.database import Sql
+
+
+def save_listing(sql: Sql, host: str, exchange: str, market: str, listed: tuple[Market, ...], at: datetime) -> None:
+    """Make `listed` the host's list. A market keeps its row, and so its fills, whatever else changes about it."""
+    rows = sql.rows(
+        "SELECT id, exchange_symbol, symbol, base, quote FROM markets WHERE exchange = ? AND market = ?",
+        exchange,
+        market,
+    )
+    by_wire = {row[1]: row for row in rows if row[1] is not None}
+    wires = {m.exchange_symbol for m in listed}
+    # A row that a file made, or one under a spelling the exchange has given up, is taken over by our spelling.
+    free = {row[2]: row for row in rows if row[1] not in wires}
+    ids: set[int] = set()
+    for m in listed:
+        row = by_wire.get(m.exchange_symbol) or free.pop(m.symbol, None)
+        if row is None:
+            ids.add(
+                sql.insert(
+                    "markets",
+                    exchange=exchange,
+                    market=market,
+                    exchange_symbol=m.exchange_symbol,
+                    symbol=m.symbol,
+                    base=m.base,
+                    quote=m.quote,
+                )
+            )
+            continue
+        ids.add(row[0])
+        if tuple(row[1:]) != (m.exchange_symbol, m.symbol, m.base, m.quote):
+            sql.run(
+                "UPDATE markets SET exchange_symbol = ?, symbol = ?, base = ?, quote = ? WHERE id = ?",
+                m.exchange_symbol,
+                m.symbol,
+                m.base,
+                m.quote,
+                row[0],
+            )
+    sql.run(
+        """DELETE FROM listings WHERE host = ?
+        AND market_id IN (SELECT id FROM markets WHERE exchange = ? AND market = ?)""",
+        host,
+        exchange,
+        market,
+    )
+    sql.many(
+        "INSERT INTO listings (host, market_id, seen_at) VALUES (?, ?, ?)", [(host, n, to_us(at)) for n in sorted(ids)]
+    )
