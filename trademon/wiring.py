@@ -38,9 +38,8 @@ class Home:
 
     def user(self, name: str | None) -> UserStore:
         """The one user a command acts for: the named one, the only one, or the one named after the OS account."""
-        name = name or self.settings.user
-        if name is not None:
-            return self.store.for_user(name)
+        if name or self.settings.user:
+            return self._named(name)
         names = [u.name for u in self.store.users() if u.active]
         if len(names) == 1:
             return self.store.for_user(names[0])
@@ -51,9 +50,17 @@ class Home:
 
     def users(self, name: str | None) -> tuple[UserStore, ...]:
         """The users a report or a pass covers: the named one, or all that are active."""
-        name = name or self.settings.user
-        names = [name] if name else [u.name for u in self.store.users() if u.active]
-        return tuple(self.store.for_user(n) for n in names)
+        if name or self.settings.user:
+            return (self._named(name),)
+        return tuple(self.store.for_user(u.name) for u in self.store.users() if u.active)
+
+    def _named(self, name: str | None) -> UserStore:
+        try:
+            return self.store.for_user(name or self.settings.user or "")
+        except UnknownName as error:
+            if name is None:
+                error.message += " (TRADEMON_USER says so)"
+            raise
 
     @contextlib.asynccontextmanager
     async def network(self) -> AsyncIterator[Ports]:
@@ -177,5 +184,9 @@ def pick_targets(stores: Sequence[UserStore], wanted: Sequence[str]) -> list[Tar
     check_brokers(stores, wanted)
     brokers = [Target(store, broker) for store in stores for broker in store.brokers()]
     if wanted:
+        for target in brokers:
+            if target.broker.name in wanted and target.broker.exchange in WITHOUT_API:
+                name = target.broker.name
+                raise UsageError(f"{name} has no API to ask", hint=f"trademon fills import FILE.csv --broker {name}")
         return [t for t in brokers if t.broker.name in wanted]
     return [t for t in brokers if t.broker.enabled and t.broker.exchange not in WITHOUT_API]

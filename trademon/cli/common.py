@@ -37,8 +37,12 @@ Symbols = Annotated[
     list[str] | None,
     typer.Option("--symbol", metavar="S", help="Only this symbol, BTC/USDT or BTCUSDT; may be repeated."),
 ]
-Since = Annotated[str | None, typer.Option("--since", metavar="T", help="From then on: 24h, 7d or an ISO time.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="T", help="Before then: an ISO time, or 24h ago.")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="T", help="From then on: 24h, 7d, or an ISO time (UTC unless it says).")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="T", help="Before then: 24h, 7d, or an ISO time (UTC unless it says).")
+]
 
 MethodOption = Annotated[
     Method | None, typer.Option("--method", help="fifo, lifo, hifo or average.", metavar="M", case_sensitive=False)
@@ -137,6 +141,16 @@ def _set_up_logging(flags: Flags) -> None:
     logging.getLogger("trademon").setLevel(level)
 
 
+class Stopped(TrademonError):
+    """A signal ended the run, after the write in hand."""
+
+    kind = "stopped"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}", hint="what was read so far is stored")
+        self.exit_code = 128 + number
+
+
 def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run to its end; SIGINT, SIGTERM and SIGHUP cancel it, after the write in hand, and end with 128 + the signal."""
 
@@ -155,7 +169,7 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
             return await work()
         except asyncio.CancelledError:
             if got:
-                raise typer.Exit(128 + got[0]) from None
+                raise Stopped(got[0]) from None
             raise
 
     return asyncio.run(guarded())
@@ -169,7 +183,10 @@ def parse_period(since: str | None, until: str | None, *, now: datetime) -> tupl
             times.append(None if text is None else parse_since(text, now=now))
         except DataError as error:
             raise UsageError(f"{option}: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
-    return times[0], times[1]
+    start, end = times
+    if start is not None and end is not None and start >= end:
+        raise UsageError("--since is not before --until", hint="no time lies between them")
+    return start, end
 
 
 def confirm(question: str) -> None:

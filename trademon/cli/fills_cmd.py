@@ -75,7 +75,7 @@ def _list(
         found = [store.fills(query) for store in stores]
     rows = sorted((row for report in found for row in report.fills), key=lambda row: row.executed_at)
     newest = rows if limit is None else rows[-limit:]
-    report = FillsReport(tuple(newest), sum(report.total for report in found))
+    report = FillsReport(tuple(newest), sum(r.total for r in found), sum(r.stored for r in found))
     if not csv:
         return Result(report)
     from trademon.ui.csv_out import fills_csv  # noqa: PLC0415
@@ -94,10 +94,11 @@ def import_(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Take fills in from a CSV file: all rows or none, and the same file again adds nothing.
+    """Take fills in from a CSV file. All rows or none; the same file again adds nothing.
 
-    Columns: executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id (the last four may be empty or
-    absent).
+    The first line names the columns: executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id. The
+    last four may be empty or absent. A row: 2026-01-31T10:00:00Z,BTC/USDT,buy,0.001,45000,0.045,USDT,,12. Times are UTC
+    unless they say otherwise; side is buy or sell; fee is a cost when positive.
     """
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("fills import", flags, lambda: _import(user, broker, file))

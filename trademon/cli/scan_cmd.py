@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from trademon.cli.common import (
@@ -46,6 +48,9 @@ def _scan(user: str | None, brokers: list[str], since: str | None) -> Result:
 
     async def work(home: Home) -> Result:
         targets = pick_targets(home.users(user), brokers)
+        if not targets:  # said in cron too: a schedule that watches nothing is not what its owner thinks it is
+            add = "trademon broker add NAME --exchange binance"
+            sys.stderr.write(f"trademon: there is no broker to scan in {home.store.path} ({add})\n")
         try:
             start = None if since is None else parse_since(since, now=home.clock())
         except DataError as error:

@@ -71,7 +71,7 @@ async def _watch(flags: Flags, options: WatchOptions, user: str | None, plain: b
         else:
             watch.on_event = _event_writer(flags, show_user=len(stores) > 1)
             await watch.run()
-        return signals.exit_code
+        return signals.exit_code or (watch.exit_code() if options.cycles is not None else 0)
 
 
 @contextlib.asynccontextmanager
@@ -157,16 +157,16 @@ def _event_writer(flags: Flags, *, show_user: bool) -> Callable[[WatchEvent], No
             earlier += 1
             return
         if earlier and event.event != "fill":
-            write(
-                format_event(
-                    dataclasses.replace(event, event="fill", text=f"{earlier} executions from before the start")
-                )
-            )
+            write(format_event(dataclasses.replace(event, event="fill", text=_earlier(earlier))))
             earlier = 0
         if not (flags.quiet and event.ok):
             write(format_event(event, show_user=show_user))
 
     return tell
+
+
+def _earlier(count: int) -> str:
+    return f"{count} execution{'' if count == 1 else 's'} from before the start"
 
 
 def _nothing_to_tell(event: WatchEvent) -> None:

@@ -124,10 +124,11 @@ class FillRow:
 
 @dataclass(frozen=True, slots=True)
 class FillsReport:
-    """Oldest first. `total` counts what the filters found before `limit`."""
+    """Oldest first. `total` counts what the filters found before `limit`, `stored` all there are."""
 
     fills: tuple[FillRow, ...]
     total: int
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,8 @@ class PnlReport:
     method: str
     rows: tuple[PnlRow, ...]
     totals: tuple[PnlTotal, ...]
+    stored: int = 0
+    """How many fills there are at all, so that an empty answer can say what it means."""
 
 
 # --- brokers, users -----------------------------------------------------------------------------------------------

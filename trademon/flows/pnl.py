@@ -40,7 +40,12 @@ def pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
             rows.append(_fold_book(store, ref, method, query))
     default = query.method or (stores[0].default_method if stores else "fifo")
     named = methods or {default}
-    return PnlReport(min(named) if len(named) == 1 else "mixed", tuple(rows), totals(rows))
+    return PnlReport(
+        min(named) if len(named) == 1 else "mixed",
+        tuple(rows),
+        totals(rows),
+        sum(store.fills_stored() for store in stores),
+    )
 
 
 def _refs(store: UserStore, query: PnlQuery) -> Iterable[BookRef]:

@@ -77,6 +77,8 @@ class Watch:
     _cycle_seconds: Decimal | None = None
     _passes: dict[int, asyncio.Task[BrokerScan]] = field(default_factory=dict)
     _ended: list[BrokerScan] = field(default_factory=list)
+    _last: dict[int, BrokerScan] = field(default_factory=dict)
+    _new_fills: int = 0
     _seen: dict[int, _Seen] = field(default_factory=dict)
     _executions: deque[ExecutionRow] = field(default_factory=lambda: deque(maxlen=KEPT_EXECUTIONS))
     _problems: deque[Problem] = field(default_factory=lambda: deque(maxlen=KEPT_PROBLEMS))
@@ -101,6 +103,10 @@ class Watch:
         finally:
             await self._end_passes()
             self._tell(WatchEvent("stop", self.ports.clock(), self._cycle, text=self._closing_words()))
+
+    def exit_code(self) -> int:
+        """What the last passes would end a `scan` with. For a counted run, which is a script's."""
+        return ScanReport(tuple(self._last.values())).exit_code
 
     def state(self) -> WatchState:
         """The picture now."""
@@ -201,8 +207,10 @@ class Watch:
         ended = {broker_id: task for broker_id, task in self._passes.items() if task.done()}
         for broker_id, task in ended.items():
             del self._passes[broker_id]
-            self._ended.append(task.result())
-            self._judge(self._seen[broker_id], task.result())
+            scan = self._last[broker_id] = task.result()
+            self._new_fills += scan.new_fills
+            self._ended.append(scan)
+            self._judge(self._seen[broker_id], scan)
         if ended:
             self._tell_executions()
 
@@ -323,7 +331,9 @@ class Watch:
 
     def _closing_words(self) -> str:
         cycles = "1 cycle" if self._cycle == 1 else f"{self._cycle} cycles"
-        return f"{cycles}, {self._fills_total} executions stored, {self._errors_total} errors"
+        new = "1 new execution" if self._new_fills == 1 else f"{self._new_fills} new executions"
+        errors = "1 error" if self._errors_total == 1 else f"{self._errors_total} errors"
+        return f"{cycles}, {new}, {errors}"
 
 
 def _moment(row: ExecutionRow) -> tuple[datetime, tuple[int, str], int]:

@@ -35,7 +35,16 @@ class UserBooks(UserScope):
         """The fills found, oldest first."""
         with self._database.read() as sql:
             rows, total = read_fills(sql, self._user_id, query)
-        return FillsReport(rows, total)
+        return FillsReport(rows, total, self.fills_stored())
+
+    def fills_stored(self) -> int:
+        """How many fills the user has."""
+        with self._database.read() as sql:
+            row = sql.one(
+                "SELECT sum(fills) FROM books WHERE account_id IN (SELECT id FROM accounts WHERE user_id = ?)",
+                self._user_id,
+            )
+        return (row[0] or 0) if row else 0
 
     def newest_fill(self, account_id: int, symbol: str, *, before: datetime) -> str | None:
         """The trade id of the newest stored fill executed before that time."""

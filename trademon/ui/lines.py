@@ -20,13 +20,18 @@ def format_event(event: WatchEvent, *, show_user: bool = False) -> str:
         show_user: Whether rows of several users are mixed, so that each says whose it is.
     """
     words = _WORDS[event.event](event, _owner(event, show_user=show_user))
-    return clean(" ".join(part for part in (_prefix(event), _stamp(event.at), words) if part))
+    return clean(" ".join(part for part in (_prefix(event), _stamp(_at(event)), words) if part))
 
 
 def _prefix(event: WatchEvent) -> str:
     if event.event == "alert" and event.ok and event.problem is None:
         return "[OK]"
     return _PREFIXES[event.event]
+
+
+def _at(event: WatchEvent) -> datetime:
+    """When it happened: an execution when it was executed, not when it was found."""
+    return event.execution.fill.executed_at if event.execution is not None else event.at
 
 
 def _stamp(at: datetime) -> str:

@@ -264,7 +264,7 @@ def executions_panel(executions: Sequence[ExecutionRow], total: int, room: int, 
     rows = [_execution_row(e, look) for e in executions[:room]]
     titles, blocks = set_rows(_EXECUTION_COLUMNS, rows, look.inner, gap=look.gap, titles=look.wide)
     left = max(total, len(executions)) - len(rows)
-    return Panel("executions", titles, blocks, left, ": trademon fills")
+    return Panel("executions", titles, blocks, left)
 
 
 def _waiting_for(brokers: int) -> str:
