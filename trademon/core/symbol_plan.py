@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trademon.core.model import Market
+from trademon.core.times import EPOCH
 
 HOT = timedelta(days=3)
 WARM_EVERY = timedelta(hours=1)
@@ -68,7 +69,7 @@ def plan_symbols(signs: Signs, markets: Collection[Market], *, now: datetime) ->
     must |= traded.keys() & set(signs.incomplete)
     rest = [m for m in markets if m.symbol not in must and _worth_asking(m.symbol, signs, looked, now)]
     rest.sort(key=lambda m: (_unlikely(m, signs), m.symbol in looked, m.symbol))
-    ordered = sorted(must, key=lambda s: (looked[s].timestamp() if s in looked else 0.0, s))
+    ordered = sorted(must, key=lambda s: (looked.get(s, EPOCH), s))
     return Plan(tuple(ordered), tuple(m.symbol for m in rest), frozenset(pointed))
 
 

@@ -37,7 +37,7 @@ ORDERS_OVERLAP = timedelta(hours=1)
 # How long a symbol that a change of balance pointed at is asked in every look: its fills may be published late.
 PENDING = timedelta(hours=1)
 LONGEST_WAIT = timedelta(days=3)
-SWEEP_FIRST = 5
+SWEEP_FIRST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class _Look:
         self.faults.clear()
         store, broker, exchange = self.store, self.broker, self.exchange
         asked_at = exchange.now()
-        view = await exchange.fetch_account(with_uid=broker.account_id is None)
+        view = await exchange.fetch_account(with_uid=not store.has_named_account(broker))
         self._bind(view.uid)
         markets = await self._markets()
         orders = await exchange.fetch_open_orders({m.exchange_symbol: m for m in markets})

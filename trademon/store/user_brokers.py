@@ -206,6 +206,12 @@ class UserBrokers(UserScope):
                 )
         return account_id
 
+    def has_named_account(self, broker: Broker) -> bool:
+        """Whether the exchange has said whose account the broker's key opens."""
+        with self._database.read() as sql:
+            row = sql.one("SELECT uid FROM accounts WHERE id = ? AND user_id = ?", broker.account_id, self._user_id)
+        return row is not None and row[0] != f"broker:{broker.id}"
+
     def _find_account(self, sql: Sql, exchange: str, uid: str, market: str) -> int | None:
         row = sql.one(
             "SELECT id FROM accounts WHERE user_id = ? AND exchange = ? AND uid = ? AND market = ?",
