@@ -201,6 +201,7 @@ def _switch(name: str, user: str | None, *, on: bool) -> Result:
 def remove(
     name: Name,
     user: User = None,
+    with_fills: Annotated[bool, typer.Option("--with-fills", help="Delete what was executed in it, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -208,12 +209,12 @@ def remove(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Forget an account's key and name. The fills stay: they are its history."""
+    """Forget an account's key and name. Its fills stay, and count in every total, unless you say --with-fills."""
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("broker remove", flags, lambda: _remove(name, user, yes))
+    run("broker remove", flags, lambda: _remove(name, user, yes, with_fills))
 
 
-def _remove(name: str, user: str | None, yes: bool) -> Result:
+def _remove(name: str, user: str | None, yes: bool, with_fills: bool) -> Result:
     from trademon.cli.common import confirm  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
@@ -221,6 +222,8 @@ def _remove(name: str, user: str | None, yes: bool) -> Result:
         store = home.user(user)
         found = store.broker(name)
         if not yes:
-            confirm(f"Forget the key and the name of broker {name}? Its fills stay.")
-        store.remove_broker(found)
-    return Result(Done(f"removed broker {name}; its fills stay in the store"), is_data=False)
+            fate = "Its fills are deleted, too, for good." if with_fills else "Its fills stay."
+            confirm(f"Forget the key and the name of broker {name}? {fate}")
+        deleted = store.remove_broker(found, with_fills=with_fills)
+    fate = f"{deleted} fills deleted" if with_fills else "its fills stay in the store"
+    return Result(Done(f"removed broker {name}; {fate}"), is_data=False)

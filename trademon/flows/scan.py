@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trademon.core.coverage import Span, missing, union
-from trademon.core.model import Broker, Fill, Market
+from trademon.core.model import Broker, Fill, Market, Method
 from trademon.core.reports import BrokerScan, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
 from trademon.core.symbols import compact
@@ -163,6 +163,7 @@ class _Look:
     count: _Count
     held: contextlib.ExitStack
     account_id: int = 0
+    method: Method = "fifo"
     faults: list[BadAnswer | ConfigError] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -202,7 +203,8 @@ class _Look:
             self.held.enter_context(hold(self.ports.locks, f"account-{account_id}"))
         self.account_id = account_id
         # Books kept in another method than the one that now holds are derived again before they grow.
-        store.books.keep_method(account_id, method=store.method_of(broker), signed=broker.market != "spot")
+        self.method = store.method_of(store.broker(broker.name))
+        store.books.keep_method(account_id, method=self.method, signed=broker.market != "spot")
 
     async def _markets(self, *, again: bool = False) -> tuple[Market, ...]:
         store, broker, now = self.store, self.broker, self.ports.clock()
@@ -307,7 +309,7 @@ class _Look:
             self.broker,
             await self._with_order_types(market, fills),
             account_id=self.account_id,
-            method=self.store.method_of(self.broker),
+            method=self.method,
             source="api",
             seen_at=self.ports.clock(),
             covered=(market.symbol, page.covered),

@@ -206,21 +206,33 @@ def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | N
         after_id,
         -1 if limit is None else limit,
     )
-    return tuple(_execution(sql, row) for row in rows)
+    realised, unmatched = _results(sql, [row[0] for row in rows])
+    return tuple(_execution(row, realised.get(row[0]), unmatched.get(row[0], ZERO)) for row in rows)
 
 
-def _execution(sql: Sql, row: Sequence[Any]) -> ExecutionRow:
+def _results(sql: Sql, fill_ids: list[int]) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
+    """What each of these fills realised, net, and what of it met no lot; by fill."""
+    realised: dict[int, Decimal] = {}
+    unmatched: dict[int, Decimal] = {}
+    for start in range(0, len(fill_ids), 500):
+        some = fill_ids[start : start + 500]
+        parts = sql.rows(f"SELECT fill_id, gross, fees FROM disposals WHERE fill_id IN {in_list(some)}", *some)
+        for fill_id, gross, fees in parts:
+            net = EXACT.subtract(Decimal(gross), Decimal(fees))
+            realised[fill_id] = EXACT.add(realised.get(fill_id, ZERO), net)
+        rows = sql.rows(f"SELECT fill_id, quantity FROM unmatched WHERE fill_id IN {in_list(some)}", *some)
+        unmatched.update({fill_id: Decimal(quantity) for fill_id, quantity in rows})
+    return realised, unmatched
+
+
+def _execution(row: Sequence[Any], net: Decimal | None, unmatched: Decimal) -> ExecutionRow:
     fill = _fill_row(row)
-    parts = sql.rows("SELECT gross, fees FROM disposals WHERE fill_id = ?", fill.id)
-    unmatched = sql.one("SELECT quantity FROM unmatched WHERE fill_id = ?", fill.id)
-    with localcontext(EXACT):
-        net = sum((Decimal(gross) - Decimal(fees) for gross, fees in parts), ZERO) if parts else None
     base, quote = fill.symbol.split("/")[0], row[14]
     coins = [(fill.fee, fill.fee_currency), *fill.more_fees]
     return ExecutionRow(
         fill=fill,
         currency=quote,
         net=net,
-        unmatched=Decimal(unmatched[0]) if unmatched else ZERO,
+        unmatched=unmatched,
         unvalued=any(amount and coin not in (base, quote) for amount, coin in coins),
     )

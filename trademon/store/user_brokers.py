@@ -124,12 +124,21 @@ class UserBrokers(UserScope):
                     sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
                 sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)
 
-    def remove_broker(self, broker: Broker) -> None:
-        """Forget the secrets and the name. What was executed stays: it is the account's history."""
+    def remove_broker(self, broker: Broker, *, with_fills: bool = False) -> int:
+        """Forget the secrets and the name. What was executed stays, unless `with_fills` and no other broker leads to
+        the account. Returns how many fills were deleted."""
         with self._database.write() as sql:
-            if self._owns_broker(sql, broker):
-                sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
-                sql.run("UPDATE brokers SET removed_at = ?, enabled = 0 WHERE id = ?", to_us(self._clock()), broker.id)
+            if not self._owns_broker(sql, broker):
+                return 0
+            sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
+            sql.run("UPDATE brokers SET removed_at = ?, enabled = 0 WHERE id = ?", to_us(self._clock()), broker.id)
+            shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
+            if not with_fills or shared is not None:
+                return 0
+            deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id).rowcount
+            for table in ("books", "coverage", "looks", "balances", "open_orders"):
+                sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
+            return int(deleted)
 
     def _owns_broker(self, sql: Sql, broker: Broker) -> bool:
         return sql.one("SELECT 1 FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id) is not None

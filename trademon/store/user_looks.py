@@ -88,8 +88,8 @@ class UserLooks(UserScope):
         """Symbols with stored fills, and when the newest was executed."""
         with self._database.read() as sql:
             rows = sql.rows(
-                f"""SELECT markets.symbol, max(executed_at) FROM fills JOIN markets ON markets.id = market_id
-                WHERE {OWNED} GROUP BY markets.symbol""",
+                f"""SELECT symbol, max(last_at) FROM books JOIN markets ON markets.id = market_id
+                WHERE {OWNED} GROUP BY symbol""",
                 account_id,
                 self._user_id,
             )
