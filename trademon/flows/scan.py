@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trademon.core.coverage import Span, missing, union
-from trademon.core.model import Broker, Fill, Market, Method
+from trademon.core.model import Broker, Fill, Market, Method, OpenOrder
 from trademon.core.reports import BrokerScan, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
 from trademon.core.symbols import compact
@@ -174,7 +174,7 @@ class _Look:
         view = await exchange.fetch_account(with_uid=not store.has_named_account(broker))
         self._bind(view.uid)
         markets = await self._markets()
-        orders = await exchange.fetch_open_orders({m.exchange_symbol: m for m in markets})
+        orders = await self._open_orders(markets)
         hinted, orders_read = await self._order_history(asked_at)
         hinted |= {o.symbol for o in orders}
         markets, hinted = await self._resolve(markets, hinted)
@@ -212,6 +212,14 @@ class _Look:
         if again or seen_at is None or now - seen_at >= MARKETS_EVERY:
             store.save_markets(broker, await self.exchange.fetch_markets(), now)
         return store.markets(broker)
+
+    async def _open_orders(self, markets: Sequence[Market]) -> tuple[OpenOrder, ...]:
+        """What is open now: a hint. Fills are read without it, too, and then the look is not a good one."""
+        try:
+            return await self.exchange.fetch_open_orders({m.exchange_symbol: m for m in markets})
+        except BadAnswer as fault:
+            self.faults.append(fault)
+            return ()
 
     async def _resolve(self, markets: tuple[Market, ...], names: set[str]) -> tuple[tuple[Market, ...], set[str]]:
         """The exchange's spellings among `names` as symbols; a name not listed has the list fetched again."""
