@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from tests.exchanges.helpers import BTC, collect, collect_until, fills_of, ids_of, wall_clock
 from trademon.core.coverage import Span, union
@@ -148,6 +149,16 @@ async def test_markets_tell_both_coins(exchange):
     assert len({m.exchange_symbol for m in markets}) == len(markets) > 50
 
 
+async def test_an_exchange_that_lists_nothing_has_not_answered(make, serve, card):
+    """No market at all, in a good answer: an error, so that the markets known before are kept."""
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response({"symbols": []} if card.is_list else {"code": "00000", "data": []})
+
+    with pytest.raises(BadAnswer, match="empty"):
+        await make(base_url=await serve(handler)).fetch_markets()
+
+
 async def test_traded_symbols_are_named_where_orders_name_them(exchange, world):
     """An order that was cancelled without a fill counts; where it cannot be asked the answer is empty."""
     now = present()
@@ -198,22 +209,24 @@ async def test_each_fill_comes_once_over_pages(exchange, world, count):
 
 
 async def test_a_walk_goes_on_from_a_known_fill(exchange, world, card):
-    """With an anchor, what lies in the span comes all the same, and nothing from before it."""
+    """With an anchor, known or not, what lies in the span comes once; the one before it may, and is not proved."""
     now = present()
     script(world, card, now)
-    fills = await read(exchange, Span(now - timedelta(hours=25), now), anchor="501")
-    assert [fill.trade_id for fill in fills] == ["502", "503", "504"]
-    fills = await read(exchange, Span(now - timedelta(hours=25), now), anchor="424242")
-    assert [fill.trade_id for fill in fills] == ["502", "503", "504"]
+    span = Span(now - timedelta(hours=25), now)
+    for anchor in ("501", "424242"):
+        pages = await collect(exchange.fetch_fills(BTC, span, anchor=anchor))
+        assert [i for i in ids_of(pages) if i != 501] == [502, 503, 504]
+        assert ids_of(pages).count(501) <= 1
+        assert union(page.covered for page in pages) == (span,)
 
 
 async def test_a_span_in_the_past_has_its_own_fills(exchange, world, card):
-    """Those that are newer may come with them and are not needed; none of it is missing and it is proved."""
+    """Older and newer ones may come with them; none of its own is missing, and it is proved and no more than it."""
     now = present()
     script(world, card, now)
     span = Span(now - timedelta(hours=21), now - timedelta(hours=1))
     pages = await collect(exchange.fetch_fills(BTC, span, anchor=None))
-    assert {"502", "503"} <= {f.trade_id for f in fills_of(pages)} <= {"502", "503", "504"}
+    assert {"502", "503"} <= {f.trade_id for f in fills_of(pages)} <= {"501", "502", "503", "504"}
     assert union(page.covered for page in pages) == (span,)
 
 

@@ -36,7 +36,55 @@ def sweep(**signs: object) -> tuple[str, ...]:
 
 def test_what_is_named_and_what_has_an_open_order_is_always_asked():
     """Both, however lately they were asked for and whether or not they are listed."""
-    assert must(named=["ETH/BTC"], hinted=["GONE/USDT"], looked=LOOKED) == ("ETH/BTC", "GONE/USDT")
+    looked = LOOKED | {"GONE/USDT": A_MINUTE_AGO}
+    assert must(named=["ETH/BTC"], hinted=["GONE/USDT"], looked=looked) == ("ETH/BTC", "GONE/USDT")
+
+
+def test_what_was_not_asked_for_longest_goes_first():
+    """Never asked, then by the last look to the microsecond, then by name: a look cut short reaches all in turn."""
+    moment = timedelta(microseconds=1)
+    looked = {"ETH/USDT": LONG_AGO, "ADA/BTC": A_MINUTE_AGO, "BTC/USDT": A_MINUTE_AGO, "ADA/TRY": A_MINUTE_AGO + moment}
+    named = [*looked, "XRP/XMR", "GONE/USDT"]
+    order = ("GONE/USDT", "XRP/XMR", "ETH/USDT", "ADA/BTC", "BTC/USDT", "ADA/TRY")
+    assert must(named=named, looked=looked) == must(named=named[::-1], looked=looked) == order
+
+
+def test_what_a_sign_pointed_at_lately_is_asked_again():
+    """Its fills may be late: though it was asked a minute ago, though nothing changed since."""
+    plan = plan_symbols(Signs(pending=["ADA/TRY"], looked=LOOKED), MARKETS, now=NOW)
+    assert (plan.must, plan.sweep) == (("ADA/TRY",), ())
+    assert plan.signs == frozenset()  # an old sign is no new one, or it would be pending for ever
+
+
+def test_what_is_incomplete_is_asked_whenever_it_was_asked_last():
+    """A gap of a traded symbol must be closed; one of a symbol never traded waits for budget."""
+    signs = Signs(incomplete=["ETH/USDT", "ADA/TRY"], traded={"ETH/USDT": LONG_AGO}, looked=LOOKED)
+    plan = plan_symbols(signs, MARKETS, now=NOW)
+    assert (plan.must, plan.sweep) == (("ETH/USDT",), ("ADA/TRY",))
+
+
+def test_a_plan_names_what_a_changed_balance_points_at():
+    """Only that: what is asked because of its name, an open order or its age is no sign."""
+    signs = Signs(
+        named=["XRP/XMR"],
+        hinted=["ETH/BTC"],
+        traded={"ETH/USDC": LONG_AGO, "ETH/USDT": NOW},
+        looked=LOOKED,
+        changed=["ADA", "BTC"],
+    )
+    plan = plan_symbols(signs, MARKETS, now=NOW)
+    assert plan.signs == {"ADA/BTC"}
+    assert set(plan.must) == {"XRP/XMR", "ETH/BTC", "ETH/USDT", "ADA/BTC"}
+
+
+def test_a_change_that_nothing_explains_points_at_what_was_traded_for_it():
+    """Bought and sold again between two looks only USDT moved. BNB, which pays fees, explains nothing; ADA does."""
+    traded = {"ETH/USDT": LONG_AGO}
+    assert must(traded=traded, looked=LOOKED, changed=["USDT"]) == ("ETH/USDT",)
+    assert must(traded=traded, looked=LOOKED, changed=["USDT", "ADA"]) == ("ADA/USDT",)
+    with_fees = Signs(traded=traded, looked=LOOKED, changed=["USDT", "BNB"])
+    plan = plan_symbols(with_fees, (*MARKETS, market("BNB/USDT")), now=NOW)
+    assert plan.signs == {"BNB/USDT", "ETH/USDT"}
 
 
 def test_a_symbol_traded_within_three_days_is_asked_every_time():
@@ -110,11 +158,13 @@ _times = st.datetimes(datetime(2026, 1, 1), NOW.replace(tzinfo=None), timezones=
 def test_a_plan_is_a_function_of_the_signs_alone(
     named: set[str], hinted: set[str], held: set[str], changed: set[str], looked: dict[str, datetime]
 ):
-    """Each symbol at most once, what must be asked sorted, and the order of the markets changes nothing."""
+    """Each symbol at most once, the longest unasked first, and the order of the markets changes nothing."""
     signs = Signs(named=named, hinted=hinted, held=held, changed=changed, looked=looked, traded=looked)
     plan = plan_symbols(signs, MARKETS, now=NOW)
     assert plan == plan_symbols(signs, MARKETS[::-1], now=NOW)
-    assert list(plan.must) == sorted({*plan.must})
+    never = datetime.min.replace(tzinfo=UTC)
+    assert list(plan.must) == sorted({*plan.must}, key=lambda s: (looked.get(s, never), s))
+    assert plan.signs <= {*plan.must}
     assert len({*plan.must, *plan.sweep}) == len(plan.must) + len(plan.sweep)
     assert named | hinted <= {*plan.must}
     assert not set(plan.sweep) - {m.symbol for m in MARKETS}

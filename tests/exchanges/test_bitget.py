@@ -465,7 +465,7 @@ async def test_an_asset_without_its_locked_part_is_a_bad_answer():
 
 
 async def test_markets_of_any_state_are_listed():
-    """One that trades no more may still have history."""
+    """One that trades no more may still have history. An exchange that lists nothing has not answered."""
     rows = [
         {"symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "online"},
         {"symbol": "OLDBTC", "baseCoin": "OLD", "quoteCoin": "BTC", "status": "offline"},
@@ -473,9 +473,10 @@ async def test_markets_of_any_state_are_listed():
     endpoint = "public_spot_get_v2_spot_public_symbols"
     client = FakeClient({endpoint: {"code": "00000", "data": rows}})
     assert await adapter(client).fetch_markets() == (BTC, Market("OLD/BTC", "OLD", "BTC", "OLDBTC"))
-    client.answers[endpoint] = {"code": "00000", "data": [{"symbol": "X"}]}
-    with pytest.raises(BadAnswer):
-        await adapter(client).fetch_markets()
+    for data in ([{"symbol": "X"}], []):
+        client.answers[endpoint] = {"code": "00000", "data": data}
+        with pytest.raises(BadAnswer):
+            await adapter(client).fetch_markets()
 
 
 def test_there_is_always_a_budget():

@@ -24,8 +24,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy.exc import IntegrityError
 
 from tests.store.world import (
+    MARKETS,
     NOON,
     OPENED,
     TEN,
@@ -42,8 +44,8 @@ from tests.store.world import (
     start,
 )
 from trademon.core.coverage import Span
-from trademon.core.model import METHODS, Broker, Fee, Fill, Method
-from trademon.errors import BadAnswer, TrademonError
+from trademon.core.model import METHODS, Broker, Fee, Fill, Market, Method
+from trademon.errors import BadAnswer, DataError
 from trademon.store.booking import iter_fills
 from trademon.store.database import Database
 from trademon.store.reading import FillQuery
@@ -61,6 +63,11 @@ def spot(ann: UserStore) -> Broker:
 def stored(database: Database, columns: str) -> list[tuple[Any, ...]]:
     with database.read() as sql:
         return [tuple(r) for r in sql.rows(f"SELECT {columns} FROM fills ORDER BY id")]
+
+
+def versions(database: Database) -> list[tuple[str, int]]:
+    with database.read() as sql:
+        return [tuple(r) for r in sql.rows("SELECT method, version FROM books ORDER BY id")]
 
 
 # --- identity -----------------------------------------------------------------------------------------------------
@@ -144,16 +151,68 @@ def test_the_same_number_written_otherwise_is_the_same_fill(ann: UserStore, spot
     assert book(ann, spot, [fill("1", quantity="1.5", price="100.00")]) == 0
 
 
-def test_a_fill_read_again_after_its_symbol_was_respelt_is_still_one(
-    ann: UserStore, spot: Broker, database: Database
-) -> None:
-    """The exchange spells BTC/USDT in another way from today on, or is asked for its markets after the first fills."""
-    from trademon.core.model import Market
+def test_fills_of_a_file_are_those_of_the_market_listed_later(ann: UserStore, spot: Broker, database: Database) -> None:
+    """A file names the market before its exchange was ever asked: the first listing takes the row over, and the same
+    ids from the exchange are the same fills."""
+    page = [fill("1"), fill("2", "sell", "0.4", "110", at=1)]
+    assert book(ann, spot, page, source="import") == 2
+    ann.save_markets(spot, MARKETS, NOON)
+    assert [book(ann, spot, page), book(ann, spot, page, source="import")] == [0, 0]
+    assert counts(database)["fills"] == 2
+    assert market_rows(database) == [("BTCUSDT", "BTC/USDT"), ("ETHUSDT", "ETH/USDT")]
 
+
+def test_a_market_whose_base_is_renamed_keeps_its_fills(ann: UserStore, spot: Broker, database: Database) -> None:
+    """The exchange keeps its spelling and gives the coin another name: the same ids are the same fills, in one book,
+    listed under the new name."""
+    ann.save_markets(spot, [Market("LUNA/USDT", "LUNA", "USDT", "LUNAUSDT")], minute(1))
+    assert book(ann, spot, [fill("1", symbol="LUNA/USDT"), fill("2", at=1, symbol="LUNA/USDT")]) == 2
+    ann.save_markets(spot, [Market("LUNC/USDT", "LUNC", "USDT", "LUNAUSDT")], minute(2))
+    renamed = [fill("1", symbol="LUNC/USDT"), fill("2", at=1, symbol="LUNC/USDT")]
+    assert book(ann, spot, renamed) == 0
+    sale = fill("3", "sell", "1", "110", at=2, symbol="LUNC/USDT")
+    assert book(ann, spot, [sale]) == 1
+    assert derived(database, 1) == expected([*renamed, sale], "fifo", signed=False)
+    assert market_rows(database) == [("LUNAUSDT", "LUNC/USDT")]
+
+
+def test_a_market_whose_spelling_is_given_up_keeps_its_fills(ann: UserStore, spot: Broker, database: Database) -> None:
+    """The exchange spells BTC/USDT in another way from today on: the row, and what was booked, goes over."""
+    ann.save_markets(spot, MARKETS, minute(1))
     book(ann, spot, [fill("1")])
-    ann.save_markets(spot, [Market("BTC/USDT", "BTC", "USDT", "BTCUSDT")], NOON)
+    ann.save_markets(spot, [Market("BTC/USDT", "BTC", "USDT", "BTC-USDT"), MARKETS[1]], minute(2))
     assert book(ann, spot, [fill("1")]) == 0
-    assert counts(database)["fills"] == 1
+    assert market_rows(database) == [("BTC-USDT", "BTC/USDT"), ("ETHUSDT", "ETH/USDT")]
+
+
+def test_two_markets_that_swap_names_keep_their_fills(ann: UserStore, spot: Broker, database: Database) -> None:
+    """The exchange's spelling alone says which is which."""
+    one, two = Market("A/USDT", "A", "USDT", "X1"), Market("B/USDT", "B", "USDT", "X2")
+    ann.save_markets(spot, [one, two], minute(1))
+    book(ann, spot, [fill("1", symbol="A/USDT"), fill("2", symbol="B/USDT")])
+    ann.save_markets(spot, [replace(two, exchange_symbol="X1"), replace(one, exchange_symbol="X2")], minute(2))
+    assert known(fill(r.trade_id, symbol=r.symbol) for r in ann.fills(FillQuery()).fills) == [
+        ("A/USDT", "2"),
+        ("B/USDT", "1"),
+    ]
+    assert book(ann, spot, [fill("1", symbol="B/USDT"), fill("2", symbol="A/USDT")]) == 0
+
+
+def test_a_row_without_a_spelling_is_taken_over_once(ann: UserStore, spot: Broker, database: Database) -> None:
+    """Of two listed markets that we call alike the first takes it, the other is a row of its own; so it stays."""
+    book(ann, spot, [fill("1")], source="import")
+    assert market_rows(database) == [(None, "BTC/USDT")]
+    listed = [Market("BTC/USDT", "BTC", "USDT", "BTCUSDT"), Market("BTC/USDT", "BTC", "USDT", "XBTUSDT")]
+    for n in range(3):
+        ann.save_markets(spot, listed, minute(n))
+        assert market_rows(database) == [("BTCUSDT", "BTC/USDT"), ("XBTUSDT", "BTC/USDT")]
+    with database.read() as sql:
+        assert sql.rows("SELECT exchange_symbol FROM markets JOIN fills ON market_id = markets.id") == [("BTCUSDT",)]
+
+
+def market_rows(database: Database) -> list[tuple[str | None, str]]:
+    with database.read() as sql:
+        return [tuple(r) for r in sql.rows("SELECT exchange_symbol, symbol FROM markets ORDER BY id")]
 
 
 def test_books_that_were_dropped_are_derived_from_all_fills(ann: UserStore, spot: Broker, database: Database) -> None:
@@ -165,6 +224,16 @@ def test_books_that_were_dropped_are_derived_from_all_fills(ann: UserStore, spot
             sql.run(f"DELETE FROM {table}")
     book(ann, spot, history[2:])
     assert derived(database, 1) == expected(history, "fifo", signed=False)
+
+
+def test_a_page_for_a_new_book_derives_it(ann: UserStore, spot: Broker, database: Database) -> None:
+    """Where no book is known, nothing derived from before is believed: what is left of it goes."""
+    book(ann, spot, [fill("1")])
+    with database.write() as sql:
+        sql.run("DELETE FROM books")
+        sql.run("UPDATE lots SET quantity = '99'")
+    book(ann, spot, [fill("2", at=1)])
+    assert derived(database, 1) == expected([fill("1"), fill("2", at=1)], "fifo", signed=False)
 
 
 # --- two sources --------------------------------------------------------------------------------------------------
@@ -180,6 +249,35 @@ def test_the_exchange_s_answer_wins_over_a_file_s(ann: UserStore, spot: Broker, 
     assert derived(database, 1) == expected([*true, fill("3", "sell", "1", "110", at=2)], "fifo", signed=False)
     assert sorted(stored(database, "trade_id, source")) == [("1", "api"), ("2", "import"), ("3", "import")]
     assert book(ann, spot, true) == 0
+
+
+@pytest.mark.parametrize("fee", [None, "0.1 BNB", "0.2 USDT", "0.1 USDT, 0.01 BNB"])
+def test_the_exchange_s_fees_win_over_a_file_s(
+    ann: UserStore, spot: Broker, database: Database, fee: str | None
+) -> None:
+    """The same execution with other fees is replaced too, once, and the book carries the exchange's fees."""
+    sale = fill("2", "sell", "1", "110", at=1, fee="0.3 USDT")
+    book(ann, spot, [fill("1", fee="0.1 USDT"), sale], source="import")
+    true = [fill("1", fee=fee), sale]
+    assert [book(ann, spot, true), book(ann, spot, true)] == [1, 0]
+    assert derived(database, 1) == expected(true, "fifo", signed=False)
+    assert sorted(stored(database, "trade_id, source")) == [("1", "api"), ("2", "import")]
+
+
+def test_an_import_that_says_what_the_exchange_says_stays(ann: UserStore, spot: Broker, database: Database) -> None:
+    """Same content and same fees, however the numbers are written: no row changes and no book is derived again."""
+    book(ann, spot, [fill("1", fee="0.10 USDT, -0.2 BNB")], source="import")
+    before = (stored(database, "*"), versions(database))
+    assert book(ann, spot, [fill("1", quantity="1.0", fee="0.1 USDT, -0.20 BNB")]) == 0
+    assert (stored(database, "*"), versions(database)) == before
+
+
+def test_a_replacement_marks_the_book_and_keeps_its_row(ann: UserStore, spot: Broker, database: Database) -> None:
+    """The row and its version stay, so that nobody mistakes the derived book for the one from before."""
+    book(ann, spot, [fill("1", price="50")], source="import")
+    ((_, version),) = versions(database)
+    book(ann, spot, [fill("1", price="100")])
+    assert versions(database) == [("fifo", version + 1)]
 
 
 def test_a_file_never_takes_the_place_of_the_exchange_s_answer(
@@ -248,13 +346,12 @@ def test_a_fill_comes_back_as_it_was_booked(ann: UserStore, spot: Broker, databa
         assert [f for _, f in iter_fills(sql, (1, 1))] == sorted(page, key=lambda f: f.executed_at)
 
 
-def test_a_fee_without_a_currency_is_not_lost(ann: UserStore, spot: Broker, database: Database) -> None:
-    """The model allows it, so the store keeps it or refuses it; it must not vanish with the next rebuild."""
-    book(ann, spot, [fill("1")])
-    book(ann, spot, [replace(fill("2", at=1), fees=(Fee(Decimal("0.5"), ""),))])
-    before = derived(database, 1)
-    ann.books.rebuild(1, method="fifo", signed=False)
-    assert derived(database, 1) == before
+def test_a_fee_without_a_currency_is_refused(ann: UserStore, spot: Broker, database: Database) -> None:
+    """It could not be told from no fee once stored: the model refuses it, so none can vanish with a rebuild."""
+    for fees in [(Fee(Decimal("0.5"), ""),), (Fee(Decimal("0.1"), "USDT"), Fee(Decimal(0), ""))]:
+        with pytest.raises(DataError, match="fill 2 of BTC/USDT has a fee without a currency"):
+            book(ann, spot, [fill("1"), replace(fill("2", at=1), fees=fees)])
+    assert counts(database) == NOTHING
 
 
 def test_coverage_is_written_with_the_page_that_proves_it(ann: UserStore, spot: Broker) -> None:
@@ -278,13 +375,14 @@ TRIGGERS = {
 def test_whatever_fails_in_a_page_nothing_of_it_stays(
     ann: UserStore, spot: Broker, database: Database, table: str
 ) -> None:
-    """The write into each table fails in turn: fills, coverage, books stay as they were; then the page is booked."""
+    """The write into each table fails in turn: the constraint's error passes as it is, fills, coverage and books stay
+    as they were; then the page is booked."""
     history = [fill("1"), fill("2", "sell", "0.4", "110", at=1), fill("3", "sell", "2", "120", at=2), fill("4", at=3)]
     book(ann, spot, history[:1], covered=span(0, 1))
     before = (counts(database), derived(database, 1))
     with database.write() as sql:
         sql.run(TRIGGERS[table])
-    with pytest.raises(TrademonError, match="the power failed"):
+    with pytest.raises(IntegrityError, match="the power failed"):
         book(ann, spot, history[1:], covered=span(1, 5))
     assert (counts(database), derived(database, 1)) == before
     with database.write() as sql:
@@ -327,7 +425,7 @@ def test_a_page_undone_in_memory_is_not_believed_after_another_process_booked_it
     book(ann, spot, history[:2])
     with database.write() as sql:
         sql.run(TRIGGERS["coverage"])
-    with pytest.raises(TrademonError):
+    with pytest.raises(IntegrityError):
         book(ann, spot, history[2:5], covered=span(0, 5))
     with database.write() as sql:
         sql.run("DROP TRIGGER stop")
@@ -344,7 +442,7 @@ def test_a_rebuild_undone_in_memory_is_not_believed_either(ann: UserStore, spot:
     book(ann, spot, history)
     with database.write() as sql:
         sql.run("CREATE TRIGGER stop BEFORE INSERT ON lots WHEN new.market_id = 2 BEGIN SELECT RAISE(ABORT, 'x'); END")
-    with pytest.raises(TrademonError):
+    with pytest.raises(IntegrityError):
         ann.books.rebuild(1, method="lifo", signed=False)
     with database.write() as sql:
         sql.run("DROP TRIGGER stop")
@@ -395,6 +493,51 @@ def test_keeping_another_method_derives_the_books_that_are_kept_otherwise(
     assert ann.books.keep_method(1, method="lifo", signed=False) == 1
     assert ann.books.rebuild(1, method="lifo", signed=False) == 2
     assert derived(database, 1) == expected([*history, *other, more], "lifo", signed=False)
+
+
+def test_a_rebuild_takes_every_book_of_its_account_and_no_other(
+    ann: UserStore, spot: Broker, database: Database
+) -> None:
+    """Also those already in the method; it says how many they were, none where the account has no fill."""
+    other = add_broker(ann, "other", uid="8")
+    bought = [fill("1"), fill("2", symbol="ETH/USDT")]
+    book(ann, spot, bought)
+    book(ann, other, bought)
+    assert ann.books.rebuild(1, method="fifo", signed=False) == 2
+    assert ann.books.rebuild(1, method="lifo", signed=False) == 2
+    assert versions(database) == [("lifo", 3), ("lifo", 3), ("fifo", 1), ("fifo", 1)]
+    empty = add_broker(ann, "empty", uid="9").account_id or 0
+    assert ann.books.rebuild(empty, method="fifo", signed=False) == 0
+    assert ann.books.keep_method(empty, method="fifo", signed=False) == 0
+
+
+def test_a_rebuild_that_is_signed_matches_sales_as_shorts(ann: UserStore, database: Database) -> None:
+    """`signed` is what the caller says: a margin book goes short, the same fills of a spot one go unmatched."""
+    broker = add_broker(ann, "margin", market="margin")
+    sale = fill("1", "sell")
+    book(ann, broker, [sale])
+    assert ann.books.rebuild(1, method="fifo", signed=True) == 1
+    assert derived(database, 1) == expected([sale], "fifo", signed=True)
+    assert ann.books.rebuild(1, method="fifo", signed=False) == 1
+    assert derived(database, 1) == expected([sale], "fifo", signed=False)
+
+
+def test_a_change_of_method_undone_in_memory_is_not_believed(ann: UserStore, spot: Broker, database: Database) -> None:
+    """`keep_method` fails after its first book: all stay as they were and the next page goes on from the store."""
+    history = [fill("1", symbol="AAA/USDT"), fill("2", price="50", symbol="AAA/USDT", at=1), fill("3", at=2)]
+    sale = fill("4", "sell", "1", "70", symbol="AAA/USDT", at=3)
+    book(ann, spot, history)
+    with database.write() as sql:
+        sql.run("CREATE TRIGGER stop BEFORE INSERT ON lots WHEN new.market_id = 2 BEGIN SELECT RAISE(ABORT, 'x'); END")
+    with pytest.raises(IntegrityError):
+        ann.books.keep_method(1, method="lifo", signed=False)
+    assert derived(database, 1) == expected(history, "fifo", signed=False)
+    with database.write() as sql:
+        sql.run("DROP TRIGGER stop")
+    book(ann, spot, [sale])
+    assert derived(database, 1) == expected([*history, sale], "fifo", signed=False)
+    assert ann.books.keep_method(1, method="lifo", signed=False) == 2
+    assert derived(database, 1) == expected([*history, sale], "lifo", signed=False)
 
 
 def test_a_page_booked_by_another_method_derives_its_book(ann: UserStore, spot: Broker, database: Database) -> None:
@@ -530,7 +673,7 @@ class Bookings(RuleBasedStateMachine):
             sql.run(TRIGGERS[table])
         try:
             book(self.processes[who], self.broker, page, method=self.method, covered=span(0, 5))
-        except TrademonError:
+        except IntegrityError:
             pass
         else:  # a page that writes nothing there goes through
             self.seen.update({f.trade_id: f for f in fresh})

@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.world import KEYS, MARKETS, NOON, TEN, add_broker, book, fill, minute, open_store, span
+from tests.store.world import (
+    KEYS,
+    MARKETS,
+    NOON,
+    TEN,
+    add_broker,
+    book,
+    derived,
+    expected,
+    fill,
+    minute,
+    open_store,
+    span,
+)
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Credentials, Market, OpenOrder
 from trademon.core.reports import UserInfo
@@ -164,14 +177,15 @@ def test_a_broker_s_options_are_changed_one_by_one(ann: UserStore) -> None:
     assert ann.broker("two") == other
 
 
-def test_new_credentials_replace_the_old_and_end_a_back_off(ann: UserStore) -> None:
-    """A password that is no longer given is gone; the next look asks at once, and sees whose key it is."""
+def test_new_credentials_replace_the_old_and_end_the_row_of_errors(ann: UserStore) -> None:
+    """A password that is no longer given is gone and the next look sees whose key it is; but the host asked to be left
+    alone whatever the key, so that wait stays."""
     broker = add_broker(ann, credentials=KEYS)
     ann.note_failed_look(broker, minute(1), "key revoked", wait_until=minute(9))
     ann.set_broker(broker, credentials=Credentials("k2", "s2"))
     assert ann.credentials(broker) == Credentials("k2", "s2")
     state = ann.broker_state(broker)
-    assert (state.errors_in_row, state.wait_until) == (0, None)
+    assert (state.errors_in_row, state.wait_until) == (0, minute(9))
     assert ann.broker("spot").account_id is None
 
 
@@ -186,8 +200,10 @@ def test_a_removed_broker_is_gone_and_its_fills_are_not(ann: UserStore) -> None:
     with pytest.raises(ConfigError, match="has no key"):
         ann.credentials(broker)
     assert ids(ann) == ["1"]
-    assert [row.broker for row in ann.stored_books()] == ["spot"]
+    assert [row.broker for row in ann.stored_books()] == ["spot (removed)"]
+    assert [row.broker for row in ann.fills(ALL).fills] == ["spot (removed)"]
     add_broker(ann, "spot", uid=None)
+    assert [row.broker for row in ann.stored_books()] == ["spot (removed)"]
 
 
 def test_a_broker_added_again_finds_its_fills_again(ann: UserStore) -> None:
@@ -211,7 +227,21 @@ def test_fills_and_books_of_an_account_go_by_the_same_name(ann: UserStore) -> No
     ann.remove_broker(first)
     add_broker(ann, "new")
     assert [row.broker for row in ann.stored_books()] == ["new"]
-    assert ids(ann, FillQuery(brokers=("new",))) == ["1"]
+    assert [row.broker for row in ann.fills(FillQuery(brokers=("new",))).fills] == ["new"]
+    assert [e.fill.broker for e in ann.executions()] == ["new"]
+    assert ids(ann, FillQuery(brokers=("old",))) == []
+
+
+def test_fills_go_over_to_the_new_broker_of_the_same_account_alone(ann: UserStore) -> None:
+    """A broker to another account takes nothing, and one that is not removed keeps what it found."""
+    gone, here = add_broker(ann, "gone"), add_broker(ann, "here", uid="8")
+    book(ann, gone, [fill("1")])
+    book(ann, here, [fill("2", at=1)])
+    ann.remove_broker(gone)
+    add_broker(ann, "second", uid="8")
+    assert [row.broker for row in ann.fills(ALL).fills] == ["gone (removed)", "here"]
+    add_broker(ann, "again")
+    assert [row.broker for row in ann.fills(ALL).fills] == ["again", "here"]
 
 
 def test_the_list_of_brokers_tells_what_a_person_asks_first(ann: UserStore) -> None:
@@ -249,15 +279,32 @@ def test_two_keys_to_one_account_are_one_account(ann: UserStore) -> None:
     assert len({one.account_id, margin.account_id, elsewhere.account_id}) == 3
 
 
-def test_an_account_that_is_named_later_keeps_what_was_booked(ann: UserStore) -> None:
-    """The exchange did not say whose key it is at first; then it did: the same account, its fills with it."""
+def test_an_account_that_is_named_later_keeps_what_was_booked(ann: UserStore, database: Database) -> None:
+    """The exchange did not say whose key it is at first; then it did: the fills go over to the named account, whose
+    books are in no method until the next look derives them."""
+    history = [fill("1"), fill("2", "sell", "0.4", "110", at=1)]
     broker = add_broker(ann, uid=None)
     unnamed = ann.bind_account(broker, None)
     assert ann.bind_account(ann.broker("spot"), None) == unnamed
-    book(ann, ann.broker("spot"), [fill("1")])
-    assert ann.bind_account(ann.broker("spot"), "7") == unnamed
-    assert add_broker(ann, "second", uid="7").account_id == unnamed
+    book(ann, ann.broker("spot"), history, covered=span(0, 5))
+    assert not ann.has_named_account(ann.broker("spot"))
+    named = ann.bind_account(ann.broker("spot"), "7")
+    assert ann.broker("spot").account_id == named
+    assert ann.has_named_account(ann.broker("spot"))
+    assert ids(ann) == ["1", "2"]
+    assert methods(database) == [(named, "")]
+    assert ann.books.keep_method(named, method="fifo", signed=False) == 1
+    assert derived(database, named) == expected(history, "fifo", signed=False)
+    assert book(ann, ann.broker("spot"), history) == 0
+    assert ann.bind_account(ann.broker("spot"), "7") == named
+    assert methods(database) == [(named, "fifo")]
+    assert add_broker(ann, "second", uid="7").account_id == named
     assert add_broker(ann, "third", uid=None).account_id is None
+
+
+def methods(database: Database) -> list[tuple[int, str]]:
+    with database.read() as sql:
+        return [tuple(r) for r in sql.rows("SELECT account_id, method FROM books ORDER BY account_id, market_id")]
 
 
 def test_brokers_without_a_name_for_their_account_have_one_each(ann: UserStore) -> None:
@@ -278,14 +325,37 @@ def test_new_credentials_may_open_another_account(ann: UserStore) -> None:
     assert ann.bind_account(unbound, "7") == broker.account_id
 
 
-def test_two_keys_whose_account_is_named_late_are_one_account_with_each_fill_once(ann: UserStore) -> None:
+def test_two_keys_whose_account_is_named_late_are_one_account_with_each_fill_once(
+    ann: UserStore, database: Database
+) -> None:
     """The second key's account is named only after it was used: its fills are the first key's, not as many again."""
     first, second = add_broker(ann, "first"), add_broker(ann, "second", uid=None)
     book(ann, first, [fill("1")])
     ann.bind_account(second, None)
-    book(ann, ann.broker("second"), [fill("1")])
-    ann.bind_account(ann.broker("second"), "7")
-    assert ids(ann) == ["1"]
+    more = [fill("1"), fill("2", "sell", "0.5", "110", at=1), fill("3", symbol="ETH/USDT")]
+    book(ann, ann.broker("second"), more)
+    ann.save_look(ann.broker("second").account_id or 0, [Balance("BTC", Decimal(1), Decimal(0))], [order("9")], NOON)
+    account = ann.bind_account(ann.broker("second"), "7")
+    assert account == first.account_id == ann.broker("second").account_id
+    assert sorted(ids(ann)) == ["1", "2", "3"]
+    assert methods(database) == [(account, ""), (account, "")]
+    assert ann.books.keep_method(account, method="fifo", signed=False) == 2
+    assert derived(database, account) == expected(more, "fifo", signed=False)
+    assert (ann.balances(account), ann.open_order_count(account)) == ({}, 0)
+    with database.read() as sql:
+        assert sql.rows("SELECT uid FROM accounts") == [("7",)]
+
+
+def test_a_page_after_a_late_name_derives_its_book(ann: UserStore, database: Database) -> None:
+    """A page that comes before anybody kept the method finds the book in none and takes all fills of both."""
+    first, second = add_broker(ann, "first"), add_broker(ann, "second", uid=None)
+    book(ann, first, [fill("1")])
+    ann.bind_account(second, None)
+    book(ann, ann.broker("second"), [fill("2", at=1)])
+    account = ann.bind_account(ann.broker("second"), "7")
+    sale = fill("3", "sell", "2", "110", at=2)
+    assert book(ann, first, [sale]) == 1
+    assert derived(database, account) == expected([fill("1"), fill("2", at=1), sale], "fifo", signed=False)
 
 
 def test_a_manual_account_is_bound_at_once_by_its_name(ann: UserStore) -> None:
@@ -309,6 +379,7 @@ def bob(store: Store, ann: UserStore) -> UserStore:
     book(ann, broker, [fill("1"), fill("2", "sell", "2", "110", at=1)], covered=span(0, 5))
     ann.save_look(1, [Balance("BTC", Decimal(1), Decimal(0))], [order("9")], NOON)
     ann.save_look_at(1, "BTC/USDT", NOON, deep=True)
+    ann.cover(1, "orders", span(0, 5)[1])
     ann.note_failed_look(broker, NOON, "no answer", wait_until=NOON)
     bob = add_user(store, "bob")
     add_broker(bob, "main", exchange="binance")
@@ -328,6 +399,11 @@ READINGS: dict[str, tuple[Callable[[UserStore, Broker], object], object]] = {
     "stored_books": (lambda s, b: s.stored_books(), ()),
     "coverage": (lambda s, b: s.coverage(b.account_id or 0, "BTC/USDT"), ()),
     "complete_since": (lambda s, b: s.complete_since(b), None),
+    "incomplete_symbols": (lambda s, b: s.incomplete_symbols(b.account_id or 0, minute(-1)), frozenset()),
+    "looked_at": (lambda s, b: s.looked_at(b.account_id or 0), None),
+    "look": (lambda s, b: s.look(b.account_id or 0, "BTC/USDT"), None),
+    "coverage of orders": (lambda s, b: s.coverage(b.account_id or 0, "", stream="orders"), ()),
+    "fills_stored": (lambda s, b: s.fills_stored(), 0),
     "balances": (lambda s, b: s.balances(b.account_id or 0), {}),
     "open_symbols": (lambda s, b: s.open_symbols(b.account_id or 0), set()),
     "open_order_count": (lambda s, b: s.open_order_count(b.account_id or 0), 0),
@@ -335,7 +411,7 @@ READINGS: dict[str, tuple[Callable[[UserStore, Broker], object], object]] = {
     "traded_symbols": (lambda s, b: s.traded_symbols(b.account_id or 0), {}),
     "newest_fill": (lambda s, b: s.newest_fill(b.account_id or 0, "BTC/USDT", before=NOON), None),
     "known_trade_ids": (lambda s, b: s.known_trade_ids(b.account_id or 0, "BTC/USDT", ["1", "2"]), set()),
-    "broker_state": (lambda s, b: s.broker_state(b), BrokerState()),
+    "broker_state": (lambda s, b: replace(s.broker_state(b), wait_until=None), BrokerState()),
     "broker_infos": (
         lambda s, b: [(i.user, i.has_key, i.fills, i.errors_in_row) for i in s.broker_infos()],
         [("bob", False, 0, 0)],
@@ -376,6 +452,14 @@ FOREIGN_WAYS: dict[str, Callable[[UserStore, Broker], object]] = {
     "known_trade_ids": lambda bob, anns: bob.known_trade_ids(anns.account_id or 0, "BTC/USDT", ["1"]),
     "traded_symbols": lambda bob, anns: bob.traded_symbols(anns.account_id or 0),
     "open_symbols": lambda bob, anns: bob.open_symbols(anns.account_id or 0),
+    "open_order_count": lambda bob, anns: bob.open_order_count(anns.account_id or 0),
+    "newest_fill": lambda bob, anns: bob.newest_fill(anns.account_id or 0, "BTC/USDT", before=NOON),
+    "coverage of orders": lambda bob, anns: bob.coverage(anns.account_id or 0, "", stream="orders"),
+    "incomplete_symbols": lambda bob, anns: bob.incomplete_symbols(anns.account_id or 0, minute(-1)),
+    "looked_at": lambda bob, anns: bob.looked_at(anns.account_id or 0),
+    "looks": lambda bob, anns: bob.looks(anns.account_id or 0),
+    "look": lambda bob, anns: bob.look(anns.account_id or 0, "BTC/USDT"),
+    "has_named_account": lambda bob, anns: bob.has_named_account(anns),
 }
 
 
@@ -383,6 +467,28 @@ FOREIGN_WAYS: dict[str, Callable[[UserStore, Broker], object]] = {
 def test_another_user_s_account_gives_nothing_even_by_its_number(ann: UserStore, bob: UserStore, what: str) -> None:
     """A mix-up of ids in a flow must not become one user's rows in another's report."""
     assert not FOREIGN_WAYS[what](bob, ann.broker("main"))
+
+
+FOREIGN_WRITES: dict[str, Callable[[UserStore, int], object]] = {
+    "save_look": lambda bob, account: bob.save_look(account, [], [], NOON),
+    "save_look_at": lambda bob, account: bob.save_look_at(account, "BTC/USDT", minute(9), deep=True),
+    "cover": lambda bob, account: bob.cover(account, "orders", span(5, 9)[1]),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN_WRITES)
+def test_another_user_s_account_cannot_be_written_even_by_its_number(ann: UserStore, bob: UserStore, what: str) -> None:
+    """It is told as a name nobody has, and nothing of the account changes."""
+    account = ann.broker("main").account_id or 0
+
+    def seen() -> object:
+        coverage = ann.coverage(account, "", stream="orders")
+        return ann.balances(account), ann.open_symbols(account), ann.looked_at(account), ann.looks(account), coverage
+
+    before = seen()
+    with pytest.raises(UnknownName, match=f"bob has no account number {account}"):
+        FOREIGN_WRITES[what](bob, account)
+    assert seen() == before
 
 
 def test_another_user_s_broker_cannot_be_changed(ann: UserStore, bob: UserStore) -> None:
@@ -402,7 +508,8 @@ def test_another_user_s_secret_does_not_open(ann: UserStore, bob: UserStore) -> 
 
 
 def test_errors_are_counted_until_a_good_look(ann: UserStore) -> None:
-    """Each failed look counts one and says when to ask again; a good one ends the row and the wait."""
+    """Each failed look counts one; the wait a host asked for stands until another takes its place or a good look ends
+    it, with the row of errors."""
     broker = add_broker(ann)
     assert ann.broker_state(broker) == BrokerState()
     ann.note_good_look(broker, minute(1))
@@ -410,9 +517,38 @@ def test_errors_are_counted_until_a_good_look(ann: UserStore) -> None:
     ann.note_failed_look(broker, minute(3), "429", wait_until=minute(13))
     assert ann.broker_state(broker) == BrokerState(minute(3), minute(1), 2, minute(13), "429")
     ann.note_failed_look(broker, minute(14), "no answer")
-    assert ann.broker_state(broker) == BrokerState(minute(14), minute(1), 3, None, "no answer")
+    assert ann.broker_state(broker) == BrokerState(minute(14), minute(1), 3, minute(13), "no answer")
+    ann.note_failed_look(broker, minute(14), "429", wait_until=minute(20))
+    assert ann.broker_state(broker).wait_until == minute(20)
     ann.note_good_look(broker, minute(15))
     assert ann.broker_state(broker) == BrokerState(minute(15), minute(15), 0, None, None)
+
+
+def test_a_wait_holds_for_whoever_asks_the_host(store: Store, ann: UserStore) -> None:
+    """Another user's broker at the same host has it too, without an error of its own; one at another host of the same
+    exchange, or at another exchange, has not. Whoever asks first in good order ends it for all."""
+    bob = add_user(store, "bob")
+    mine, his = add_broker(ann, "mine"), add_broker(bob, "his", market="swap")
+    test_net = add_broker(bob, "test", base_url="https://test.invalid")
+    elsewhere = add_broker(bob, "elsewhere", exchange="bitget")
+    ann.note_failed_look(mine, minute(1), "429", wait_until=minute(9))
+    assert bob.broker_state(his) == BrokerState(wait_until=minute(9))
+    assert [bob.broker_state(b).wait_until for b in (test_net, elsewhere)] == [None, None]
+    bob.note_failed_look(test_net, minute(2), "429", wait_until=minute(20))
+    bob.note_good_look(test_net, minute(3))
+    assert ann.broker_state(mine).wait_until == minute(9)
+    bob.note_good_look(his, minute(4))
+    assert ann.broker_state(mine) == BrokerState(minute(1), None, 1, None, "429")
+
+
+def test_a_wait_is_of_the_address_not_of_the_exchange(ann: UserStore) -> None:
+    """Two brokers that were given one address share its wait; a broker given another address has it no more."""
+    one = add_broker(ann, "one", base_url="https://here.invalid")
+    two = add_broker(ann, "two", uid="8", base_url="https://here.invalid")
+    ann.note_failed_look(one, minute(1), "429", wait_until=minute(9))
+    assert ann.broker_state(two).wait_until == minute(9)
+    ann.set_broker(two, base_url=None)
+    assert ann.broker_state(ann.broker("two")).wait_until is None
 
 
 def test_the_state_of_one_broker_is_not_another_s(ann: UserStore) -> None:
@@ -432,10 +568,13 @@ def test_markets_are_taken_over_and_what_is_gone_is_unlisted(ann: UserStore) -> 
     sol = Market("SOL/USDT", "SOL", "USDT", "SOLUSDT")
     ann.save_markets(broker, [MARKETS[0], sol], minute(2))
     assert ann.markets(broker) == (MARKETS[0], sol)
+    assert ann.unlisted_markets(broker) == (MARKETS[1],)
     assert ann.markets_seen_at(broker) == minute(2)
     assert [row.symbol for row in ann.fills(ALL).fills] == ["ETH/USDT"]
     assert set(ann.symbols()) == {"BTC/USDT", "ETH/USDT", "SOL/USDT"}
     ann.save_markets(broker, MARKETS, minute(3))
+    assert (ann.markets(broker), ann.unlisted_markets(broker)) == (MARKETS, (sol,))
+    assert set(ann.symbols()) == {"BTC/USDT", "ETH/USDT"}
     assert book(ann, broker, [fill("1", symbol="ETH/USDT")]) == 0
 
 
@@ -450,6 +589,47 @@ def test_markets_of_another_exchange_or_kind_are_apart(ann: UserStore) -> None:
     assert ann.markets(elsewhere) == ()
 
 
+def test_two_hosts_lists_do_not_unlist_each_other(ann: UserStore) -> None:
+    """A test network lists less, and more: each host's list is what it said itself, and when."""
+    real = add_broker(ann, "real")
+    test = add_broker(ann, "test", uid="8", base_url="https://test.invalid")
+    fake = Market("FAKE/USDT", "FAKE", "USDT", "FAKEUSDT")
+    ann.save_markets(real, MARKETS, minute(1))
+    assert (ann.markets(test), ann.markets_seen_at(test)) == ((), None)
+    ann.save_markets(test, [MARKETS[0], fake], minute(2))
+    assert (ann.markets(real), ann.markets_seen_at(real)) == (MARKETS, minute(1))
+    assert (ann.markets(test), ann.markets_seen_at(test)) == ((MARKETS[0], fake), minute(2))
+    assert ann.unlisted_markets(real) == (fake,)
+    assert ann.unlisted_markets(test) == (MARKETS[1],)
+    ann.save_markets(real, MARKETS[1:], minute(3))
+    assert ann.markets(test) == (MARKETS[0], fake)
+    assert set(ann.symbols()) == {"BTC/USDT", "ETH/USDT", "FAKE/USDT"}
+
+
+def test_a_market_that_only_a_file_named_is_not_listed(ann: UserStore) -> None:
+    """Nobody knows how its exchange spells it: it cannot be asked for, but it is known to have fills."""
+    broker = add_broker(ann)
+    book(ann, broker, [fill("1", symbol="OLD/USDT")], source="import")
+    ann.save_markets(broker, MARKETS, NOON)
+    assert (ann.markets(broker), ann.unlisted_markets(broker)) == (MARKETS, ())
+    assert set(ann.symbols()) == {"BTC/USDT", "ETH/USDT", "OLD/USDT"}
+
+
+def test_symbols_are_those_a_user_has_or_could_have(store: Store, ann: UserStore) -> None:
+    """Of their own fills and of the hosts of their brokers; a removed broker's list no longer counts, its fills do."""
+    bob = add_user(store, "bob")
+    his = add_broker(bob, "his", exchange="bitget")
+    bob.save_markets(his, [Market("HIS/USDT", "HIS", "USDT", "HISUSDT")], NOON)
+    broker = add_broker(ann)
+    assert ann.symbols() == ()
+    ann.save_markets(broker, MARKETS, NOON)
+    assert set(ann.symbols()) == {"BTC/USDT", "ETH/USDT"}
+    assert bob.symbols() == ("HIS/USDT",)
+    book(ann, broker, [fill("1")])
+    ann.remove_broker(broker)
+    assert ann.symbols() == ("BTC/USDT",)
+
+
 def test_a_market_that_changed_its_coins_is_taken_over_whole(ann: UserStore) -> None:
     """An exchange renames a coin and keeps its own spelling: symbol, base and quote go together."""
     broker = add_broker(ann)
@@ -457,6 +637,7 @@ def test_a_market_that_changed_its_coins_is_taken_over_whole(ann: UserStore) -> 
     renamed = Market("LUNC/USDT", "LUNC", "USDT", "LUNAUSDT")
     ann.save_markets(broker, [renamed], minute(2))
     assert ann.markets(broker) == (renamed,)
+    assert ann.unlisted_markets(broker) == ()
 
 
 def test_a_look_replaces_what_was_seen_before(ann: UserStore) -> None:
@@ -491,6 +672,32 @@ def test_a_look_at_a_symbol_remembers_the_last_deep_one(ann: UserStore) -> None:
     }
 
 
+def test_an_account_remembers_when_a_look_at_it_ended(ann: UserStore) -> None:
+    """Also where it held nothing; a look at one symbol is not one at the account, nor is another account's."""
+    first, second = add_broker(ann, "one").account_id or 0, add_broker(ann, "two", uid="8").account_id or 0
+    assert ann.looked_at(first) is None
+    ann.save_look_at(first, "BTC/USDT", minute(1), deep=True)
+    assert ann.looked_at(first) is None
+    ann.save_look(first, [], [], minute(2))
+    assert (ann.looked_at(first), ann.looked_at(second)) == (minute(2), None)
+    ann.save_look(first, [], [], minute(3))
+    assert ann.looked_at(first) == minute(3)
+
+
+def test_a_symbol_stays_hot_until_the_time_last_told(ann: UserStore) -> None:
+    """A look without a sign leaves the time as it was; one with a sign sets it anew, also for one symbol alone."""
+    account = add_broker(ann).account_id or 0
+    assert ann.look(account, "BTC/USDT") is None
+    ann.save_look_at(account, "BTC/USDT", minute(1), deep=True, hot_until=minute(11))
+    ann.save_look_at(account, "BTC/USDT", minute(2), deep=False)
+    ann.save_look_at(account, "ETH/USDT", minute(2), deep=False)
+    assert ann.look(account, "BTC/USDT") == Look(minute(2), minute(1), minute(11))
+    assert ann.look(account, "ETH/USDT") == Look(minute(2), None, None)
+    ann.save_look_at(account, "BTC/USDT", minute(3), deep=False, hot_until=minute(13))
+    assert ann.look(account, "BTC/USDT") == Look(minute(3), minute(1), minute(13))
+    assert ann.looks(account) == {s: ann.look(account, s) for s in ("BTC/USDT", "ETH/USDT")}
+
+
 # --- coverage -----------------------------------------------------------------------------------------------------
 
 
@@ -522,6 +729,70 @@ def test_complete_since_is_the_latest_start_without_a_gap(ann: UserStore) -> Non
     assert ann.complete_since(broker) == minute(20)
     cover(ann, broker, span(10, 20))
     assert ann.complete_since(broker) == minute(3)
+
+
+def test_a_listed_market_nobody_asked_for_leaves_it_open(ann: UserStore) -> None:
+    """It may have fills: None until each was asked for, again when a new one is listed, and not for one that is gone
+    or for another host's."""
+    broker = add_broker(ann)
+    test = add_broker(ann, "test", uid="8", base_url="https://test.invalid")
+    sol = Market("SOL/USDT", "SOL", "USDT", "SOLUSDT")
+    ann.save_markets(test, [sol], minute(1))
+    ann.save_markets(broker, MARKETS, minute(1))
+    cover(ann, broker, span(0, 10))
+    assert ann.complete_since(broker) is None
+    cover(ann, broker, span(3, 10, "ETH/USDT"))
+    assert ann.complete_since(broker) == minute(3)
+    ann.save_markets(broker, [*MARKETS, sol], minute(2))
+    assert ann.complete_since(broker) is None
+    ann.save_markets(broker, MARKETS, minute(3))
+    assert ann.complete_since(broker) == minute(3)
+
+
+def test_an_order_history_that_was_read_names_all_that_can_have_fills(ann: UserStore) -> None:
+    """Then a market nobody asked for is no gap: of the account whose orders they are, and of no other."""
+    broker, other = add_broker(ann), add_broker(ann, "other", uid="8")
+    ann.save_markets(broker, MARKETS, minute(1))
+    for each in (broker, other):
+        cover(ann, each, span(5, 10))
+    ann.cover(broker.account_id or 0, "orders", span(2, 10)[1])
+    assert (ann.complete_since(broker), ann.complete_since(other)) == (minute(5), None)
+
+
+def test_an_order_history_without_a_fill_is_complete_since_it_begins(ann: UserStore) -> None:
+    """An account that never traded has no symbol to ask for: its newest unbroken stretch counts."""
+    broker = add_broker(ann)
+    account = broker.account_id or 0
+    ann.save_markets(broker, MARKETS, minute(1))
+    ann.cover(account, "orders", span(0, 1)[1])
+    ann.cover(account, "orders", span(2, 5)[1])
+    assert ann.complete_since(broker) == minute(2)
+    ann.cover(account, "orders", span(1, 2)[1])
+    assert ann.complete_since(broker) == minute(0)
+
+
+def test_a_stream_is_covered_apart_from_fills(ann: UserStore) -> None:
+    """Spans of it join as those of fills do; neither counts for the other."""
+    broker = add_broker(ann)
+    ann.cover(1, "orders", span(0, 5)[1])
+    ann.cover(1, "orders", span(5, 9)[1])
+    cover(ann, broker, span(20, 30))
+    assert ann.coverage(1, "", stream="orders") == (span(0, 9)[1],)
+    assert ann.coverage(1, "BTC/USDT") == (span(20, 30)[1],)
+    assert (ann.coverage(1, ""), ann.coverage(1, "BTC/USDT", stream="orders")) == ((), ())
+
+
+def test_incomplete_symbols_begin_too_late_or_have_a_hole(ann: UserStore) -> None:
+    """One stretch from the time asked for is complete, whatever its end; so is what no one asked for: it is in none."""
+    broker, other = add_broker(ann), add_broker(ann, "other", uid="8")
+    cover(ann, broker, span(0, 5), span(0, 2, "ETH/USDT"), span(3, 5, "ETH/USDT"), span(1, 9, "SOL/USDT"))
+    cover(ann, other, span(7, 9))
+    ann.cover(1, "orders", span(8, 9)[1])
+    assert ann.incomplete_symbols(1, minute(0)) == {"ETH/USDT", "SOL/USDT"}
+    assert ann.incomplete_symbols(1, minute(1)) == {"ETH/USDT"}
+    assert ann.incomplete_symbols(1, minute(-1)) == {"BTC/USDT", "ETH/USDT", "SOL/USDT"}
+    cover(ann, broker, span(2, 3, "ETH/USDT"))
+    assert ann.incomplete_symbols(1, minute(1)) == frozenset()
 
 
 # --- reading fills ------------------------------------------------------------------------------------------------

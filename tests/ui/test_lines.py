@@ -12,6 +12,7 @@ from trademon.ui.lines import format_event
 
 DOWN = Problem("network", "no answer within 10 s", "the next cycle asks again", "okx", "ann")
 AT = "2026-11-21T14:02:14Z"
+EXECUTED_AT = "2026-11-21T14:01:34Z"
 
 
 @pytest.mark.parametrize(
@@ -30,11 +31,12 @@ AT = "2026-11-21T14:02:14Z"
         ),
         (
             WatchEvent("fill", NOW, execution=execution("2.43")),
-            f"[EXEC] {AT} main BTC/USDT sell 0.0015 @ 47,000.00 fee 0.07 USDT P&L +2.43 USDT",
+            f"[EXEC] {EXECUTED_AT} main BTC/USDT sell 0.0015 @ 47,000.00 fee 0.07 USDT P&L +2.43 USDT",
         ),
         (
             WatchEvent("fill", NOW, execution=execution(None, unmatched="0.5", unvalued=True)),
-            f"[EXEC] {AT} main BTC/USDT sell 0.0015 @ 47,000.00 fee 0.07 USDT ? 0.5 without known cost, ? fee unvalued",
+            f"[EXEC] {EXECUTED_AT} main BTC/USDT sell 0.0015 @ 47,000.00 fee 0.07 USDT "
+            "? 0.5 without known cost, ? fee unvalued",
         ),
         (
             WatchEvent(
@@ -56,7 +58,7 @@ AT = "2026-11-21T14:02:14Z"
     ids=lambda value: value.event if isinstance(value, WatchEvent) else "",
 )
 def test_an_event_is_a_prefix_a_time_and_plain_words(event: WatchEvent, line: str) -> None:
-    """Each kind of event reads as one sentence."""
+    """Each kind of event reads as one sentence; an execution is dated when it was executed, all else when seen."""
     assert format_event(event) == line
 
 
