@@ -336,7 +336,6 @@ class Deaf(FakeBinance):
             120,
             None,
             id="walked from the first id",
-            marks=pytest.mark.xfail(reason="the newest page passes for the oldest", strict=True),
         ),
     ],
 )

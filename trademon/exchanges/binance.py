@@ -90,9 +90,8 @@ class Binance:
         answer = validate.as_object(
             await self._call("public_get_exchangeinfo", {"showPermissionSets": "false"}, signed=False), "exchangeInfo"
         )
-        return validate.not_empty(
-            tuple(_parse_market(row) for row in validate.as_rows(answer.get("symbols"), "symbols"))
-        )
+        rows = validate.as_rows(answer.get("symbols"), "symbols")
+        return validate.not_empty(tuple(_parse_market(row) for row in rows), "Binance's list of symbols")
 
     async def fetch_account(self, *, with_uid: bool) -> AccountView:
         answer = validate.as_object(await self._call("private_get_account", {"omitZeroBalances": "true"}), "account")
@@ -169,20 +168,30 @@ class Binance:
     ) -> AsyncIterator[tuple[FillPage, list[Fill]]]:
         """Pages upwards from an id, with all their rows. A full page proves only what lies before its last
         millisecond."""
+        waiting: tuple[FillPage, list[Fill]] | None = None
         while True:
             asked_at = self.now()
             rows = await self._fetch_page(market, {"fromId": from_id})
             if rows and int(rows[0].trade_id) < from_id:
                 raise BadAnswer(f"Binance: {market.symbol} page does not follow id {from_id}")
+            if waiting is not None:
+                yield waiting
+                waiting = None
             if len(rows) < SHORT_PAGE:
                 yield FillPage(tuple(rows), Span(start, min(span.end, asked_at))), rows
                 return
             last = rows[-1]
-            yield FillPage(tuple(rows), Span(start, min(span.end, last.executed_at))), rows
+            page = FillPage(tuple(rows), Span(start, min(span.end, last.executed_at))), rows
+            if from_id:
+                yield page
+                if last.executed_at >= span.end:
+                    return
+            else:
+                # Every id follows 0. Handed on when a next page follows this one: of a server that ignores `fromId`
+                # and answers with its newest rows nothing is believed.
+                waiting = page
             start = max(start, last.executed_at)
             from_id = int(last.trade_id) + 1
-            if last.executed_at >= span.end:
-                return
 
     async def _fetch_page(self, market: Market, params: Mapping[str, int]) -> list[Fill]:
         """One `myTrades` answer, ascending by id."""

@@ -97,7 +97,7 @@ class Bitget:
 
     async def fetch_markets(self) -> tuple[Market, ...]:
         rows = validate.as_rows(await self._call("public_spot_get_v2_spot_public_symbols", signed=False), "symbols")
-        return validate.not_empty(tuple(_parse_market(row) for row in rows))
+        return validate.not_empty(tuple(_parse_market(row) for row in rows), "Bitget's list of symbols")
 
     async def fetch_account(self, *, with_uid: bool) -> AccountView:
         uid = None

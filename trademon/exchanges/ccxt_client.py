@@ -8,6 +8,7 @@ hundred exchanges, 100 MB and most of a second.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib
 import importlib.util
 import logging
@@ -128,8 +129,7 @@ class CcxtClient:
         token = _credentials.set(credentials or Credentials())
         try:
             return await getattr(self._ccxt, endpoint)(dict(params))
-        except TrademonError as error:
-            _redact(error, credentials)
+        except TrademonError:
             raise
         except Exception as error:
             # ccxt itself refuses to sign without a whole key.
@@ -150,12 +150,12 @@ class CcxtClient:
         answer = await send(self._session, method, url, headers=headers, body=body, deadline_s=self._deadline_s)
         _round_trip.set((sent_at, self._clock()))
         self.headers, self.answered_at = answer.headers, self.now()
-        host = urlsplit(url).hostname
+        host = urlsplit(url).netloc
         if answer.status in (418, 429):
             raise HostAskedToWait(
                 f"{host} asks to wait ({answer.status}, too many requests)", until=self._clock() + _wait(answer)
             )
-        error = self._explain(answer)
+        error = self._explain(_without_key(answer))
         if error is not None:
             raise error
         if answer.status >= 500:
@@ -167,12 +167,15 @@ class CcxtClient:
         return answer.data
 
 
-def _redact(error: TrademonError, credentials: Credentials | None) -> None:
-    """Take the key out of an error: an exchange may say in its own words what it was sent."""
-    for secret in (credentials.api_key, credentials.api_secret, credentials.password) if credentials else ():
-        if secret:
-            error.message = error.message.replace(secret, "***")
-            error.args = (error.message,)
+def _without_key(answer: Answer) -> Answer:
+    """The same refusal without the key in its words: an exchange may say what it was sent."""
+    if not isinstance(answer.data, dict) or "msg" not in answer.data:
+        return answer
+    words, credentials = str(answer.data["msg"]), _credentials.get(Credentials())
+    secrets = (credentials.api_key, credentials.api_secret, credentials.password)
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):  # the longest first: one may hold another
+        words = words.replace(secret, "***")
+    return dataclasses.replace(answer, data={**answer.data, "msg": words})
 
 
 def _wait(answer: Answer) -> timedelta:

@@ -1,6 +1,7 @@
 """A raw answer is checked before it is believed: its type, its fields, finite decimals, whole ids.
 
-Everything here raises `BadAnswer`, whose text names the field and shows at most a few characters of what stood there.
+Everything here raises `BadAnswer`, whose text names the field, and what stood there only where that is too short to be
+a key.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from trademon.core.money import parse_decimal
 from trademon.core.times import parse_ms
 from trademon.errors import BadAnswer, DataError
 
+SHOWN = 12
 T = TypeVar("T")
 Row = dict[str, Any]
 
@@ -35,10 +37,10 @@ def as_object(answer: object, what: str) -> Row:
     return answer
 
 
-def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
+def not_empty(values: tuple[T, ...], what: str) -> tuple[T, ...]:
     """An exchange that lists nothing at all has not answered."""
     if not values:
-        raise BadAnswer("a list that cannot be empty is empty")
+        raise BadAnswer(f"{what} is empty")
     return values
 
 
@@ -125,11 +127,14 @@ def _field(row: Row, name: str, parse: Callable[[object], T]) -> T:
         raise BadAnswer(f"field {name} is missing")
     try:
         return parse(row[name])
-    except DataError as error:
-        raise BadAnswer(error.message) from None
+    except DataError:
+        raise BadAnswer(f"field {name} is not what it should be: {_show(row[name])}") from None
 
 
 def _show(value: object) -> str:
     if value is None:
         return "nothing"
-    return f"{type(value).__name__} {value[:40]!r}" if isinstance(value, str) else type(value).__name__
+    if isinstance(value, str):
+        # Shorter than any key: what an exchange echoes must not bring a secret into an error.
+        return f"text {value!r}" if len(value) <= SHOWN and value.isprintable() else f"text of {len(value)} characters"
+    return type(value).__name__

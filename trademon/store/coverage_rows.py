@@ -58,9 +58,11 @@ def complete_since(sql: Sql, account_id: int, host: str) -> datetime | None:
     can have fills, was read.
     """
     named = sql.one("SELECT 1 FROM coverage WHERE account_id = ? AND stream = 'orders'", account_id)
-    unasked = """SELECT 1 FROM listings JOIN markets ON markets.id = market_id WHERE host = ? AND symbol NOT IN
+    unasked = """SELECT 1 FROM listings JOIN markets ON markets.id = market_id
+        JOIN accounts ON accounts.exchange = markets.exchange AND accounts.market = markets.market
+        WHERE accounts.id = ? AND host = ? AND symbol NOT IN
         (SELECT symbol FROM coverage WHERE account_id = ? AND stream = 'fills') LIMIT 1"""
-    if named is None and sql.one(unasked, host, account_id) is not None:
+    if named is None and sql.one(unasked, account_id, host, account_id) is not None:
         return None
     row = sql.one(
         """SELECT max(newest) FROM (SELECT max(start_at) AS newest FROM coverage

@@ -18,8 +18,9 @@ def save_listing(sql: Sql, host: str, exchange: str, market: str, listed: tuple[
     )
     by_wire = {row[1]: row for row in rows if row[1] is not None}
     wires = {m.exchange_symbol for m in listed}
-    # A row that a file made, or one under a spelling the exchange has given up, is taken over by our spelling.
-    free = {row[2]: row for row in rows if row[1] not in wires}
+    # A row that a file made, or one under a spelling that no host lists any more, is taken over by our spelling.
+    elsewhere = {row[0] for row in sql.rows("SELECT market_id FROM listings WHERE host <> ?", host)}
+    free = {row[2]: row for row in rows if row[1] not in wires and row[0] not in elsewhere}
     ids: set[int] = set()
     for m in listed:
         row = by_wire.get(m.exchange_symbol) or free.pop(m.symbol, None)

@@ -72,7 +72,8 @@ class UserBooks(UserScope):
     def book_fills(self, ref: BookRef) -> Iterator[tuple[int, Fill]]:
         """The fills of one book with their ids, in the order of matching, as of one moment."""
         with self._database.read() as sql:
-            yield from iter_fills(sql, (ref.account_id, ref.market_id))
+            if self._owns(sql, ref.account_id):
+                yield from iter_fills(sql, (ref.account_id, ref.market_id))
 
     def stored_books(self) -> tuple[PnlRow, ...]:
         """The stored book of every account and symbol, as P&L rows in its own method."""

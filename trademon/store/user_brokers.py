@@ -106,6 +106,7 @@ class UserBrokers(UserScope):
             if exchange == "manual":
                 account_id = self._account(sql, exchange, name, market)
                 sql.run("UPDATE brokers SET account_id = ? WHERE id = ?", account_id, broker_id)
+                _hand_over(sql, account_id)
         return self.broker(name)
 
     def set_broker(self, broker: Broker, *, credentials: Credentials | None = None, **changes: Any) -> None:
@@ -132,6 +133,7 @@ class UserBrokers(UserScope):
                 return 0
             sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
             sql.run("UPDATE brokers SET removed_at = ?, enabled = 0 WHERE id = ?", to_us(self._clock()), broker.id)
+            _hand_over(sql, broker.account_id)
             shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
             if not with_fills or shared is not None:
                 return 0
@@ -206,13 +208,7 @@ class UserBrokers(UserScope):
                     broker.id,
                     self._user_id,
                 )
-                # What a removed broker found goes by the name the account has now.
-                sql.run(
-                    """UPDATE fills SET broker_id = ? WHERE account_id = ?
-                    AND broker_id IN (SELECT id FROM brokers WHERE removed_at IS NOT NULL)""",
-                    broker.id,
-                    account_id,
-                )
+                _hand_over(sql, account_id)
         return account_id
 
     def has_named_account(self, broker: Broker) -> bool:
@@ -257,8 +253,10 @@ class UserBrokers(UserScope):
     def broker_state(self, broker: Broker) -> BrokerState:
         with self._database.read() as sql:
             row = sql.one(
-                "SELECT last_look_at, last_good_at, errors_in_row, last_error FROM broker_state WHERE broker_id = ?",
+                "SELECT last_look_at, last_good_at, errors_in_row, last_error FROM broker_state "
+                "WHERE broker_id = ? AND broker_id IN (SELECT id FROM brokers WHERE user_id = ?)",
                 broker.id,
+                self._user_id,
             )
             wait = sql.one("SELECT wait_until FROM hosts WHERE host = ?", host_of(broker))
         if row is None:
@@ -291,7 +289,7 @@ class UserBrokers(UserScope):
             if wait_until is not None:
                 sql.run(
                     """INSERT INTO hosts (host, wait_until) VALUES (?, ?)
-                    ON CONFLICT (host) DO UPDATE SET wait_until = excluded.wait_until""",
+                    ON CONFLICT (host) DO UPDATE SET wait_until = max(hosts.wait_until, excluded.wait_until)""",
                     host_of(broker),
                     to_us(wait_until),
                 )
@@ -301,7 +299,21 @@ class UserBrokers(UserScope):
         if broker.account_id is None:
             return None
         with self._database.read() as sql:
+            if not self._owns(sql, broker.account_id):
+                return None
             return coverage_rows.complete_since(sql, broker.account_id, host_of(broker))
+
+
+def _hand_over(sql: Sql, account_id: int | None) -> None:
+    """What a removed broker found goes by the name the account has now, where another broker leads to it."""
+    heir = sql.one("SELECT min(id) FROM brokers WHERE account_id = ? AND removed_at IS NULL", account_id)
+    if heir is not None and heir[0] is not None:
+        sql.run(
+            """UPDATE fills SET broker_id = ? WHERE account_id = ?
+            AND broker_id IN (SELECT id FROM brokers WHERE removed_at IS NOT NULL)""",
+            heir[0],
+            account_id,
+        )
 
 
 def _broker(row: Sequence[Any]) -> Broker:

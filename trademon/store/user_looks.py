@@ -79,7 +79,7 @@ class UserLooks(UserScope):
             listed = sql.rows(
                 """SELECT DISTINCT symbol FROM markets JOIN listings ON market_id = markets.id
                 JOIN brokers ON coalesce(base_url, brokers.exchange) = host AND brokers.exchange = markets.exchange
-                WHERE user_id = ? AND removed_at IS NULL""",
+                AND brokers.market = markets.market WHERE user_id = ? AND removed_at IS NULL""",
                 self._user_id,
             )
         return tuple({row[0] for row in (*traded, *listed)})
