@@ -47,14 +47,14 @@ def _scan(user: str | None, brokers: list[str], since: str | None) -> Result:
     from trademon.wiring import Home, open_home, pick_targets  # noqa: PLC0415
 
     async def work(home: Home) -> Result:
-        targets = pick_targets(home.users(user), brokers)
-        if not targets:  # said in cron too: a schedule that watches nothing is not what its owner thinks it is
-            add = "trademon broker add NAME --exchange binance"
-            sys.stderr.write(f"trademon: there is no broker to scan in {home.store.path} ({add})\n")
         try:
             start = None if since is None else parse_since(since, now=home.clock())
         except DataError as error:
             raise UsageError(f"--since: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
+        targets = pick_targets(home.users(user), brokers)
+        if not targets:  # said in cron too: a schedule that watches nothing is not what its owner thinks it is
+            add = "trademon broker add NAME --exchange binance"
+            sys.stderr.write(f"trademon: there is no broker to scan in {home.store.path} ({add})\n")
         async with home.network() as ports:
             report = await flow.scan(targets, ports, since=start)
         return Result(report, report.problems, report.status, report.exit_code, is_data=False)
