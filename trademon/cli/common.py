@@ -125,7 +125,8 @@ def _show(command: str, flags: Flags, result: Result) -> None:
         console = flags.console()
         console.print(render(result.report, console_glyphs(console)))
     for problem in result.problems:
-        print_problem(problem)
+        if problem.kind != Stopped.kind:  # who stopped it knows
+            print_problem(problem)
 
 
 def print_problem(problem: Problem) -> None:

@@ -74,6 +74,13 @@ async def scan(
 
     groups = [list(targets)] if one_by_one else _by_account(targets)
     done = [one for group in await asyncio.gather(*map(in_turn, groups)) for one in group]
+    # Two new brokers may turn out to lead to one account: the one that found it held by the other comes again.
+    if len(targets) > 1:
+        by_name = {(t.broker.user, t.broker.name): t for t in targets}
+        done = [
+            await scan_broker(by_name[one.user, one.broker], ports, since=since, limits=limits) if one.busy else one
+            for one in done
+        ]
     order = {(t.broker.user, t.broker.name): n for n, t in enumerate(targets)}
     return ScanReport(tuple(sorted(done, key=lambda one: order[one.user, one.broker])))
 
