@@ -10,13 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import ENVELOPE, SECRETS, TRADEMON, Done, ServerThread, Shell, all_at_once
+from tests.cli.shell import ENVELOPE, SECRETS, TRADEMON, Done, ServerThread, Shell, all_at_once, now
 from trademon.cli import COMMANDS
 from trademon.demo import faults
+from trademon.demo.scripted import ScriptedWorld
+from trademon.demo.server import DemoAccount
 
 HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id"
 FOUNDING = f"""{HEADER}
@@ -96,7 +100,28 @@ def test_an_empty_store_gives_whole_documents(shell: Shell) -> None:
     for (command, data), done in zip(commands.items(), ends, strict=True):
         assert list(done.check(0).json) == ENVELOPE
         assert done.json == {"schema": 1, "command": command, "status": "success", "data": data, "errors": []}
-        assert done.err == ""
+        if command != "scan":
+            assert done.err == ""
+        else:  # in cron too: a schedule that watches nobody is not what its owner thinks it is
+            done.one_line("there is no broker to scan", "trademon broker add")
+
+
+def test_a_scan_of_nobody_is_one_line_and_no_failure(shell: Shell) -> None:
+    """A manual broker has nothing to ask and one that is disabled is not asked: said on stderr, exit 0."""
+    shell.run("broker", "add", "old", "--exchange", "manual").check(0)
+    shell.add("off", "binance", "http://127.0.0.1:9").check(0)
+    shell.run("broker", "disable", "off").check(0)
+    done = shell.run("scan").check(0)
+    done.one_line("there is no broker to scan")
+    assert done.out == ""
+
+
+def test_a_broker_without_an_api_cannot_be_scanned(shell: Shell) -> None:
+    """Named on purpose it is a wrong word, with the command that does it instead."""
+    shell.run("broker", "add", "old", "--exchange", "manual").check(0)
+    done = shell.run("scan", "--broker", "old", "--json").check(2)
+    done.one_line("old has no API to ask", "trademon fills import FILE.csv --broker old")
+    assert (done.json["status"], done.json["errors"][0]["kind"]) == ("failed", "usage")
 
 
 def test_the_documents_of_a_scanned_account(shell: Shell, exchange: ServerThread) -> None:
@@ -153,7 +178,9 @@ WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("pnl", "--method", "best"), 2, "usage"),
     (("fills", "--limit", "0"), 2, "usage"),
     (("fills", "--since", "tomorrow-ish"), 2, "usage"),
-    (("scan", "--since", "2199-01-01"), 2, "usage"),
+    (("fills", "--since", "2199-01-01"), 2, "usage"),
+    (("fills", "--since", "2026-02-01", "--until", "2026-01-01"), 2, "usage"),
+    (("pnl", "--since", "2026-01-01", "--until", "2026-01-01"), 2, "usage"),
     (("broker", "add", "x", "--exchange", "binanse"), 2, "usage"),
     (("broker", "add", "x y", "--exchange", "manual"), 2, "usage"),
     (("broker", "add", "x", "--exchange", "binance", "--base-url", "http://example.com"), 2, "usage"),
@@ -204,6 +231,27 @@ def test_a_wrong_word_is_one_line_a_document_and_its_exit_code(
     assert error["kind"] == kind
     assert error["message"]
     assert error["hint"] or "needs --api" in error["message"]
+
+
+@pytest.mark.parametrize("brokers", [0, 1])
+def test_a_scan_since_the_future_is_one_line(shell: Shell, brokers: int) -> None:
+    """A wrong word, whether there is a broker or none."""
+    if brokers:
+        shell.add("main", "binance", "http://127.0.0.1:9").check(0)
+    done = shell.run("scan", "--since", "2199-01-01", "--json").check(2)
+    done.one_line("--since", "lies in the future")
+    assert done.json["errors"][0]["kind"] == "usage"
+
+
+def test_an_answer_that_is_empty_says_what_is_stored(shell: Shell) -> None:
+    """A narrow question is not mistaken for an empty store."""
+    with_fills(shell)
+    shell.run("broker", "add", "new", "--exchange", "manual").check(0)
+    asks = [("fills", "--since", "2026-04-01", "--until", "2026-04-02"), ("fills", "--broker", "new")]
+    asks.append(("pnl", "--broker", "new"))
+    for done in all_at_once(shell, asks):
+        assert "nothing matches; 3 fills are stored" in " ".join(done.check(0).out.split())
+        assert done.err == ""
 
 
 def test_an_unknown_symbol_is_named_with_the_nearest(shell: Shell) -> None:
@@ -259,10 +307,10 @@ def test_a_run_holds_its_account_and_a_signal_frees_it(shell: Shell, exchange: S
     """75 while another run has all the work; 143 and 130 for the one that is stopped, silently and soon."""
     shell.add("main", "binance", exchange.url).check(0)
     shell.run("scan").check(0)
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+    for number, code, form in ((signal.SIGTERM, 143, ()), (signal.SIGINT, 130, ()), (signal.SIGTERM, 143, ("--json",))):
         exchange.server.faults[:] = [faults.hang(path="/openOrders")]
         count = len(exchange.server.requests)
-        first = shell.start("scan")
+        first = shell.start("scan", *form)
         deadline = time.monotonic() + 10
         while len(exchange.server.requests) < count + 2 and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -271,7 +319,13 @@ def test_a_run_holds_its_account_and_a_signal_frees_it(shell: Shell, exchange: S
         assert second.json["data"]["brokers"][0]["status"] == "skipped"
         first.send_signal(number)
         out, err = first.communicate(timeout=5)
-        assert (first.returncode, out, err) == (code, "", "")
+        ended = Done(first.returncode, out, err).check(code)
+        assert err == ""
+        if not form:
+            assert out == ""
+            continue
+        assert (list(ended.json), ended.json["status"], ended.json["data"]) == (ENVELOPE, "failed", {})
+        assert [(e["kind"], e["message"]) for e in ended.json["errors"]] == [("stopped", "stopped by SIGTERM")]
     exchange.server.faults.clear()
     shell.run("scan").check(0)
 
@@ -451,13 +505,48 @@ def test_watch_without_a_terminal_tells_lines_and_json_lines(shell: Shell, excha
     """--cycles 1: [START] to [STOP]; with --json one object a line, nothing else."""
     shell.add("main", "binance", exchange.url).check(0)
     out = shell.run("watch", "--cycles", "1", "--json").check(0).out
-    events = [json.loads(line) for line in out.splitlines() if line.startswith('{"event"')]
+    events = [json.loads(line) for line in out.splitlines()]
     assert [e["event"] for e in events] == ["start", "fill", "fill", "fill", "pnl", "cycle", "stop"]
     assert all(e["at"].endswith("Z") for e in events)
     assert events[3]["net"] == "2.5"
     plain = shell.run("watch", "--cycles", "1").check(0)
     assert [line.split()[0] for line in plain.out.splitlines()] == ["[START]", "[SCAN]", "[STOP]"]
     assert shell.run("watch", "--cycles", "1", "-q").check(0).out == ""
+
+
+def test_a_counted_watch_ends_with_the_exit_code_of_a_scan(shell: Shell, exchange: ServerThread) -> None:
+    """1 where all failed, 3 where some did, 4 where a person must act; and the last line counts it."""
+    shell.add("main", "binance", exchange.url).check(0)
+    exchange.server.faults.append(faults.status(500, path="/api/v3/account"))
+    failed = shell.run("watch", "--cycles", "1").check(1)
+    assert failed.out.splitlines()[-1].startswith("[STOP] ")
+    assert failed.out.splitlines()[-1].endswith("Z 1 cycle, 0 new executions, 1 error")
+    shell.add("other", "bitget", exchange.url).check(0)
+    events = [json.loads(line) for line in shell.run("watch", "--cycles", "1", "--json").check(3).out.splitlines()]
+    assert [e["event"] for e in events] == ["start", "error", "cycle", "stop"]
+    exchange.server.faults.clear()
+    shell.run("broker", "set", "main", "--api-key-env", "K", "--api-secret-env", "S", K="REVOKED", S="x").check(0)
+    shell.run("watch", "--cycles", "1").check(4)
+
+
+def test_an_execution_is_told_with_the_time_it_was_executed_at(shell: Shell) -> None:
+    """Published late, it is not told as of the moment it was found."""
+    world = ScriptedWorld(clock=now, deposits={"USDT": Decimal(10_000)})
+    world.buy("BTC/USDT", "0.001", "45000", now() - timedelta(minutes=5))
+    with ServerThread(DemoAccount("binance", SECRETS["K"], SECRETS["S"], "", "11", world)) as running:
+        shell.add("main", "binance", running.url).check(0)
+        watch = shell.start("watch", "--interval", "1")
+        assert watch.stdout
+        try:
+            assert watch.stdout.readline().startswith("[START]")
+            executed_at = now() + timedelta(milliseconds=1)
+            time.sleep(2.5)
+            world.sell("BTC/USDT", "0.001", "46000", executed_at)
+            told = next(line for line in watch.stdout if line.startswith("[EXEC]") and "sell" in line)
+        finally:
+            watch.terminate()
+            watch.communicate(timeout=10)
+    assert told.startswith(f"[EXEC] {executed_at:%Y-%m-%dT%H:%M:%SZ} main BTC/USDT sell 0.001 @ ")
 
 
 def test_watch_json_is_one_object_a_line_to_the_end(shell: Shell) -> None:

@@ -162,12 +162,13 @@ def test_without_a_terminal_it_tells_lines(tmp_path: Path) -> None:
     words = [line.split()[0] for line in done.stdout.splitlines()]
     assert (words[0], words[-1], words.count("[SCAN]")) == ("[START]", "[STOP]", 2)
     assert {"[EXEC]", "[PNL]"} <= set(words)
+    assert re.fullmatch(r"\[STOP\] \S+Z 2 cycles, \d+ new executions, 0 errors", done.stdout.splitlines()[-1])
     assert "\x1b" not in done.stdout
     assert not (tmp_path / "home" / "data").exists()
 
 
 def test_with_json_each_line_is_an_event(tmp_path: Path) -> None:
-    """Every line that is told while it runs is one object, from start to stop."""
+    """Every line is one object, from start to stop, and nothing follows."""
     done = subprocess.run(
         [TRADEMON, "watch", "--demo", "--cycles", "2", "--interval", "1", "--json"],
         capture_output=True,
@@ -177,7 +178,7 @@ def test_with_json_each_line_is_an_event(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
     kinds = [e["event"] for e in events]
     assert (kinds[0], kinds[-1], kinds.count("cycle")) == ("start", "stop", 2)
     assert kinds.count("fill") > 100

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flows.desk import NOON
+from tests.flows.desk import NOON, Desk, make_account, truth
+from trademon.core.model import Credentials
 from trademon.core.reports import FillRow
 from trademon.errors import DataError
 from trademon.flows.fills import import_fills
@@ -89,6 +91,7 @@ def test_a_row_is_stored_as_it_stands(inbox: Inbox) -> None:
         ("symbol", ""),
         ("symbol", "BTC"),
         ("symbol", "/USDT"),
+        ("symbol", "BTC/USDT:USDT"),
         ("side", "bought"),
         ("side", ""),
         ("quantity", "0"),
@@ -205,9 +208,42 @@ def test_a_price_of_zero_is_fine(inbox: Inbox) -> None:
     assert (inbox.rows()[0].price, inbox.rows()[0].fee) == (0, Decimal("-0.1"))
 
 
-def test_a_header_alone_is_an_empty_file(inbox: Inbox) -> None:
-    """No rows, no error, nothing new."""
-    assert inbox.take(f"{HEADER}\n") == 0
+def test_a_header_alone_is_no_file_of_fills(inbox: Inbox) -> None:
+    """A cut or wrong file is said, not taken for an account without trades."""
+    with pytest.raises(DataError, match=r"trades\.csv has a header and no row"):
+        inbox.take(f"{HEADER}\n")
+    assert inbox.user.stored_books() == ()
+
+
+def test_a_row_without_an_id_is_known_by_what_it_says_however_it_is_written(inbox: Inbox) -> None:
+    """1.0 and 1 are one quantity, btcusdt and BTC/USDT one symbol; the number of an order identifies no fill."""
+    assert inbox.take(f"{HEADER}\n{line(trade_id='', quantity='1.0', fee='0.0450')}\n") == 1
+    again = line(trade_id="", quantity="1", symbol="btcusdt", order_id="other", executed_at="2026-05-01T12:00:00+02:00")
+    assert inbox.take(f"{HEADER}\n{again}\n") == 0
+    (row,) = inbox.rows()
+    assert re.fullmatch(r"row-1777629600000000-000001-[0-9a-f]{16}", row.trade_id)
+    assert inbox.take(f"{HEADER}\n{line(trade_id='', quantity='1', side='sell')}\n") == 1
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_rows_of_one_moment_are_matched_in_the_order_of_the_file(inbox: Inbox, newest_first: bool) -> None:
+    """Bought at 100, sold at 110, bought at 120 in one second: +10, also in a file that begins with the newest."""
+    at = {"executed_at": "2026-05-01T10:00:01Z", "trade_id": "", "fee": "", "fee_currency": "", "quantity": "1"}
+    rows = [line(**at, side=side, price=price) for side, price in (("buy", "100"), ("sell", "110"), ("buy", "120"))]
+    rows.append(line(**at | {"executed_at": "2026-05-01T10:00:02Z"}, side="sell", price="125"))
+    content = "\n".join((HEADER, *(reversed(rows) if newest_first else rows), ""))
+    assert inbox.take(content) == 4
+    (book,) = inbox.user.stored_books()
+    assert (book.gross, book.unmatched_quantity) == (15, 0)
+    assert inbox.take(content) == 0
+
+
+def test_a_time_in_the_future_is_refused_beyond_a_day(inbox: Inbox) -> None:
+    """A clock may be a little off, a year may not."""
+    assert inbox.take(f"{HEADER}\n{line(executed_at='2026-05-02T11:00:00Z')}\n") == 1
+    with pytest.raises(DataError, match=r"^line 2, column executed_at: it lies in the future"):
+        inbox.take(f"{HEADER}\n{line(executed_at='2026-05-02T13:00:00Z', trade_id='t2')}\n")
+    assert len(inbox.rows()) == 1
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b"PK\x03\x04\x00\x00\x80\x81"])
@@ -249,3 +285,93 @@ def test_an_export_brought_into_another_broker_gives_equal_fills(inbox: Inbox) -
     ids = [[(r.order_id, r.trade_id) for r in inbox.rows(name)] for name in ("new", "old")]
     assert len(ids[0]) == 4
     assert [i for i in ids[1] if not i[1].startswith("-") and i not in ids[0]] == []
+
+
+# --- into an account that has an API ------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+SAME_AS_101 = "2026-05-01T11:00:00Z,ETH/USDT,buy,1,3000,0,USDT,10101,101"
+
+
+def bring_in(desk: Desk, directory: Path, *rows: str, broker: str = "main") -> int:
+    """How many of these rows were new to that broker."""
+    file = directory / "trades.csv"
+    file.write_text("\n".join((HEADER, *rows, "")))
+    return import_fills(desk.user, desk.user.broker(broker), file, now=desk.clock()).new_fills
+
+
+async def test_a_row_without_an_id_is_refused_where_the_exchange_has_one(
+    desk: Desk, exchange: str, tmp_path: Path
+) -> None:
+    """It would stand beside the same execution from the exchange: nothing is taken in, and the hint says where to."""
+    world = desk.scripted()
+    world.buy("ETH/USDT", "1", "3000", NOON - HOUR, trade_id=101)
+    await desk.open(exchange, world)
+    await desk.scan()
+    with pytest.raises(DataError, match=r"^line 2, column trade_id: it is empty") as caught:
+        bring_in(desk, tmp_path, "2026-05-01T11:00:00Z,ETH/USDT,buy,1,3000,0,USDT,,")
+    assert "manual broker" in (caught.value.hint or "")
+    assert desk.stored() == truth(world, NOON)
+
+
+async def test_an_import_before_the_first_scan_is_one_account_with_it(
+    desk: Desk, exchange: str, tmp_path: Path
+) -> None:
+    """An old row beyond the exchange's reach and one it names too: three fills, one book."""
+    world = desk.scripted()
+    world.buy("ETH/USDT", "1", "3000", NOON - HOUR, trade_id=101)
+    world.sell("ETH/USDT", "2", "3100", NOON - HOUR / 2, trade_id=102)
+    await desk.open(exchange, world)
+    assert bring_in(desk, tmp_path, "2026-03-01T00:00:00Z,ETH/USDT,buy,1,2000,0,USDT,o1,50", SAME_AS_101) == 2
+    await desk.scan()
+    assert [fact[1] for fact in desk.stored()] == ["101", "102", "50"]
+    (book,) = desk.user.stored_books()
+    assert (book.gross, book.unmatched_quantity, book.open_quantity, book.fills) == (1200, 0, 0, 3)
+    assert desk.derived() == desk.derived_again()
+
+
+async def test_what_the_exchange_says_of_an_imported_row_replaces_it(desk: Desk, exchange: str, tmp_path: Path) -> None:
+    """A row without its fee, then the scan: one fill, with the fee."""
+    world = desk.scripted()
+    world.buy("ETH/USDT", "1", "3000", NOON - HOUR, trade_id=101, fee="3", fee_currency="USDT")
+    await desk.open(exchange, world, since=NOON - 2 * HOUR)
+    await desk.scan()
+    world.buy("SOL/USDT", "1", "100", NOON + HOUR, trade_id=201, fee="0.1", fee_currency="USDT")
+    desk.clock.move(hours=2)
+    assert bring_in(desk, tmp_path, "2026-05-01T13:00:00Z,SOL/USDT,buy,1,100,,,,201") == 1
+    await desk.scan()
+    assert desk.stored() == truth(world, desk.clock.at)
+    assert desk.derived() == desk.derived_again()
+
+
+async def test_an_import_after_the_key_was_changed_stays_with_the_account(
+    desk: Desk, exchange: str, tmp_path: Path
+) -> None:
+    """A new key to the same account, a file before the next scan: nothing is doubled."""
+    world = desk.scripted()
+    world.buy("ETH/USDT", "1", "3000", NOON - HOUR, trade_id=101)
+    account = make_account(exchange, world)
+    desk.add("main", account, await desk.serve(account))
+    await desk.scan()
+    keys = Credentials(account.api_key, account.api_secret, account.passphrase)
+    desk.user.set_broker(desk.user.broker("main"), credentials=keys)
+    bring_in(desk, tmp_path, SAME_AS_101)
+    await desk.scan()
+    assert desk.stored() == truth(world, NOON)
+
+
+async def test_an_import_into_a_second_key_joins_the_account_of_the_first(
+    desk: Desk, exchange: str, tmp_path: Path
+) -> None:
+    """Its first scan shows that both lead to one account: the row it brought is the row that stands there."""
+    world = desk.scripted()
+    world.buy("ETH/USDT", "1", "3000", NOON - HOUR, trade_id=101)
+    accounts = [make_account(exchange, world), make_account(exchange, world, key="B" * 64)]
+    server = await desk.serve(*accounts)
+    desk.add("a", accounts[0], server)
+    await desk.scan("a")
+    desk.add("b", accounts[1], server)
+    bring_in(desk, tmp_path, SAME_AS_101, broker="b")
+    await desk.scan("b")
+    assert desk.stored() == truth(world, NOON)
+    assert desk.account_id("a") == desk.account_id("b")
