@@ -529,7 +529,7 @@ async def test_no_broker_of_the_same_host_asks_it_meanwhile(desk: Desk) -> None:
 
 async def test_two_keys_to_one_account_store_each_fill_once(desk: Desk, exchange: str) -> None:
     """Whichever broker comes first, together or one after the other: an execution is one row, and neither broker is
-    held up by the other once it is known that they share an account."""
+    held up by the other."""
     world = desk.scripted()
     for n in range(40):
         world.buy(("ETH/USDT", "SOL/USDT")[n % 2], "0.1", "100", NOON - HOUR + timedelta(seconds=n))

@@ -470,13 +470,12 @@ COINS = {
     "a coin twice": '{"asset": "ETH", "free": "1", "locked": "0"}, {"asset": "ETH", "free": "1", "locked": "0"}',
     "half a character": '{"asset": "\\ud800", "free": "1", "locked": "0"}',
 }
-TWICE = "a coin that is named twice is an IntegrityError, a fault of ours, where it is a bad answer of the exchange's"
 
 
 @pytest.mark.parametrize(
     "coins",
     [
-        pytest.param("a coin twice", marks=pytest.mark.xfail(strict=True, reason=TWICE)),
+        "a coin twice",
         "half a character",
     ],
 )

@@ -468,13 +468,9 @@ async def test_a_watch_of_nobody_goes_on(stage: Stage) -> None:
 
 # --- two brokers, one account -------------------------------------------------------------------------------------
 
-TOGETHER = "a watch starts all passes at once: of two brokers to one account the second is busy in every cycle"
-
 
 @pytest.mark.parametrize("revoked", [False, True])
-@pytest.mark.parametrize(
-    "one_by_one", [pytest.param(False, marks=pytest.mark.xfail(strict=True, reason=TOGETHER)), True]
-)
+@pytest.mark.parametrize("one_by_one", [False, True])
 async def test_two_keys_to_one_account_are_both_asked(
     desk: Desk, exchange: str, one_by_one: bool, revoked: bool
 ) -> None:
@@ -496,7 +492,6 @@ async def test_two_keys_to_one_account_are_both_asked(
     assert [event.text for event in events if event.event == "alert"] == []
 
 
-@pytest.mark.xfail(strict=True, reason="without a limit of history the orders are not read, and no sweep replaces them")
 async def test_orders_that_name_symbols_are_read_where_history_has_no_limit(stage: Stage) -> None:
     """No exchange of today is like that; the table of capabilities allows it."""
     account = stage.add("main", capabilities=Capabilities(None, True, True))

@@ -95,7 +95,9 @@ class Binance:
 
     async def fetch_account(self, *, with_uid: bool) -> AccountView:
         answer = validate.as_object(await self._call("private_get_account", {"omitZeroBalances": "true"}), "account")
-        balances = tuple(_parse_balance(row) for row in validate.as_rows(answer.get("balances"), "balances"))
+        balances = validate.each_once(
+            tuple(_parse_balance(row) for row in validate.as_rows(answer.get("balances"), "balances"))
+        )
         uid = validate.identifier(answer, "uid") if "uid" in answer else None
         return AccountView(uid, tuple(b for b in balances if b.total))
 

@@ -105,7 +105,7 @@ class Bitget:
             info = validate.as_object(await self._call("private_spot_get_v2_spot_account_info"), "account info")
             uid = validate.identifier(info, "userId")
         rows = validate.as_rows(await self._call("private_spot_get_v2_spot_account_assets"), "assets")
-        balances = tuple(_parse_balance(row) for row in rows)
+        balances = validate.each_once(tuple(_parse_balance(row) for row in rows))
         return AccountView(uid, tuple(b for b in balances if b.total))
 
     async def fetch_open_orders(self, markets: Mapping[str, Market]) -> tuple[OpenOrder, ...]:

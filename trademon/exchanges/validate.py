@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from trademon.core.model import Balance
 from trademon.core.money import parse_decimal
 from trademon.core.times import parse_ms
 from trademon.errors import BadAnswer, DataError
@@ -42,6 +43,13 @@ def not_empty(values: tuple[T, ...], what: str) -> tuple[T, ...]:
     if not values:
         raise BadAnswer(f"{what} is empty")
     return values
+
+
+def each_once(balances: tuple[Balance, ...]) -> tuple[Balance, ...]:
+    """Balances of different coins; which of two for one coin holds, nobody knows."""
+    if len({balance.coin for balance in balances}) != len(balances):
+        raise BadAnswer("a coin is named twice among the balances")
+    return balances
 
 
 def text(row: Row, name: str) -> str:

@@ -20,6 +20,7 @@ from trademon.core.model import Broker, Fill, Market, Method, OpenOrder
 from trademon.core.reports import BrokerScan, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
 from trademon.core.symbols import compact
+from trademon.core.times import EPOCH
 from trademon.errors import BadAnswer, Busy, ClockSkew, ConfigError, HostAskedToWait, StoreError, Transient
 from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
@@ -247,10 +248,11 @@ class _Look:
         All the history there is, whatever `since` says: an order may be much older than its fills.
         """
         reach = self.exchange.capabilities.history
-        if not self.exchange.capabilities.orders_name_symbols or reach is None:
+        if not self.exchange.capabilities.orders_name_symbols:
             return set(), []
+        start = EPOCH if reach is None else asked_at - reach
         covered = self.store.coverage(self.account_id, "", stream="orders")
-        spans = wanted_spans(covered, asked_at - reach, asked_at, ORDERS_OVERLAP)
+        spans = wanted_spans(covered, start, asked_at, ORDERS_OVERLAP)
         names = await self.exchange.fetch_traded_symbols(min(span.start for span in spans))
         return set(names), spans
 

@@ -188,14 +188,19 @@ class Watch:
     def _start_passes(self) -> None:
         limits = ScanLimits(sweep=20, sweep_s=self.options.interval_s * _PATIENCE, broker_s=600.0)
         before: asyncio.Task[BrokerScan] | None = None
+        # Two brokers may lead to one account: the second's pass follows the first's, together one would find it held.
+        of_account: dict[int | None, asyncio.Task[BrokerScan]] = {}
         for target in self._targets():
+            account_id = target.broker.account_id
             if target.broker.id in self._passes:
+                of_account[account_id] = self._passes[target.broker.id]
                 continue
             seen = self._seen.setdefault(target.broker.id, _Seen(target.broker.user))
             if seen.state == "new":
                 seen.state = "scanning"
-            task = asyncio.create_task(self._pass(target, limits, before if self.options.one_by_one else None))
-            self._passes[target.broker.id] = before = task
+            after = before if self.options.one_by_one else of_account.get(account_id) if account_id else None
+            task = asyncio.create_task(self._pass(target, limits, after))
+            self._passes[target.broker.id] = of_account[account_id] = before = task
 
     async def _pass(self, target: Target, limits: ScanLimits, after: asyncio.Task[BrokerScan] | None) -> BrokerScan:
         if after is not None:
