@@ -55,6 +55,10 @@ def render(report: object, glyphs: Glyphs = UNICODE) -> RenderableType:
     return _RENDERERS[type(report)](report, glyphs)
 
 
+def _stored(fills: int) -> str:
+    return "1 fill is" if fills == 1 else f"{fills:,} fills are"
+
+
 def _sentence(text: str, style: str = "") -> Text:
     """Prose that folds between words at any width."""
     return Text(clean(text), style=style, overflow="fold")
@@ -78,7 +82,7 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
     """Newest at the bottom, beside the prompt; says when older ones were left out and how to see them."""
     if not report.fills:
         if report.stored and not report.total:
-            return _sentence(f"nothing matches; {report.stored:,} fills are stored (trademon fills shows them)")
+            return _sentence(f"nothing matches; {_stored(report.stored)} stored (trademon fills shows them)")
         return _sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
     title, stamps = _stamps([format_stamp(f.executed_at) for f in report.fills])
     columns = (Column(title), *_FILL_COLUMNS)
@@ -147,7 +151,7 @@ def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Rows, then a total per currency; what is in no figure is said on the very row it belongs to."""
     if not report.rows:
         if report.stored:
-            return _sentence(f"nothing matches; {report.stored:,} fills are stored (trademon pnl shows all of them)")
+            return _sentence(f"nothing matches; {_stored(report.stored)} stored (trademon pnl shows all of them)")
         return _sentence(NO_PNL)
     rows = [_pnl_row(r, glyphs) for r in report.rows]
     rows += [_total_row(t, glyphs, ruled=not i) for i, t in enumerate(report.totals)]
