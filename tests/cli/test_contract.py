@@ -444,12 +444,13 @@ def test_a_data_directory_below_a_file_is_said(fresh: Shell) -> None:
     assert fresh.home.read_text() == "I am a file"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_data_directory_that_cannot_be_written_is_said(fresh: Shell) -> None:
     """A read-only directory: one line, exit 4, nothing written."""
     data = fresh.home / "data"
     data.mkdir(parents=True)
     data.chmod(0o500)
+    if os.access(data, os.W_OK):
+        pytest.skip("whoever runs this may write anywhere, as root may")
     fresh.run("fills").check(4).one_line(str(data))
     assert fresh.files() == {}
     data.chmod(0o700)
