@@ -13,7 +13,7 @@ from typing import Any
 from trademon.core.coverage import Span
 from trademon.core.model import Broker, Credentials, Method
 from trademon.core.reports import ScanReport
-from trademon.demo.model import Execution, Market, WorldOrder, WorldView
+from trademon.demo.model import Execution, Market, Transfer, WorldOrder, WorldView
 from trademon.demo.scripted import ScriptedWorld
 from trademon.demo.server import DemoAccount, DemoServer
 from trademon.exchanges.base import Exchange
@@ -64,6 +64,12 @@ class Stopped:
 
     def price(self, symbol: str, now: datetime | None = None) -> Decimal:
         return self._world.price(symbol, min(now or self._at, self._at))
+
+    def transfers(self, now: datetime | None = None) -> list[Transfer]:
+        return self._world.transfers(min(now or self._at, self._at))
+
+    def has_candle(self, symbol: str, opened_at: datetime, length: timedelta) -> bool:
+        return self._world.has_candle(symbol, opened_at, length)
 
 
 def make_account(exchange: str, world: WorldView, uid: str = "11", key: str | None = None) -> DemoAccount:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from trademon.demo.candles import Candle
 from trademon.demo.model import Execution, Market, WorldOrder, to_ms
 from trademon.demo.wire import fixed
 
@@ -58,6 +59,13 @@ def order_row(o: WorldOrder) -> Row:
         "origQuoteOrderQty": "0.00000000",
         "selfTradePreventionMode": "EXPIRE_MAKER",
     }
+
+
+def kline_row(c: Candle, length_ms: int) -> list[int | str]:
+    """One candle of klines: twelve places, the prices and volumes as text."""
+    prices = [money(price) for price in (c.open, c.high, c.low, c.close, c.volume)]
+    half = money(c.volume / 2), money(c.turnover / 2)  # what takers bought; nobody here asks
+    return [c.ms, *prices, c.ms + length_ms - 1, money(c.turnover), c.count, *half, "0"]
 
 
 def symbol_row(m: Market) -> Row:

@@ -8,11 +8,12 @@ import hmac
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeVar
 from urllib.parse import unquote
 
 from aiohttp import web
 
+from trademon.demo.bitget_market import candle_paths
+from trademon.demo.bitget_params import empty, newest_below, page_limit, trade_window, unknown
 from trademon.demo.bitget_rows import (
     asset_row,
     fill_row,
@@ -22,20 +23,19 @@ from trademon.demo.bitget_rows import (
     symbol_row,
     ticker_row,
 )
+from trademon.demo.bitget_wallet import wallet_paths
 from trademon.demo.model import Execution, Market, WorldOrder, locked, to_ms
-from trademon.demo.wire import DemoAccount, Json, Question, Refusal, all_markets, by_wire_name, sha256_mac
+from trademon.demo.wire import DemoAccount, Json, PerSecond, Question, Refusal, all_markets, by_wire_name, sha256_mac
 
-T = TypeVar("T", Execution, WorldOrder)
-
-_NINETY_DAYS_MS = 90 * 86_400_000
 _EXPIRY_MS = 30_000
-_MAX_PAGE = 100
 _RATES = {  # requests a second per uid; public ones (20 per address) are never the bottleneck here
     "/api/v2/spot/account/info": 1,
     "/api/v2/spot/account/assets": 10,
     "/api/v2/spot/trade/unfilled-orders": 20,
     "/api/v2/spot/trade/history-orders": 20,
     "/api/v2/spot/trade/fills": 10,
+    "/api/v2/spot/wallet/deposit-records": 10,
+    "/api/v2/spot/wallet/withdrawal-records": 10,
 }
 
 
@@ -45,14 +45,15 @@ class BitgetApi:
     def __init__(self, accounts: list[DemoAccount], *, has_rates: bool = True) -> None:
         """`has_rates` False lets any number of requests a second pass."""
         self._accounts = {a.api_key: a for a in accounts}
-        self._markets = all_markets([a.world for a in accounts])
+        self._worlds = [a.world for a in accounts]
+        self._markets = all_markets(self._worlds)
         self._has_rates = has_rates
-        self._second = -1
-        self._asked: dict[tuple[str, str], int] = {}
+        self._counted = PerSecond()
         self._public: dict[str, Callable[[Question], Json]] = {
             "/api/v2/public/time": lambda q: {"serverTime": str(q.now_ms)},
             "/api/v2/spot/public/symbols": self._symbols,
             "/api/v2/spot/market/tickers": self._tickers,
+            **candle_paths(self._worlds),
         }
         self._private: dict[str, Callable[[Question, DemoAccount], Json]] = {
             "/api/v2/spot/account/info": self._info,
@@ -60,6 +61,7 @@ class BitgetApi:
             "/api/v2/spot/trade/unfilled-orders": self._unfilled,
             "/api/v2/spot/trade/history-orders": self._history,
             "/api/v2/spot/trade/fills": self._fills,
+            **wallet_paths(),
         }
 
     def account_of(self, question: Question) -> DemoAccount | None:
@@ -91,12 +93,8 @@ class BitgetApi:
         return self._private[q.path](q, account)
 
     def _count(self, q: Question, account: DemoAccount) -> None:
-        second = q.now_ms // 1000
-        if second != self._second:
-            self._second, self._asked = second, {}
-        key = (account.uid, q.path)
-        self._asked[key] = self._asked.get(key, 0) + 1
-        if self._has_rates and self._asked[key] > _RATES[q.path]:
+        asked = self._counted.count(q.now_ms, account.uid, q.path)
+        if self._has_rates and asked > _RATES[q.path]:
             raise Refusal(429, "429", "Too Many Requests")
 
     def _authenticate(self, q: Question) -> DemoAccount:
@@ -131,13 +129,14 @@ class BitgetApi:
         return [symbol_row(self._markets[name][0]) for name in self._named(q)]
 
     def _tickers(self, q: Question) -> Json:
-        chosen = (self._markets[name] for name in self._named(q))
+        known = all_markets(self._worlds)  # anew: by now another account may have traded a market
+        chosen = (known.get(name, self._markets[name]) for name in self._named(q))
         return [ticker_row(market, world.price(market.symbol, q.now), q.now_ms) for market, world in chosen]
 
     def _named(self, q: Question) -> list[str]:
         name = q.params.get("symbol")
         if name and name not in self._markets:
-            raise _unknown(name)
+            raise unknown(name)
         return [name] if name else list(self._markets)
 
     def _info(self, q: Question, account: DemoAccount) -> Json:
@@ -162,12 +161,14 @@ class BitgetApi:
 
     def _unfilled(self, q: Question, account: DemoAccount) -> Json:
         orders = [o for o in self._orders_asked(q, account) if o.is_open]
-        return [open_order_row(account.uid, o) for o in _page(orders, q, _order_key)]
+        page = newest_below(orders, q, trade_window(q), page_limit(q), _order_key)
+        return [open_order_row(account.uid, o) for o in page]
 
     def _history(self, q: Question, account: DemoAccount) -> Json:
         """Ended orders by creation time: one that still rests is in unfilled-orders only."""
         orders = [o for o in self._orders_asked(q, account) if not o.is_open]
-        return [history_row(account.uid, o) for o in _page(orders, q, _order_key)]
+        page = newest_below(orders, q, trade_window(q), page_limit(q), _order_key)
+        return [history_row(account.uid, o) for o in page]
 
     def _orders_asked(self, q: Question, account: DemoAccount) -> list[WorldOrder]:
         name, order_id = q.params.get("symbol"), q.params.get("orderId")
@@ -177,11 +178,12 @@ class BitgetApi:
     def _fills(self, q: Question, account: DemoAccount) -> Json:
         name, order_id = q.params.get("symbol"), q.params.get("orderId")
         if not name:
-            raise Refusal(400, "400172", "Parameter symbol cannot be empty")
+            raise empty("symbol")
         market = _market(account, name)
         types = {o.order_id: o.type for o in account.world.orders(q.now, market.symbol)}
         found = [e for e in account.world.executions(q.now, market.symbol) if order_id in (None, "", e.order_id)]
-        return [fill_row(account.uid, e, types[e.order_id]) for e in _page(found, q, _fill_key)]
+        page = newest_below(found, q, trade_window(q), page_limit(q), _fill_key)
+        return [fill_row(account.uid, e, types[e.order_id]) for e in page]
 
 
 def _order_key(o: WorldOrder) -> tuple[int, int]:
@@ -193,48 +195,8 @@ def _fill_key(e: Execution) -> tuple[int, int]:
     return int(e.trade_id), e.ms
 
 
-def _page(rows: list[T], q: Question, key: Callable[[T], tuple[int, int]]) -> list[T]:
-    """The newest `limit` rows in the asked window with an id below `idLessThan`, newest first."""
-    start, end = _window(q)
-    limit, below = _limit(q), _integer(q, "idLessThan")
-    found = [row for row in rows if start <= key(row)[1] <= end and (below is None or key(row)[0] < below)]
-    return sorted(found, key=key, reverse=True)[:limit]
-
-
-def _window(q: Question) -> tuple[int, int]:
-    """Start and end in ms, both included; 90 days is all there is, and a start before that is refused."""
-    start, end = _integer(q, "startTime"), _integer(q, "endTime")
-    oldest = q.now_ms - _NINETY_DAYS_MS
-    if start is not None:
-        if end is not None and end < start:
-            raise Refusal(400, "40017", "startTime should be less than endTime")  # assumed
-        if start < oldest or (end is not None and end - start > _NINETY_DAYS_MS):
-            raise Refusal(400, "00001", "startTime and endTime interval cannot be greater than 90 days")
-    return (oldest if start is None else start), (q.now_ms if end is None else end)
-
-
-def _limit(q: Question) -> int:
-    limit = _integer(q, "limit")
-    if limit is not None and not 1 <= limit <= _MAX_PAGE:
-        raise Refusal(400, "400172", "Parameter verification failed limit")  # assumed: it may be cut to 100 instead
-    return limit or _MAX_PAGE
-
-
-def _integer(q: Question, name: str) -> int | None:
-    text = q.params.get(name)
-    if not text:
-        return None
-    if not re.fullmatch(r"[0-9]{1,20}", text):
-        raise Refusal(400, "40020", f"Parameter {name} error")
-    return int(text)
-
-
 def _market(account: DemoAccount, name: str) -> Market:
     market = by_wire_name(account.world).get(name)
     if market is None:
-        raise _unknown(name)
+        raise unknown(name)
     return market
-
-
-def _unknown(name: str) -> Refusal:
-    return Refusal(400, "40034", f"Parameter {name} does not exist")

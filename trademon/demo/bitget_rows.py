@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from trademon.demo.candles import Candle
 from trademon.demo.model import Execution, Market, WorldOrder, to_ms
 from trademon.demo.wire import decimals_of, fixed, plain
 
@@ -146,6 +147,12 @@ def ticker_row(m: Market, price: Decimal, now_ms: int) -> Row:
         "changeUtc24h": "0",
         "change24h": "0",
     }
+
+
+def candle_row(c: Candle) -> list[str]:
+    """One candle: eight texts. The quote coin's volume stands for that in USDT too, which most of it is."""
+    turnover = plain(c.turnover)
+    return [str(c.ms), plain(c.open), plain(c.high), plain(c.low), plain(c.close), plain(c.volume), turnover, turnover]
 
 
 def asset_row(coin: str, total: Decimal, frozen: Decimal, updated_ms: int) -> Row:

@@ -68,6 +68,11 @@ class SnowflakeIds:
         return ((ms - _BITGET_EPOCH_MS) << _SEQUENCE_BITS) + 2 * n
 
 
+def transfer_id(ms: int, n: int) -> str:
+    """The id of the `n`th transfer, made at `ms`: decimal digits that sort as the times do."""
+    return str(((ms - _BITGET_EPOCH_MS) << _SEQUENCE_BITS) + 2 * n)
+
+
 def make_ids(style: Literal["per_symbol", "snowflake"], seed: str) -> Ids:
     """The numbering of an exchange."""
     return PerSymbolIds(seed) if style == "per_symbol" else SnowflakeIds()

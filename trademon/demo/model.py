@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 Clock = Callable[[], datetime]
 Side = Literal["buy", "sell"]
 OrderType = Literal["LIMIT", "MARKET"]
+TransferKind = Literal["deposit", "withdrawal"]
+TransferStatus = Literal["pending", "credited", "completed", "failed"]
 
 # Binance's eight; Bitget's words are derived from them (see bitget_rows).
 STATUSES = (
@@ -136,6 +138,42 @@ class WorldOrder:
         return replace(self, status=status, executions=done, updated_at=updated_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Coins that came in or left without a trade; `fee` comes on top of the `amount` that was sent.
+
+    `status` holds from `completed_at` on, which is when it ended, however it did; None while it never has. "credited"
+    is a deposit that counts in the balance and cannot be withdrawn yet. Both ends of a transfer between two accounts
+    share `tx_id`; `is_internal` is one within an exchange, which no chain knows of.
+    """
+
+    id: str
+    kind: TransferKind
+    coin: str
+    amount: Decimal
+    fee: Decimal
+    created_at: datetime
+    completed_at: datetime | None
+    tx_id: str
+    network: str
+    address: str
+    status: TransferStatus = "completed"
+    is_internal: bool = False
+
+    def as_of(self, now: datetime) -> "Transfer":
+        """The transfer as the exchange would have shown it at `now` (at or after its creation)."""
+        if self.completed_at is None or self.completed_at <= now:
+            return self
+        return replace(self, status="pending", completed_at=None)
+
+    @property
+    def change(self) -> Decimal:
+        """What it adds to the balance: a deposit when it arrived, a withdrawal at once, a failed one nothing."""
+        if self.status == "failed" or (self.kind == "deposit" and self.status == "pending"):
+            return Decimal(0)
+        return self.amount if self.kind == "deposit" else -(self.amount + self.fee)
+
+
 class WorldView(Protocol):
     """What the wire formats ask of a world, seeded or scripted. `symbol` is "BTC/USDT"; None means all."""
 
@@ -150,10 +188,16 @@ class WorldView(Protocol):
         """Every order created up to `now`, in the state of `now`, by (creation, id)."""
 
     def balances(self, now: datetime | None = None) -> dict[str, Decimal]:
-        """Total per coin: deposits + executions - fees."""
+        """Total per coin: opening deposits + executions - fees + transfers."""
+
+    def transfers(self, now: datetime | None = None) -> list[Transfer]:
+        """Every transfer created up to `now`, in the state of `now`, by (creation, id)."""
 
     def price(self, symbol: str, now: datetime | None = None) -> Decimal:
-        """The last price in quote per base."""
+        """The last price at or before `now` in quote per base, the market's own before the first; any past moment."""
+
+    def has_candle(self, symbol: str, opened_at: datetime, length: timedelta) -> bool:
+        """Whether the exchange knows a candle of that stretch."""
 
 
 def by_time_and_id(execution: Execution) -> tuple[datetime, int, str]:
@@ -161,8 +205,16 @@ def by_time_and_id(execution: Execution) -> tuple[datetime, int, str]:
     return execution.executed_at, int(execution.trade_id), execution.symbol
 
 
-def settle(deposits: Mapping[str, Decimal], executions: Iterable[Execution]) -> dict[str, Decimal]:
-    """Total per coin after `executions`: exact, nothing is rounded."""
+def seen_at(transfers: Iterable[Transfer], now: datetime) -> list[Transfer]:
+    """Those created up to `now`, as they stood then, by (creation, id)."""
+    found = [t.as_of(now) for t in transfers if t.created_at <= now]
+    return sorted(found, key=lambda t: (t.created_at, int(t.id)))
+
+
+def settle(
+    deposits: Mapping[str, Decimal], executions: Iterable[Execution], transfers: Iterable[Transfer] = ()
+) -> dict[str, Decimal]:
+    """Total per coin after `executions` and `transfers`: exact, nothing is rounded."""
     totals = dict(deposits)
 
     def add(coin: str, amount: Decimal) -> None:
@@ -173,6 +225,9 @@ def settle(deposits: Mapping[str, Decimal], executions: Iterable[Execution]) -> 
         add(e.base, sign * e.quantity)
         add(e.quote, -sign * e.quantity * e.price)
         add(e.fee_currency, -e.fee)
+    for t in transfers:
+        if t.change:  # a coin whose only deposit is still under way is not listed
+            add(t.coin, t.change)
     return totals
 
 

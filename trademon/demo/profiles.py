@@ -22,6 +22,12 @@ def quiet_markets(bases: tuple[str, ...] = _QUIET, quotes: tuple[str, ...] = ("U
     return tuple(Market(base, quote, Decimal(1), step, lot) for base in bases for quote in quotes)
 
 
+def third_coin_market(coin: str, price: Decimal) -> Market:
+    """The market that says what an exchange's own coin is worth; nobody here has to trade on it."""
+    step = Decimal("0.00000001")
+    return Market(coin, "USDT", price, step, step)
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The knobs of a seeded world; shares are probabilities per order, `_s` are seconds, rates are fractions."""
@@ -73,6 +79,9 @@ _MAJORS = (
 )
 # The real ETHBTC has lots of 0.0001; ten times that keeps price x quantity within eight decimals.
 _CROSS = _market("ETH/BTC", "0.05145", "0.00001", "0.001", ("0.001", "0.02"))
+
+# What a scripted world lists beside the quiet markets: it may stand behind either exchange.
+THIRD_COINS = (third_coin_market("BNB", Decimal(588)), third_coin_market("BGB", Decimal("1.184")))
 
 BINANCE_TEST = Profile(
     name="binance",

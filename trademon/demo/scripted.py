@@ -1,11 +1,28 @@
 """A world written out by a test: the same questions as a seeded one, answered from explicit executions and orders."""
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from trademon.demo.model import Clock, Execution, Market, Side, WorldOrder, by_time_and_id, settle
-from trademon.demo.profiles import quiet_markets
+from trademon.demo.ids import transfer_id
+from trademon.demo.model import (
+    Clock,
+    Execution,
+    Market,
+    Side,
+    Transfer,
+    TransferKind,
+    WorldOrder,
+    by_time_and_id,
+    seen_at,
+    settle,
+    to_ms,
+)
+from trademon.demo.profiles import THIRD_COINS, quiet_markets
+
+_ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+_Step = tuple[datetime, bool, int, Decimal]  # when, whether a test set it, the trade's id, price: sorts as it happened
 
 
 class ScriptedWorld:
@@ -20,13 +37,15 @@ class ScriptedWorld:
         deposits: Mapping[str, Decimal] | None = None,
         markets: Iterable[Market] = (),
     ) -> None:
-        """Markets of the given symbols are listed by themselves, with the quiet ones beside them."""
+        """Markets of the given symbols are listed by themselves, with the quiet and third coins' ones beside them."""
         self._clock = clock
         self._executions: list[Execution] = []
         self._orders: list[WorldOrder] = []
-        self._prices: dict[str, Decimal] = {}
+        self._transfers: list[Transfer] = []
+        self._steps: dict[str, list[_Step]] = {}
+        self._no_candles: dict[str, list[tuple[datetime, datetime]]] = {}
         self.deposits = dict(deposits or {})
-        self.markets: dict[str, Market] = {m.symbol: m for m in (*quiet_markets(), *markets)}
+        self.markets: dict[str, Market] = {m.symbol: m for m in (*quiet_markets(), *THIRD_COINS, *markets)}
         self.add(*executions)
         for order in orders:
             self.add_order(order)
@@ -36,6 +55,7 @@ class ScriptedWorld:
         for e in executions:
             self._executions.append(e)
             self._list(e.symbol)
+            self._step(e.symbol, e.executed_at, e.price, trade_id=int(e.trade_id))
 
     def add_order(self, order: WorldOrder) -> None:
         """Publish an order with its executions."""
@@ -70,10 +90,64 @@ class ScriptedWorld:
         self.add(execution)
         return execution
 
+    def deposit(self, coin: str, amount: str, at: datetime, **more: str | bool | datetime | None) -> Transfer:
+        """Coins that came in at `at`; `more` as in `transfer`."""
+        return self.transfer("deposit", coin, amount, at, **more)
+
+    def withdraw(self, coin: str, amount: str, at: datetime, **more: str | bool | datetime | None) -> Transfer:
+        """Coins sent away at `at`, `more` as in `transfer`; `amount` is what arrives, `fee` what it costs beside."""
+        return self.transfer("withdrawal", coin, amount, at, **more)
+
+    def transfer(
+        self, kind: TransferKind, coin: str, amount: str, at: datetime, **more: str | bool | datetime | None
+    ) -> Transfer:
+        """Add a transfer created at `at`.
+
+        `more`: fee ("0"), status ("completed"), completed_at (`at`; None while "pending"), id, tx_id, network (the
+        coin), address, is_internal.
+        """
+        status = str(more.get("status", "completed"))
+        number = str(more.get("id", transfer_id(to_ms(at), len(self._transfers))))
+        ended = more.get("completed_at", None if status == "pending" else at)
+        assert ended is None or isinstance(ended, datetime)
+        made = Transfer(
+            id=number,
+            kind=kind,
+            coin=coin,
+            amount=Decimal(amount),
+            fee=Decimal(str(more.get("fee", "0"))),
+            created_at=at,
+            completed_at=ended,
+            tx_id=str(more.get("tx_id", f"0x{int(number):064x}")),
+            network=str(more.get("network", coin)),
+            address=str(more.get("address", f"{coin.lower()}-address")),
+            status=status,  # type: ignore[arg-type]  # a test's text is one of the four
+            is_internal=bool(more.get("is_internal", False)),
+        )
+        self._transfers.append(made)
+        return made
+
     def set_price(self, symbol: str, price: str) -> None:
-        """The last price from now on, in place of the last execution's."""
+        """The last price from now on, until the next execution."""
         self._list(symbol)
-        self._prices[symbol] = Decimal(price)
+        self._step(symbol, self._clock(), Decimal(price))
+
+    def set_candle(self, symbol: str, at: datetime, price: str) -> None:
+        """The price at the beginning of the minute of `at`, and until the next execution or such price.
+
+        The minute has a candle from then on, even where `omit_candles` left none.
+        """
+        self._list(symbol)
+        self._step(symbol, at.replace(second=0, microsecond=0), Decimal(price))
+
+    def omit_candles(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> None:
+        """No candle lies wholly between `start` and `end` (None: without a bound), but those of `set_candle`.
+
+        One minute: `omit_candles(symbol, minute, minute + timedelta(minutes=1))`; a market without any:
+        `omit_candles(symbol)`.
+        """
+        self._list(symbol)
+        self._no_candles.setdefault(symbol, []).append((start or _ALWAYS[0], end or _ALWAYS[1]))
 
     def executions(self, until: datetime | None = None, symbol: str | None = None) -> list[Execution]:
         """Everything published and executed up to `until`, by (time, id)."""
@@ -89,15 +163,30 @@ class ScriptedWorld:
         return sorted(found, key=lambda o: (o.created_at, int(o.order_id)))
 
     def balances(self, now: datetime | None = None) -> dict[str, Decimal]:
-        """Deposits + executions - fees; negative if the script spends what it does not have."""
-        return settle(self.deposits, self.executions(now))
+        """Opening deposits + executions - fees + transfers; negative if the script spends what it does not have."""
+        return settle(self.deposits, self.executions(now), self.transfers(now))
+
+    def transfers(self, now: datetime | None = None) -> list[Transfer]:
+        """Every transfer created up to `now`, as it stood at `now`."""
+        return seen_at(self._transfers, now or self._clock())
 
     def price(self, symbol: str, now: datetime | None = None) -> Decimal:
-        """The price set, or that of the last execution."""
-        done = self.executions(now, symbol)
-        if symbol in self._prices or not done:
-            return self._prices.get(symbol, self.markets[symbol].price)
-        return done[-1].price
+        """The price of the last execution or that set last, at or before `now`; the market's own before the first."""
+        steps = self._steps.get(symbol, [])
+        at = bisect_right(steps, now or self._clock(), key=lambda step: step[0])
+        return steps[at - 1][3] if at else self.markets[symbol].price
+
+    def has_candle(self, symbol: str, opened_at: datetime, length: timedelta) -> bool:
+        """Whether the stretch was not left out, or a price was set in it."""
+        end = opened_at + length
+        if not any(a <= opened_at and end <= b for a, b in self._no_candles.get(symbol, [])):
+            return True
+        return any(opened_at <= at < end for at, is_set, _, _ in self._steps.get(symbol, []) if is_set)
+
+    def _step(self, symbol: str, at: datetime, price: Decimal, trade_id: int | None = None) -> None:
+        # A price set for a moment stands against an execution in the same millisecond.
+        steps = self._steps.setdefault(symbol, [])
+        insort(steps, (at, trade_id is None, len(steps) if trade_id is None else trade_id, price))
 
     def _list(self, symbol: str) -> None:
         base, _, quote = symbol.partition("/")

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from trademon.demo.binance import BinanceApi
 from trademon.demo.bitget import BitgetApi
+from trademon.demo.demo_transfers import binance_transfers, bitget_transfers
 from trademon.demo.faults import Fault
 from trademon.demo.model import Clock
 from trademon.demo.profiles import BINANCE_DEMO, BITGET_DEMO
@@ -40,13 +41,24 @@ class DemoServer:
     """Serves accounts on 127.0.0.1; `faults` and `clock_offset` may be changed while it runs."""
 
     def __init__(
-        self, accounts: Sequence[DemoAccount], *, clock: Clock, weight_limit: int = 6000, has_rates: bool = True
+        self,
+        accounts: Sequence[DemoAccount],
+        *,
+        clock: Clock,
+        weight_limit: int = 6000,
+        has_rates: bool = True,
+        has_sapi: bool = True,
     ) -> None:
-        """`weight_limit` is Binance's weight a minute; `has_rates` False drops Bitget's requests a second."""
+        """`weight_limit` is Binance's weight a minute; `has_rates` False drops every limit a second.
+
+        `has_sapi` False is a Binance test network: whatever begins with /sapi is answered 404 by a page.
+        """
         self.requests: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
         self.faults: list[Fault] = []
         self.clock_offset = timedelta(0)
-        self.binance = BinanceApi([a for a in accounts if a.exchange == "binance"], weight_limit)
+        self.binance = BinanceApi(
+            [a for a in accounts if a.exchange == "binance"], weight_limit, has_rates=has_rates, has_sapi=has_sapi
+        )
         self.bitget = BitgetApi([a for a in accounts if a.exchange == "bitget"], has_rates=has_rates)
         self._clock = clock
         self._runner: web.AppRunner | None = None
@@ -148,7 +160,7 @@ def demo_accounts(clock: Clock, seed: int = 5, started_at: datetime | None = Non
             api_secret="binance-demo-secret",  # noqa: S106 - opens nothing but this demo
             passphrase="",
             uid="100200300",
-            world=World(seed, started_at, clock, BINANCE_DEMO),
+            world=World(seed, started_at, clock, BINANCE_DEMO, binance_transfers(started_at)),
         ),
         DemoAccount(
             exchange="bitget",
@@ -156,6 +168,6 @@ def demo_accounts(clock: Clock, seed: int = 5, started_at: datetime | None = Non
             api_secret="bitget-demo-secret",  # noqa: S106 - opens nothing but this demo
             passphrase="demopassphrase",  # noqa: S106 - opens nothing but this demo
             uid="7000100200",
-            world=World(seed, started_at, clock, BITGET_DEMO),
+            world=World(seed, started_at, clock, BITGET_DEMO, bitget_transfers(started_at)),
         ),
     ]

@@ -103,4 +103,28 @@ def all_markets(worlds: list[WorldView]) -> dict[str, tuple[Market, WorldView]]:
     return found
 
 
+def find_market(worlds: list[WorldView], name: str) -> tuple[Market, WorldView] | None:
+    """One market by wire name as it is listed now, with a world that knows its price; None where nobody lists it."""
+    listing = [(m, w) for w in worlds for m in w.markets.values() if m.wire == name]
+    moving = ((m, w) for m, w in listing if w.price(m.symbol) != m.price)
+    return next(moving, listing[0] if listing else None)
+
+
+class PerSecond:
+    """Counts requests per key and clock second."""
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self._second = -1
+        self._asked: dict[tuple[str, str], int] = {}
+
+    def count(self, now_ms: int, uid: str, path: str) -> int:
+        """How many there were in this second, with this one."""
+        second = now_ms // 1000
+        if second != self._second:
+            self._second, self._asked = second, {}
+        self._asked[uid, path] = self._asked.get((uid, path), 0) + 1
+        return self._asked[uid, path]
+
+
 Json = dict[str, Any] | list[Any]

@@ -6,15 +6,28 @@ executions get their ids when their time has come, in the order of time. So whoe
 
 import heapq
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from random import Random
 
 from trademon.demo.ids import Ids, make_ids
-from trademon.demo.model import Clock, Execution, Market, Side, WorldOrder, by_time_and_id, from_ms, settle, to_ms
+from trademon.demo.model import (
+    Clock,
+    Execution,
+    Market,
+    Side,
+    Transfer,
+    WorldOrder,
+    by_time_and_id,
+    from_ms,
+    seen_at,
+    settle,
+    to_ms,
+)
 from trademon.demo.plan import Plan, PlannedFill, draw_plan
-from trademon.demo.profiles import Profile
+from trademon.demo.profiles import Profile, third_coin_market
 
 
 @dataclass(slots=True)
@@ -23,7 +36,6 @@ class _Symbol:
 
     market: Market
     price: Decimal
-    path: list[tuple[int, Decimal]] = field(default_factory=list)  # (ms, price), ascending
     executions: list[Execution] = field(default_factory=list)
     orders: list[WorldOrder] = field(default_factory=list)
 
@@ -31,10 +43,15 @@ class _Symbol:
 class World:
     """A trader's account drawn from a seed; `started_at` divides the history from the live part."""
 
-    def __init__(self, seed: int, started_at: datetime, clock: Clock, profile: Profile) -> None:
+    def __init__(
+        self, seed: int, started_at: datetime, clock: Clock, profile: Profile, transfers: Iterable[Transfer] = ()
+    ) -> None:
         """`clock` says up to when the world exists; asking for a later time generates on."""
         self.profile = profile
+        own = third_coin_market(profile.third_coin, profile.third_coin_price)
         self.markets = {m.symbol: m for m in (*profile.markets, *profile.quiet)}
+        self.markets.setdefault(own.symbol, own)
+        self._transfers = tuple(transfers)
         self.deposits = dict(profile.deposits)
         self._clock = clock
         self._start = to_ms(started_at)
@@ -48,6 +65,8 @@ class World:
         self._credits: list[tuple[int, int, str, Decimal]] = []  # heap of (ms, n, key, amount)
         self._pending: list[tuple[int, int, PlannedFill]] = []  # heap of (ms, n, fill): not executed yet
         self._count = 0
+        for transfer in self._transfers:
+            self._set_aside(transfer)
 
     def executions(self, until: datetime | None = None, symbol: str | None = None) -> list[Execution]:
         """Everything executed up to `until`, by (time, id)."""
@@ -65,18 +84,26 @@ class World:
         return sorted(found, key=lambda o: (o.created_at, int(o.order_id)))
 
     def balances(self, now: datetime | None = None) -> dict[str, Decimal]:
-        """Deposits + executions - fees, per coin."""
-        return settle(self.deposits, self.executions(now))
+        """Opening deposits + executions - fees + transfers, per coin."""
+        return settle(self.deposits, self.executions(now), self.transfers(now))
+
+    def transfers(self, now: datetime | None = None) -> list[Transfer]:
+        """Every transfer created up to `now`, as it stood at `now`."""
+        return seen_at(self._transfers, now or self._clock())
 
     def price(self, symbol: str, now: datetime | None = None) -> Decimal:
-        """The price of the last step of the walk up to `now`."""
+        """The price of the last execution at or before `now`, the starting price before the first."""
         if symbol not in self._symbols:
             return self.markets[symbol].price
-        ms = to_ms(now or self._clock())
-        self._advance(ms)
-        path = self._symbols[symbol].path
-        at = bisect_right(path, ms, key=lambda step: step[0])
-        return path[at - 1][1] if at else self.markets[symbol].price
+        now = now or self._clock()
+        self._advance(to_ms(now))
+        done = self._symbols[symbol].executions
+        at = _count_until(done, now)
+        return done[at - 1].price if at else self.markets[symbol].price
+
+    def has_candle(self, symbol: str, opened_at: datetime, length: timedelta) -> bool:
+        """Always: a minute without a trade shows the price before it."""
+        return True
 
     def _chosen(self, symbol: str | None) -> list[_Symbol]:
         if symbol is None:
@@ -114,7 +141,7 @@ class World:
             _, _, key, amount = heapq.heappop(self._credits)
             self._take(key, -amount)
         here = self._rng.choice(list(self._symbols.values()))
-        self._walk(here, ms)
+        self._walk(here)
         side, quantity = self._size(here)
         if quantity < here.market.lot:
             return  # everything is bound in open orders: the trader waits
@@ -159,14 +186,13 @@ class World:
         here.executions.append(execution)
         here.orders[fill.order_index] = replace(order, executions=(*order.executions, execution))
 
-    def _walk(self, here: _Symbol, ms: int) -> None:
+    def _walk(self, here: _Symbol) -> None:
         """One step of the random walk, drawn back gently to the start price so that days of it stay realistic."""
         market = here.market
         pull = int((market.price - here.price) / market.price * 20_000)
         ppm = int(self._rng.gauss(0, self.profile.walk_ppm)) + pull
         moved = here.price * (1_000_000 + ppm) / 1_000_000
         here.price = max(_floor(moved, market.tick), market.tick * 10)
-        here.path.append((ms, here.price))
 
     def _size(self, here: _Symbol) -> tuple[Side, Decimal]:
         """Side and quantity the account can afford; never more sold than this symbol's purchases left."""
@@ -226,6 +252,15 @@ class World:
             return Decimal(1)
         here = self._symbols.get(f"{coin}/USDT")
         return here.price if here else self.profile.third_coin_price
+
+    def _set_aside(self, transfer: Transfer) -> None:
+        """Never trade with what will be withdrawn, nor with a deposit before it arrived: no balance turns negative."""
+        if transfer.kind == "withdrawal":
+            self._take(transfer.coin, transfer.amount + transfer.fee)
+        elif transfer.completed_at is not None and transfer.status != "failed":
+            self._later(to_ms(transfer.completed_at), transfer.coin, transfer.amount)
+        if self._free.get(transfer.coin, Decimal(0)) < 0:
+            raise ValueError(f"more {transfer.coin} withdrawn than there was to begin with")
 
     def _take(self, key: str, amount: Decimal) -> None:
         self._free[key] = self._free.get(key, Decimal(0)) - amount
