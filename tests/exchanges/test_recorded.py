@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from typing import Any
 import pytest
 
 from tests.exchanges.helpers import FakeClient, Row, wall_clock
-from trademon.core.model import Balance, Credentials, Fee, Fill, Market, OpenOrder
+from trademon.core.model import Balance, Credentials, Fee, Fill, Market, OpenOrder, Transfer
 from trademon.core.times import from_ms
 from trademon.errors import AuthError, BadAnswer, ClockSkew, NetworkError
-from trademon.exchanges import binance, bitget
+from trademon.exchanges import binance, binance_wallet, bitget, bitget_wallet
 from trademon.exchanges.transport import Answer
 
 FOLDER = os.environ.get("TRADEMON_RECORDED_DIR")
@@ -207,6 +208,41 @@ async def test_the_documented_binance_market_list_and_clock():
     await binance_with("public_get_time", body).sync_clock()
 
 
+def test_the_documented_deposit_of_binance():
+    """Credited as soon as it was seen; a deposit costs nothing."""
+    ((row,),) = bodies(DOCS, "/sapi/v1/capital/deposit/hisrec")
+    record = binance_wallet.parse_deposit(row)
+    at = from_ms(row["insertTime"])
+    assert row["completeTime"] == row["insertTime"]
+    assert (record.record_id, record.created, record.changed, record.pending) == (row["id"], at, at, False)
+    assert record.transfer == Transfer(
+        row["id"], "deposit", "BNB", Decimal("0.001"), Decimal(0), at, row["txId"], row["network"]
+    )
+
+
+def test_the_documented_withdrawal_of_binance():
+    """Applied for in 2019, and that is when it counts from, whatever came in 2023."""
+    ((row,),) = bodies(DOCS, "/sapi/v1/capital/withdraw/history")
+    record = binance_wallet.parse_withdrawal(row)
+    applied = datetime(2019, 10, 12, 11, 12, 2, tzinfo=UTC)
+    assert (record.record_id, record.created, record.pending) == (row["id"], applied, False)
+    assert record.changed == datetime(2023, 3, 23, 16, 52, 41, tzinfo=UTC)
+    assert record.transfer == Transfer(
+        row["id"], "withdrawal", "USDT", Decimal("8.91"), Decimal("0.004"), applied, row["txId"], "ETH"
+    )
+
+
+def test_no_other_row_of_binance_passes_for_a_transfer():
+    """Dust, fills, orders, balances: BadAnswer."""
+    transfers = bodies(DOCS, "/sapi/v1/capital/deposit/hisrec", "/sapi/v1/capital/withdraw/history")
+    rows = [row for case in recorded(DOCS) if case["body"] not in transfers for row in rows_with(case["body"])]
+    assert len(rows) >= 50
+    for row in rows:
+        for parse in (binance_wallet.parse_deposit, binance_wallet.parse_withdrawal):
+            with pytest.raises(BadAnswer):
+                parse(row)
+
+
 # --- Bitget ---------------------------------------------------------------------------------------------------------
 
 B_STATIC, B_DOCS, B_SOURCE = (f"bitget/{n}.json" for n in ("static_response", "docs_examples", "source_examples"))
@@ -370,3 +406,14 @@ def test_recorded_bitget_refusals_are_errors():
     for error in coded.values():
         assert isinstance(error, BadAnswer)
         assert not isinstance(error, AuthError | ClockSkew)
+
+
+def test_no_other_row_of_bitget_passes_for_a_transfer():
+    """None of its recorded answers is of a deposit or a withdrawal: BadAnswer for every row."""
+    rows = [row for name in (B_STATIC, B_DOCS, B_SOURCE) for case in recorded(name) for row in rows_with(case["body"])]
+    assert len(rows) >= 50
+    for row in rows:
+        with pytest.raises(BadAnswer):
+            bitget_wallet.parse_record(row, "deposit")
+        with pytest.raises(BadAnswer):
+            bitget_wallet.parse_record(row, "withdrawal")

@@ -56,7 +56,7 @@ class Account:
     on_page: Callable[[], None] | None = None
     asked_at: list[float] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
-    capabilities: Capabilities = field(default_factory=lambda: Capabilities(timedelta(days=90), True, True))
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(timedelta(days=90), True, True, 200, None))
     requests: int = 0
 
     def now(self) -> datetime:
@@ -494,7 +494,7 @@ async def test_two_keys_to_one_account_are_both_asked(
 
 async def test_orders_that_name_symbols_are_read_where_history_has_no_limit(stage: Stage) -> None:
     """No exchange of today is like that; the table of capabilities allows it."""
-    account = stage.add("main", capabilities=Capabilities(None, True, True))
+    account = stage.add("main", capabilities=Capabilities(None, True, True, 200, None))
     account.fills = [trade(1)]
     await stage.watch(interval_s=10, cycles=1).run()
     assert stage.states[-1].executions_total == 1

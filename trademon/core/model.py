@@ -7,7 +7,7 @@ negative, times are aware UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -22,6 +22,19 @@ MARKET_TYPES: tuple[MarketType, ...] = ("spot", "margin", "swap")
 
 
 @dataclass(frozen=True, slots=True)
+class Contract:
+    """What one unit of a derivative stands for.
+
+    `size` is base units, of an inverse contract quote units; `settle` is the coin that gains and losses are paid in,
+    of an inverse contract the base coin.
+    """
+
+    settle: str
+    size: Decimal = Decimal(1)
+    inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """What can be traded: `symbol` as shown, `exchange_symbol` as the exchange writes it."""
 
@@ -29,6 +42,7 @@ class Market:
     base: str
     quote: str
     exchange_symbol: str
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,13 @@ class Fill:
     order_type: str = ""
     is_maker: bool | None = None
     epoch: int = 0
+    contract: Contract | None = None
     raw: str = field(default="", compare=False)
+
+    @property
+    def currency(self) -> str:
+        """The coin its book is kept in."""
+        return self.quote if self.contract is None else self.contract.settle
 
     def __post_init__(self) -> None:
         if not self.trade_id:
@@ -111,7 +131,10 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class LotPart:
-    """The part of one lot that a disposal consumed; all amounts in quote, for `quantity`."""
+    """The part of one lot that a disposal consumed; all amounts in quote, for `quantity`.
+
+    `fees` = `lot_fees`, its share of the opening fee, and its share of the closing fee.
+    """
 
     lot_fill_id: int
     opened_at: datetime
@@ -119,6 +142,7 @@ class LotPart:
     cost: Decimal
     gross: Decimal
     fees: Decimal
+    lot_fees: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +198,47 @@ class OpenOrder:
     filled: Decimal
     price: Decimal
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """The price of a market over `interval` from `opened_at` on, quote per base: the first one paid in it."""
+
+    opened_at: datetime
+    interval: timedelta
+    open: Decimal
+
+
+TransferKind = Literal["deposit", "withdrawal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Coins that came into an account or left it without a trade, completed.
+
+    `amount` is what arrived or was sent, above zero; `fee` came on top of what was sent, in the same coin. `tx_id` is
+    the chain's name for it, empty within an exchange; both ends of a transfer between two accounts share it.
+    """
+
+    transfer_id: str
+    kind: TransferKind
+    coin: str
+    amount: Decimal
+    fee: Decimal
+    at: datetime
+    tx_id: str = ""
+    network: str = ""
+    raw: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.transfer_id or not self.coin:
+            raise DataError("a transfer without an id or a coin")
+        check_decimal(self.amount, what=f"amount of transfer {self.transfer_id}")
+        check_decimal(self.fee, what=f"fee of transfer {self.transfer_id}")
+        if self.amount <= ZERO or self.fee < ZERO:
+            raise DataError(f"transfer {self.transfer_id} has no amount above zero, or a fee below it")
+        if self.at.tzinfo is None:
+            raise DataError(f"transfer {self.transfer_id} has a time without a zone")
 
 
 @dataclass(frozen=True, slots=True)

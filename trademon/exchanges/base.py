@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Fill, Market, OpenOrder
+from trademon.core.model import Balance, Candle, Fill, Market, OpenOrder, Transfer, TransferKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,15 @@ class Capabilities:
     history: how far back fills can be asked for, None without a limit.
     orders_name_symbols: past orders can be listed without naming a symbol, so traded symbols need not be guessed.
     fills_name_order_type: a fill's row says what kind of order it filled.
+    candles: how many candles one question brings at most.
+    transfer_history: how far back deposits and withdrawals can be asked for, None without a limit.
     """
 
     history: timedelta | None
     orders_name_symbols: bool
     fills_name_order_type: bool
+    candles: int
+    transfer_history: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,15 @@ class FillPage:
     """
 
     fills: tuple[Fill, ...]
+    covered: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TransferPage:
+    """Validated transfers of one kind, and the stretch of time for which it is proved that there are no others of that
+    kind which completed."""
+
+    transfers: tuple[Transfer, ...]
     covered: Span
 
 
@@ -91,6 +105,24 @@ class Exchange(Protocol):
 
     async def fetch_order_types(self, market: Market, order_ids: Iterable[str]) -> dict[str, str]:
         """The kind of order (`limit`, `market`, ...) of each of these, as far as it is to be had. Colour only."""
+        ...
+
+    async def fetch_candles(
+        self, market: Market, start: datetime, count: int, interval: timedelta
+    ) -> tuple[Candle, ...]:
+        """Candles of a minute or a day that began at or after `start`, oldest first, at most `count` of them.
+
+        Fewer, or none, where nothing was traded or `start` lies in the future. `count` is at most
+        `capabilities.candles`.
+        """
+        ...
+
+    async def fetch_last_prices(self) -> dict[str, Decimal]:
+        """The last price of every market, by the exchange's spelling."""
+        ...
+
+    def fetch_transfers(self, kind: TransferKind, span: Span) -> AsyncIterator[TransferPage]:
+        """Deposits or withdrawals within `span`, page by page, until every page of it is proved."""
         ...
 
     async def close(self) -> None: ...

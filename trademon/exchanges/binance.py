@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Credentials, Fee, Fill, Market, OpenOrder, Side
+from trademon.core.model import Balance, Candle, Credentials, Fee, Fill, Market, OpenOrder, Side, TransferKind
 from trademon.core.symbols import make_symbol
-from trademon.core.times import MICROSECOND, MILLISECOND, from_ms, to_ms
+from trademon.core.times import EPOCH, MICROSECOND, MILLISECOND, from_ms, to_ms
 from trademon.errors import AuthError, BadAnswer, ClockSkew, HostAskedToWait, TrademonError
-from trademon.exchanges import validate
-from trademon.exchanges.base import AccountView, Capabilities, FillPage
+from trademon.exchanges import binance_wallet, prices, transfers, validate
+from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
 from trademon.exchanges.ccxt_client import CcxtClient, Clock
 from trademon.exchanges.transport import Answer
 from trademon.exchanges.validate import Row
@@ -32,6 +34,7 @@ WEIGHT_LIMIT = 6000
 _SWEEP_BELOW = WEIGHT_LIMIT * 3 // 4
 _STOP_AT = WEIGHT_LIMIT - 200  # the dearest single question costs 80
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
+_INTERVALS = {prices.MINUTE: "1m", prices.DAY: "1d"}  # days begin at 00:00 UTC
 
 _AUTH = {-2014: "the API key is malformed", -2015: "the API key is refused", -1022: "the API secret is refused"}
 
@@ -54,13 +57,16 @@ def explain(answer: Answer) -> TrademonError | None:
 class Binance:
     """One Binance spot account."""
 
-    capabilities = Capabilities(history=None, orders_name_symbols=False, fills_name_order_type=False)
+    capabilities = Capabilities(
+        history=None, orders_name_symbols=False, fills_name_order_type=False, candles=1000, transfer_history=None
+    )
 
     def __init__(self, client: CcxtClient, credentials: Credentials, clock: Clock) -> None:
         self._client = client
         self._credentials = credentials
         self._clock = clock
         self._requests = 0
+        self._weight = (EPOCH, 0)
 
     @property
     def requests(self) -> int:
@@ -73,10 +79,15 @@ class Binance:
         return self._used_weight() <= _SWEEP_BELOW
 
     def _used_weight(self) -> int:
-        """What this minute has cost so far, by all programs behind our address, as the exchange counts it."""
-        at, used = self._client.answered_at, self._client.headers.get("X-MBX-USED-WEIGHT-1M", "")
-        this_minute = at is not None and _minute(at) == _minute(self.now())
-        return (validate.small_number(used) or 0) if this_minute else 0
+        """What this minute has cost so far, by all programs behind our address, as the exchange counts it.
+
+        Answers of the wallet endpoints do not carry the header: then what an earlier one of the minute said holds.
+        """
+        at, used = self._client.answered_at, self._client.headers.get("X-MBX-USED-WEIGHT-1M")
+        if at is not None and used is not None:
+            self._weight = (_minute(at), validate.small_number(used) or 0)
+        minute, weight = self._weight
+        return weight if minute == _minute(self.now()) else 0
 
     async def close(self) -> None:
         """The client is shared and closed by whoever opened it."""
@@ -119,6 +130,32 @@ class Binance:
         rows = validate.as_rows(await self._call("private_get_allorders", query), "allOrders")
         types = {validate.identifier(row, "orderId"): validate.text(row, "type").lower() for row in rows}
         return {order_id: types[order_id] for order_id in wanted & types.keys()}
+
+    async def fetch_candles(
+        self, market: Market, start: datetime, count: int, interval: timedelta
+    ) -> tuple[Candle, ...]:
+        wanted = prices.wanted_span(start, count, interval, most=self.capabilities.candles)
+        if wanted.start > self.now():
+            return ()
+        query = {
+            "symbol": market.exchange_symbol,
+            "interval": _INTERVALS[interval],
+            "startTime": to_ms(wanted.start),
+            "endTime": to_ms(wanted.end) - 1,  # itself included
+            "limit": count,
+        }
+        answer = await self._call("public_get_klines", query, signed=False)
+        return prices.read_candles(answer, wanted, interval, columns=12)
+
+    async def fetch_last_prices(self) -> dict[str, Decimal]:
+        return prices.read_last_prices(await self._call("public_get_ticker_price", signed=False), "price")
+
+    async def fetch_transfers(self, kind: TransferKind, span: Span) -> AsyncIterator[TransferPage]:
+        """A page for each 90 days, oldest first. Hosts without wallet endpoints (test networks) answer 404."""
+        wanted = Span(span.start, min(span.end, self.now()))
+        ask = partial(binance_wallet.read_window, self._call, kind)
+        async for page in transfers.walk(ask, wanted, longest=binance_wallet.WINDOW, step=binance_wallet.STEP):
+            yield page
 
     async def fetch_fills(self, market: Market, span: Span, *, anchor: str | None) -> AsyncIterator[FillPage]:
         if anchor is not None and anchor.isdigit():
@@ -207,6 +244,7 @@ class Binance:
             raise HostAskedToWait("Binance: this minute's request budget is used up", until=until)
         self._requests += 1
         answer: object = await self._client.call(endpoint, params or {}, self._credentials if signed else None)
+        self._used_weight()  # the client is shared: the next answer may be of another account's wallet
         return answer
 
 

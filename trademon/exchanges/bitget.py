@@ -11,16 +11,18 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Credentials, Fee, Fill, Market, OpenOrder, Side
+from trademon.core.model import Balance, Candle, Credentials, Fee, Fill, Market, OpenOrder, Side, TransferKind
 from trademon.core.money import EXACT
 from trademon.core.symbols import make_symbol
-from trademon.core.times import MILLISECOND, to_ms
+from trademon.core.times import EPOCH, MILLISECOND, to_ms
 from trademon.errors import AuthError, BadAnswer, ClockSkew, NetworkError, TrademonError
-from trademon.exchanges import validate
-from trademon.exchanges.base import AccountView, Capabilities, FillPage
+from trademon.exchanges import bitget_wallet, prices, transfers, validate
+from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
 from trademon.exchanges.ccxt_client import CcxtClient, Clock
+from trademon.exchanges.transfers import Record
 from trademon.exchanges.transport import Answer
 from trademon.exchanges.validate import Row
 
@@ -32,6 +34,10 @@ _MARGIN = timedelta(minutes=1)  # so that a request under way does not cross the
 _DEDUCTED = {"yes": True, "true": True, "no": False, "false": False}
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
 _OK = "00000"
+_GRANULARITY = {prices.MINUTE: "1min", prices.DAY: "1Dutc"}  # plain `1day` begins at 16:00 UTC
+# How far back `candles` reaches, documented as a month for minutes and more than 360 days for days; what is older is
+# in `history-candles`, of which nothing says that it holds the newest ones.
+_RECENT = {prices.MINUTE: timedelta(days=28), prices.DAY: timedelta(days=360)}
 
 _AUTH = {
     "40006": "the API key is malformed",
@@ -68,7 +74,13 @@ def explain(answer: Answer) -> TrademonError | None:
 class Bitget:
     """One Bitget spot account."""
 
-    capabilities = Capabilities(history=HISTORY - _MARGIN, orders_name_symbols=True, fills_name_order_type=True)
+    capabilities = Capabilities(
+        history=HISTORY - _MARGIN,
+        orders_name_symbols=True,
+        fills_name_order_type=True,
+        candles=200,
+        transfer_history=None,
+    )
 
     def __init__(self, client: CcxtClient, credentials: Credentials, clock: Clock) -> None:
         self._client = client
@@ -148,6 +160,50 @@ class Bitget:
                 yield FillPage(tuple(chunk), Span(proved_from, upper))
                 chunk, upper = [], proved_from
         yield FillPage(tuple(chunk), Span(start, upper))
+
+    async def fetch_candles(
+        self, market: Market, start: datetime, count: int, interval: timedelta
+    ) -> tuple[Candle, ...]:
+        wanted = prices.wanted_span(start, count, interval, most=self.capabilities.candles)
+        if wanted.start > self.now():
+            return ()
+        answer = await self._ask_candles(market, wanted, interval, count)
+        # It answers with the last `limit` candles before the end, which begin before the start where some are missing.
+        answered = Span(EPOCH, wanted.end + interval)
+        return prices.read_candles(answer, wanted, interval, columns=8, answered=answered)
+
+    async def _ask_candles(self, market: Market, wanted: Span, interval: timedelta, count: int) -> object:
+        """Whether "after" the start and "before" the end mean those two themselves is not documented: one candle more
+        than wanted is asked for."""
+        now, most = self.now(), self.capabilities.candles
+        query = {
+            "symbol": market.exchange_symbol,
+            "granularity": _GRANULARITY[interval],
+            "endTime": str(to_ms(min(wanted.end, now))),
+        }
+        if now - wanted.start < _RECENT[interval]:
+            query |= {"startTime": str(to_ms(wanted.start) - 1), "limit": str(count + 1)}
+            return await self._call("public_spot_get_v2_spot_market_candles", query, signed=False)
+        query |= {"limit": str(min(count + 1, most))}
+        return await self._call("public_spot_get_v2_spot_market_history_candles", query, signed=False)
+
+    async def fetch_last_prices(self) -> dict[str, Decimal]:
+        answer = await self._call("public_spot_get_v2_spot_market_tickers", signed=False)
+        return prices.read_last_prices(answer, "lastPr")
+
+    async def fetch_transfers(self, kind: TransferKind, span: Span) -> AsyncIterator[TransferPage]:
+        """A page for each 90 days, oldest first."""
+        wanted = Span(span.start, min(span.end, self.now()))
+        ask = partial(self._read_transfers, kind)
+        async for page in transfers.walk(ask, wanted, longest=bitget_wallet.WINDOW, step=bitget_wallet.STEP):
+            yield page
+
+    async def _read_transfers(self, kind: TransferKind, window: Span) -> list[Record]:
+        query = {"startTime": str(to_ms(window.start)), "endTime": str(to_ms(window.end))}
+        records: list[Record] = []
+        async for rows in self._walk_back(bitget_wallet.ENDPOINTS[kind], query, "orderId"):
+            records += [bitget_wallet.parse_record(row, kind) for row in rows]
+        return records
 
     def _reach(self) -> timedelta:
         assert self.capabilities.history is not None
