@@ -11,9 +11,11 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from trademon.core.lots import LOT_ORDERS, OpenLots
-from trademon.core.model import METHODS, Lot, Method
+from trademon.core.entries import Moved
+from trademon.core.model import METHODS, Lot, LotPart, Method
 from trademon.core.money import EXACT, ZERO, format_figure
+from trademon.core.pnl import Book, disposal_of, fold_entries
+from trademon.core.times import to_us
 
 OPENED = datetime(2026, 1, 1, 10, tzinfo=UTC)
 
@@ -33,31 +35,51 @@ def lot(words: str) -> Lot:
         )
 
 
-def lots(method: Method, *words: str) -> OpenLots:
-    with localcontext(EXACT):
-        return OpenLots(method, [lot(w) for w in words])
+class Lots(Book):
+    """A signed book of these lots: what is asked of it here is which of them go."""
+
+    def take(self, quantity: str) -> list[LotPart]:
+        """Close that much at a price of zero; nothing is opened beyond what there is."""
+        side = -1 if self.side == "buy" else 1
+        wanted = min(Decimal(quantity), abs(self.open_quantity))
+        if not wanted:
+            return []
+        entry, out = Moved(side * wanted, ZERO, ZERO), []
+        self.grow(self.scale.holding(entry))
+        fold_entries(self, [self.scale.entry(99, 0, entry)], out)
+        disposal = disposal_of(self.scale, out[0])
+        return list(disposal.parts) if disposal else []
+
+    def open(self, lot: Lot) -> None:
+        with localcontext(EXACT):
+            entry = Moved(lot.quantity if lot.side == "buy" else -lot.quantity, lot.price, lot.fees)
+        self.grow(self.scale.holding(entry))
+        fold_entries(self, [self.scale.entry(lot.fill_id, to_us(lot.opened_at), entry)])
 
 
-def say(quantity: Decimal, lot: Lot, cost: Decimal, fees: Decimal) -> str:
-    told = f"{'b' if lot.side == 'buy' else 's'}{lot.fill_id} {format_figure(quantity)} = {format_figure(cost)}"
+def lots(method: Method, *words: str) -> Lots:
+    book = Lots(method, signed=True)
+    for w in words:
+        book.open(lot(w))
+    return book
+
+
+def say(name: str, quantity: Decimal, cost: Decimal, fees: Decimal) -> str:
+    told = f"{name} {format_figure(quantity)} = {format_figure(cost)}"
     return told + (f" fee {format_figure(fees)}" if fees else "")
 
 
-def sell(book: OpenLots, quantity: str) -> str:
-    with localcontext(EXACT):
-        return ", ".join(say(t.quantity, t.lot, t.cost, t.fees) for t in book.close(Decimal(quantity)))
+def sell(book: Lots, quantity: str) -> str:
+    letter = "b" if book.side == "buy" else "s"
+    return ", ".join(say(f"{letter}{t.lot_fill_id}", t.quantity, t.cost, t.lot_fees) for t in book.take(quantity))
 
 
-def left(book: OpenLots) -> str:
-    return ", ".join(say(held.quantity, held, held.cost, held.fees) for held in book.oldest_first())
+def left(book: Lots) -> str:
+    letter = "b" if book.side == "buy" else "s"
+    return ", ".join(say(f"{letter}{x.fill_id}", x.quantity, x.cost, x.fees) for x in book.open_lots)
 
 
 THREE = ("b1 10 @ 100", "b2 10 @ 120", "b3 10 @ 90")
-
-
-def test_there_is_one_order_for_each_method():
-    """A method without an order, or an order nobody can choose, would be a slip."""
-    assert set(LOT_ORDERS) == set(METHODS)
 
 
 def test_fifo_takes_the_oldest_lot_first():
@@ -128,10 +150,10 @@ def test_a_third_of_a_lot_takes_a_third_of_its_fee_and_the_last_takes_the_rest(m
     """Three sales of one unit each: the three fees add up to the fee, exactly."""
     book = lots(method, "b1 3 @ 10 fee 1")
     with localcontext(EXACT):
-        taken = [book.close(Decimal(1))[0] for _ in range(3)]
-        assert sum((t.fees for t in taken), ZERO) == 1
+        taken = [book.take("1")[0] for _ in range(3)]
+        assert sum((t.lot_fees for t in taken), ZERO) == 1
         assert sum((t.cost for t in taken), ZERO) == 30
-    assert format_figure(taken[0].fees) == "0." + "3" * 30
+    assert format_figure(taken[0].lot_fees) == "0." + "3" * 30
     assert left(book) == ""
 
 
@@ -140,7 +162,7 @@ def test_no_more_is_taken_than_there_is(method: Method):
     """What met no lot is the caller's to name."""
     book = lots(method, "b1 1 @ 100")
     assert sell(book, "2") == "b1 1 = 100"
-    assert book.quantity == 0
+    assert book.open_quantity == 0
     assert book.side is None
     assert sell(book, "2") == ""
 
@@ -151,7 +173,7 @@ def test_a_lot_that_is_just_emptied_leaves_nothing_behind(method: Method):
     book = lots(method, "b1 0.1 @ 100", "b2 0.2 @ 100")
     sell(book, "0.3")
     assert left(book) == ""
-    assert book.quantity == 0
+    assert book.open_quantity == 0
 
 
 def test_short_lots_are_lots_like_any_other():
@@ -166,38 +188,34 @@ def test_lots_kept_and_brought_back_are_closed_in_the_same_order(method: Method)
     """What the store keeps, oldest first, is the whole state."""
     book = lots(method, *THREE, "b4 10 @ 120")
     sell(book, "12")
-    again = OpenLots(method, book.oldest_first())
+    again = Lots(method, signed=True, restored=book.open_lots)
     assert left(again) == left(book)
     assert sell(again, "17") == sell(book, "17")
-
-
-def test_what_is_left_of_a_lot_is_found_by_its_fill():
-    """Whole, split, and gone."""
-    book = lots("fifo", "b1 10 @ 100", "b2 10 @ 120")
-    sell(book, "4")
-    assert [getattr(book.of_fill(n), "quantity", None) for n in (1, 2, 3)] == [6, 10, None]
-    sell(book, "6")
-    assert book.of_fill(1) is None
-
-
-def test_the_pool_is_found_by_the_fill_that_began_it():
-    """Later buys have no lot of their own."""
-    book = lots("average", "b1 10 @ 100", "b2 10 @ 120")
-    assert getattr(book.of_fill(1), "quantity", None) == 20
-    assert book.of_fill(2) is None
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_dust_beside_a_fortune_keeps_its_digits(method: Method):
     """1e15 and 1e-18 have 34 digits between them, more than Python's own context keeps."""
     book = lots(method, "b1 1e15 @ 1", "b2 1e-18 @ 1")
-    assert format_figure(book.quantity) == "1000000000000000.000000000000000001"
+    assert format_figure(book.open_quantity) == "1000000000000000.000000000000000001"
     sell(book, "1e15")
-    assert format_figure(book.quantity) == "0.000000000000000001"
+    assert format_figure(book.open_quantity) == "0.000000000000000001"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_heap_keeps_its_order_when_the_book_takes_more_decimals(method: Method):
+    """Prices of more decimals than all before rescale the book, and change nothing else."""
+    finer = (*THREE, "b4 10 @ 120.000000000001")
+    book, whole = lots(method, *THREE), lots(method, *finer)
+    book.open(lot(finer[-1]))
+    assert left(book) == left(whole)
+    assert sell(book, "35") == sell(whole, "35")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_lots_are_brought_back_exactly_also_outside_of_the_fold(method: Method):
     """Whoever restores a book need not know in which context to do it."""
-    again = OpenLots(method, [lot("b1 1e15 @ 1"), lot("b2 1e-18 @ 1")])
-    assert format_figure(again.quantity) == "1000000000000000.000000000000000001"
+    book = lots(method, "b1 1e15 @ 1", "b2 1e-18 @ 1")
+    again = Lots(method, signed=True, restored=book.open_lots)
+    assert format_figure(again.open_quantity) == "1000000000000000.000000000000000001"
+    assert left(again) == left(book)

@@ -69,7 +69,7 @@ class Told:
 
     @property
     def held(self) -> str:
-        lots = self.book.lots.oldest_first()
+        lots = self.book.open_lots
         if not lots:
             return "flat"
         with localcontext(EXACT):
@@ -471,7 +471,7 @@ def test_a_book_stopped_and_brought_back_goes_on_as_if_nothing_had_happened():
     lines = ["buy 1 @ 100 fee 0.1 USDT", "buy 2 @ 90", "sell 1.5 @ 95", "buy 1 @ 120", "sell 2 @ 110 fee 0.01 BTC"]
     for method in METHODS:
         whole, first = book(method, *lines), book(method, *lines[:3])
-        second = Book(method, restored=first.book.lots.oldest_first(), tally=first.book.tally)
+        second = Book(method, restored=first.book.open_lots, tally=first.book.tally)
         for _ in fold(second, [(n, fill(lines[n - 1], n)) for n in (4, 5)]):
             pass
         assert str(Told(second, [])) == str(whole)
@@ -483,7 +483,7 @@ def test_a_book_stopped_and_brought_back_goes_on_as_if_nothing_had_happened():
 def test_a_book_of_many_digits_is_brought_back_exactly():
     """The sum of the restored lots has 29 digits; rounded to 28 it is more than the lots hold."""
     first = book("fifo", "buy 1e15 @ 1", "buy 0.00000000000070000 @ 1").book
-    second = Book("fifo", restored=first.lots.oldest_first())
+    second = Book("fifo", restored=first.open_lots)
     booked = list(fold(second, [(3, fill("sell 2e15 @ 1", 3))]))
     assert booked[0].disposal is not None
     assert booked[0].disposal.quantity == first.open_quantity

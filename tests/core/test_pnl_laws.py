@@ -126,35 +126,35 @@ def moved(fill: Fill) -> Fraction:
 
 def held(book: Book) -> Fraction:
     """The open quantity, below zero when short."""
-    return sum((Fraction(x.quantity) * (1 if x.side == "buy" else -1) for x in book.lots.oldest_first()), NIL)
+    return sum((Fraction(x.quantity) * (1 if x.side == "buy" else -1) for x in book.open_lots), NIL)
 
 
 def carried(book: Book) -> Fraction:
-    return sum((Fraction(lot.fees) for lot in book.lots.oldest_first()), NIL)
+    return sum((Fraction(lot.fees) for lot in book.open_lots), NIL)
 
 
 def invested(book: Book) -> Fraction:
     """What was paid for the open lots without fees; what a short lot brought in counts against it."""
-    return sum((Fraction(x.cost) * (1 if x.side == "buy" else -1) for x in book.lots.oldest_first()), NIL)
+    return sum((Fraction(x.cost) * (1 if x.side == "buy" else -1) for x in book.open_lots), NIL)
 
 
 def totals(book: Book, *, rounded: bool = False) -> dict[str, object]:
     """Every total of a book except how many fills it took to get there."""
     tally = book.tally
     with localcontext(EXACT):
-        lots = book.lots.oldest_first()
+        lots = book.open_lots
         figures = {
             "gross": tally.gross,
             "fees": tally.fees,
             "unmatched_quantity": tally.unmatched_quantity,
             "unmatched_proceeds": tally.unmatched_proceeds,
             "unmatched_fees": tally.unmatched_fees,
-            "open_quantity": book.lots.quantity,
+            "open_quantity": abs(book.open_quantity),
             "open_cost": sum((lot.cost for lot in lots), Decimal(0)),
             "open_fees": sum((lot.fees for lot in lots), Decimal(0)),
         }
     told: dict[str, object] = {k: format_decimal(round_figure(v) if rounded else v) for k, v in figures.items()}
-    return told | {"unvalued": dict(tally.unvalued), "side": book.lots.side}
+    return told | {"unvalued": dict(tally.unvalued), "side": book.side}
 
 
 # --- the laws -----------------------------------------------------------------------------------------------------
@@ -168,9 +168,9 @@ def every_coin_is_closed_open_or_unmatched(case: Case) -> None:
     for fill, told in zip(case.history, booked, strict=True):
         parts = [part.quantity for part in (told.disposal, told.opened, told.unmatched) if part is not None]
         assert sum(map(Fraction, parts), NIL) == abs(moved(fill))
-    assert Fraction(book.lots.quantity) == abs(held(book))
-    assert all(lot.quantity > 0 for lot in book.lots.oldest_first())
-    assert len({lot.side for lot in book.lots.oldest_first()}) <= 1
+    assert abs(Fraction(book.open_quantity)) == abs(held(book))
+    assert all(lot.quantity > 0 for lot in book.open_lots)
+    assert len({lot.side for lot in book.open_lots}) <= 1
 
 
 def every_fee_is_realised_carried_or_unmatched(case: Case) -> None:
@@ -219,7 +219,7 @@ def once_flat_all_methods_agree(case: Case) -> None:
     history = list(case.history)
     if open_now := held(book):
         with localcontext(EXACT):
-            closing = Fill("99", "BTC/USDT", "BTC", "USDT", "sell" if open_now > 0 else "buy", book.lots.quantity,
+            closing = Fill("99", "BTC/USDT", "BTC", "USDT", "sell" if open_now > 0 else "buy", abs(book.open_quantity),
                            Decimal(105), TEN + timedelta(days=1))  # fmt: skip
         history.append(closing)
     told = [totals(case.fold(history, method)[0]) for method in METHODS]
@@ -255,7 +255,7 @@ def the_order_of_arrival_changes_nothing(case: Case) -> None:
     book, booked = case.fold()
     again, rebooked = case.fold(sorted(shuffled, key=fill_order))
     assert rebooked == booked
-    assert again.lots.oldest_first() == book.lots.oldest_first()
+    assert again.open_lots == book.open_lots
     assert again.tally == book.tally
 
 
@@ -265,10 +265,10 @@ def a_fold_resumed_is_a_fold_uninterrupted(case: Case) -> None:
     book, booked = case.fold()
     first, told = case.fold(case.history[:stop])
     with localcontext(EXACT):  # see test_a_book_of_many_digits_is_brought_back_exactly
-        second = Book(case.method, case.signed, tally=first.tally, restored=first.lots.oldest_first())
+        second = Book(case.method, case.signed, tally=first.tally, restored=first.open_lots)
     told += list(fold(second, entries(case.history[stop:])))
     assert told == booked
-    assert second.lots.oldest_first() == book.lots.oldest_first()
+    assert second.open_lots == book.open_lots
     assert totals(second) == totals(book)
 
 

@@ -169,7 +169,7 @@ class Ours:
 
     def lots(self) -> Iterator[Lot]:
         for book in self.books.values():
-            yield from book.lots.oldest_first()
+            yield from book.open_lots
 
     @property
     def open_qty(self) -> Fraction:

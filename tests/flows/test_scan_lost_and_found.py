@@ -507,7 +507,7 @@ async def test_a_store_another_program_keeps_locked_fails_every_broker_and_no_re
     one_world.buy("ETH/USDT", "1", "3001", NOON + timedelta(seconds=5))
     desk.clock.move(minutes=1)
     with desk.user._database.read() as sql:
-        sql.connection.exec_driver_sql("PRAGMA busy_timeout=200")
+        sql.connection.execute("PRAGMA busy_timeout=200")
     other = sqlite3.connect(str(desk.user._database.path), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:

@@ -55,7 +55,7 @@ def tell(case: Case, method: Method) -> str:
     """The expected line as trademon would write it today."""
     book = Book(method, case.signed)
     list(fold(book, case.fills))
-    tally, lots = book.tally, book.lots.oldest_first()
+    tally, lots = book.tally, book.open_lots
     with localcontext(EXACT):
         words = [f"expect {method:<7}", *named(gross=tally.gross, fees=tally.fees, net=tally.gross - tally.fees)]
         cost, carried = sum((lot.cost for lot in lots), ZERO), sum((lot.fees for lot in lots), ZERO)

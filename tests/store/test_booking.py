@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import sqlite3
 import tempfile
 import time
 from dataclasses import replace
@@ -24,7 +25,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy.exc import IntegrityError
 
 from tests.store.world import (
     MARKETS,
@@ -45,6 +45,7 @@ from tests.store.world import (
 )
 from trademon.core.coverage import Span
 from trademon.core.model import METHODS, Broker, Fee, Fill, Market, Method
+from trademon.core.times import to_us
 from trademon.errors import BadAnswer, DataError
 from trademon.store.booking import iter_fills
 from trademon.store.database import Database
@@ -382,7 +383,7 @@ def test_whatever_fails_in_a_page_nothing_of_it_stays(
     before = (counts(database), derived(database, 1))
     with database.write() as sql:
         sql.run(TRIGGERS[table])
-    with pytest.raises(IntegrityError, match="the power failed"):
+    with pytest.raises(sqlite3.IntegrityError, match="the power failed"):
         book(ann, spot, history[1:], covered=span(1, 5))
     assert (counts(database), derived(database, 1)) == before
     with database.write() as sql:
@@ -402,14 +403,13 @@ def test_a_fold_that_fails_leaves_nothing(
     book(ann, spot, history[:1])
     before = counts(database)
 
-    def fails_on_bitcoin(state: pnl.Book, fills: Any) -> Any:
-        for done in pnl.fold(state, fills):
-            if done.fill.symbol == "BTC/USDT":
-                raise ZeroDivisionError
-            yield done
+    def fails_on_the_third(state: pnl.Book, entries: Any, out: Any) -> None:
+        pnl.fold_entries(state, entries, out)
+        if any(done.entry.at_us == to_us(minute(2)) for done in out):
+            raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(booking, "fold", fails_on_bitcoin)
+        patch.setattr(booking, "fold_entries", fails_on_the_third)
         with pytest.raises(ZeroDivisionError):
             book(ann, spot, history[1:], covered=span(0, 5))
     assert counts(database) == before
@@ -425,7 +425,7 @@ def test_a_page_undone_in_memory_is_not_believed_after_another_process_booked_it
     book(ann, spot, history[:2])
     with database.write() as sql:
         sql.run(TRIGGERS["coverage"])
-    with pytest.raises(IntegrityError):
+    with pytest.raises(sqlite3.IntegrityError):
         book(ann, spot, history[2:5], covered=span(0, 5))
     with database.write() as sql:
         sql.run("DROP TRIGGER stop")
@@ -442,7 +442,7 @@ def test_a_rebuild_undone_in_memory_is_not_believed_either(ann: UserStore, spot:
     book(ann, spot, history)
     with database.write() as sql:
         sql.run("CREATE TRIGGER stop BEFORE INSERT ON lots WHEN new.market_id = 2 BEGIN SELECT RAISE(ABORT, 'x'); END")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(sqlite3.IntegrityError):
         ann.books.rebuild(1, method="lifo", signed=False)
     with database.write() as sql:
         sql.run("DROP TRIGGER stop")
@@ -529,7 +529,7 @@ def test_a_change_of_method_undone_in_memory_is_not_believed(ann: UserStore, spo
     book(ann, spot, history)
     with database.write() as sql:
         sql.run("CREATE TRIGGER stop BEFORE INSERT ON lots WHEN new.market_id = 2 BEGIN SELECT RAISE(ABORT, 'x'); END")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(sqlite3.IntegrityError):
         ann.books.keep_method(1, method="lifo", signed=False)
     assert derived(database, 1) == expected(history, "fifo", signed=False)
     with database.write() as sql:
@@ -673,7 +673,7 @@ class Bookings(RuleBasedStateMachine):
             sql.run(TRIGGERS[table])
         try:
             book(self.processes[who], self.broker, page, method=self.method, covered=span(0, 5))
-        except IntegrityError:
+        except sqlite3.IntegrityError:
             pass
         else:  # a page that writes nothing there goes through
             self.seen.update({f.trade_id: f for f in fresh})

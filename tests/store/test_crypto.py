@@ -11,7 +11,7 @@ from tests.store.world import KEYS, add_broker, all_at_once, open_store
 from trademon.core.model import Credentials
 from trademon.errors import ConfigError
 from trademon.store.crypto import SecretBox
-from trademon.store.database import Database
+from trademon.store.database import Database, connect
 from trademon.store.store import UserStore
 
 WHERE = "1/2/api_secret"
@@ -160,7 +160,8 @@ print(SecretBox(Path(sys.argv[1])).seal("s3cret", bound_to="1").hex())
 def test_credentials_come_back_and_stand_nowhere_in_the_files(ann: UserStore, path: Path) -> None:
     """Neither in the database file nor in its WAL nor beside them; before and after they are replaced."""
     broker = add_broker(ann, credentials=KEYS)
-    keeper = ann._database.engine.connect()
+    keeper = connect(path)
+    keeper.execute("SELECT count(*) FROM users")
     assert ann.credentials(broker) == KEYS
     ann.set_broker(broker, credentials=Credentials("second-key", "second-secret"))
     assert ann.credentials(broker) == Credentials("second-key", "second-secret")

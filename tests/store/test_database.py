@@ -8,11 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import CursorResult
 
 from tests.store.world import all_at_once, finish, open_store, start
 from trademon.errors import StoreError
-from trademon.store.database import Database, Sql, backup
+from trademon.store.database import Database, Sql, backup, connect
 from trademon.store.store import Store
 
 ROUNDS = 60
@@ -137,7 +136,7 @@ def test_a_writer_does_not_wait_for_a_reader(database: Database) -> None:
 def test_insert_gives_the_new_row_its_id(database: Database) -> None:
     """The id that `insert` returns is the row's."""
     with database.write() as sql:
-        assert isinstance(sql.run("DELETE FROM users"), CursorResult)
+        assert sql.run("DELETE FROM users") == 1
         first = sql.insert("users", name="bob", active=True, created_at=0)
         assert sql.insert("users", name="cy", active=True, created_at=0) == first + 1
         assert sql.one("SELECT name FROM users WHERE id = ?", first) == ("bob",)
@@ -344,7 +343,7 @@ def test_an_open_store_does_not_need_its_directory_made_twice(path: Path) -> Non
 
 def test_a_backup_holds_what_is_only_in_the_wal(database: Database, tmp_path: Path) -> None:
     """Rows committed but not yet moved into the file are in the copy; copying the file alone would miss them."""
-    keeper = database.engine.connect()  # while it is open, nothing is moved from the WAL into the file
+    keeper = connect(database.path)  # while it is open, nothing is moved from the WAL into the file
     with database.write() as sql:
         sql.run("UPDATE users SET name = 'written-to-the-wal'")
     assert b"written-to-the-wal" not in database.path.read_bytes()
@@ -400,7 +399,7 @@ def test_opening_waits_for_one_who_migrates(tmp_path: Path) -> None:
         """
 import sys
 from pathlib import Path
-from trademon.store.database import _file_lock
+from trademon.store.migrate import _file_lock
 with _file_lock(Path(sys.argv[1] + ".migrate.lock")):
     print("held", flush=True)
     input()

@@ -40,9 +40,11 @@ def test_head_is_the_last_script_and_all_is_the_whole_chain() -> None:
 
 def test_the_migrated_schema_is_the_declared_one(database: Database) -> None:
     """alembic finds no difference between a store and tables.py: no column, key, index or type."""
-    with database.engine.connect() as connection:
+    engine = create_engine(f"sqlite:///{database.path}")
+    with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
+    engine.dispose()
 
 
 def schema(database: Database) -> dict[str, Any]:
@@ -80,11 +82,16 @@ def test_sqlite_sees_the_same_schema_as_in_tables(database: Database, tmp_path: 
             *metadata.tables,
             "alembic_version",
         }
-    declared = object.__new__(Database)  # only its connections are of use: this file was never migrated
-    declared.path = tmp_path / "declared.db"
-    declared.engine = create_engine(f"sqlite:///{declared.path}")
+    declared = unmigrated(tmp_path / "declared.db")
     assert schema(database) == schema(declared)
-    declared.engine.dispose()
+    declared.close()
+
+
+def unmigrated(path: Path) -> Database:
+    """A way to a file as it is."""
+    database = object.__new__(Database)
+    database.path, database._idle = path, []
+    return database
 
 
 @pytest.mark.parametrize(
@@ -136,8 +143,8 @@ SCRIPT = '''"""A second schema."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -150,10 +157,10 @@ def next_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upgrade: str) 
     """From here on trademon has a second revision: the real scripts, and one more beside them."""
     copy = tmp_path / "migrations"
     shutil.copytree(HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "0002_second.py").write_text(SCRIPT + upgrade)
+    (copy / "versions" / "0003_second.py").write_text(SCRIPT + upgrade)
     monkeypatch.setattr(migrations, "__file__", str(copy / "__init__.py"))
-    monkeypatch.setattr(migrations, "HEAD", "0002")
-    monkeypatch.setattr(migrations, "ALL", ("0001", "0002"))
+    monkeypatch.setattr(migrations, "HEAD", "0003")
+    monkeypatch.setattr(migrations, "ALL", ("0001", "0002", "0003"))
 
 
 def populate(path: Path) -> None:
@@ -167,14 +174,13 @@ def populate(path: Path) -> None:
 
 def contents(path: Path) -> dict[str, list[Any]]:
     """Every row of every table but alembic's; a broker without the new column."""
-    database = object.__new__(Database)
-    database.path, database.engine = path, create_engine(f"sqlite:///{path}")
+    database = unmigrated(path)
     with database.read() as sql:
         names = sorted(metadata.tables)
         columns = {n: ", ".join(f'"{c.name}"' for c in metadata.tables[n].columns) for n in names}
         rows = {n: [tuple(r) for r in sql.rows(f"SELECT {columns[n]} FROM {n} ORDER BY 1")] for n in names}
         rows["revision"] = [tuple(r) for r in sql.rows("SELECT version_num FROM alembic_version")]
-    database.engine.dispose()
+    database.close()
     return rows
 
 
@@ -189,10 +195,10 @@ def test_a_populated_store_is_backed_up_before_it_is_migrated(
     with database.read() as sql:
         assert sql.one("SELECT note FROM users") == (None,)
     database.close()
-    copy = path.with_name("trademon.db.before-0002")
+    copy = path.with_name("trademon.db.before-0003")
     assert contents(copy) == before
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert contents(path) == {**before, "revision": [("0002",)]}
+    assert contents(path) == {**before, "revision": [("0003",)]}
 
 
 def test_a_migration_that_rebuilds_a_table_keeps_the_rows_that_hang_on_it(
@@ -203,7 +209,7 @@ def test_a_migration_that_rebuilds_a_table_keeps_the_rows_that_hang_on_it(
     before = contents(path)
     next_release(monkeypatch, tmp_path, ADD_COLUMN)
     open_store(path).close()
-    assert contents(path) == {**before, "revision": [("0002",)]}
+    assert contents(path) == {**before, "revision": [("0003",)]}
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +248,7 @@ def test_a_store_that_another_process_migrated_meanwhile_is_not_migrated_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waited for the lock looks again: no second backup, no second run."""
-    from trademon.store.database import _migrate
+    from trademon.store.migrate import migrate
 
-    monkeypatch.setattr("trademon.store.database.backup", lambda *_: pytest.fail("a second backup"))
-    _migrate(database)
+    monkeypatch.setattr("trademon.store.migrate.backup", lambda *_: pytest.fail("a second backup"))
+    migrate(database)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from trademon.core.coverage import Span
 from trademon.core.model import Broker, Credentials, Fee, Fill, Market, Method, fill_order
+from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl import Book, fold
 from trademon.core.times import from_us
 from trademon.store.database import Database, Sql
+from trademon.store.entry_rows import position
 from trademon.store.store import Store, UserStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +97,7 @@ Derived = dict[str, list[tuple[Any, ...]]]
 
 def expected(fills: Iterable[Fill], method: Method, *, signed: bool) -> Derived:
     """What the books of one account must hold: the plain fold over the set of its fills, symbol by symbol."""
-    out: Derived = {"lots": [], "disposals": [], "unmatched": [], "books": []}
+    out: Derived = {"lots": [], "disposals": [], "unmatched": [], "books": [], "days": [], "unvalued": []}
     for symbol in sorted({f.symbol for f in fills}):
         ordered = sorted((f for f in fills if f.symbol == symbol), key=fill_order)
         name = {n: (f.symbol, f.trade_id, f.epoch) for n, f in enumerate(ordered)}
@@ -109,14 +111,27 @@ def expected(fills: Iterable[Fill], method: Method, *, signed: bool) -> Derived:
             if done.unmatched:
                 gone = done.unmatched
                 out["unmatched"].append((*name[done.fill_id], gone.quantity, gone.proceeds, gone.fees))
-        for lot in state.lots.oldest_first():
+        for lot in state.open_lots:
             row = (lot.side, lot.quantity, lot.cost, lot.fees, lot.price, lot.opened_at)
             out["lots"].append((*name[lot.fill_id], *row))
         t, last = state.tally, ordered[-1]
         sums = (t.gross, t.fees, t.unmatched_quantity, t.unmatched_proceeds, t.unmatched_fees)
-        unvalued = sorted(t.unvalued.items())
-        out["books"].append((symbol, method, *sums, unvalued, t.disposals, t.fills, last.executed_at, last.trade_id))
+        held = (state.open_quantity, state.open_cost)
+        out["books"].append((symbol, method, *sums, *held, t.disposals, t.fills, *position(last)))
+        out["unvalued"] += [(symbol, coin, amount) for coin, amount in t.unvalued.items()]
+        out["days"] += by_day(symbol, ordered, method, signed=signed)
     return {table: sorted(rows) for table, rows in out.items()}
+
+
+def by_day(symbol: str, ordered: list[Fill], method: Method, *, signed: bool) -> Iterator[tuple[Any, ...]]:
+    """What one book realised on each day: its totals at the day's end less those at its beginning."""
+    state = Book(method, signed=signed)
+    for day, fills in groupby(enumerate(ordered), key=lambda numbered: numbered[1].executed_at.date()):
+        before = state.tally
+        list(fold(state, fills))
+        t = state.tally - before
+        sums = (t.gross, t.fees, t.unmatched_quantity, t.unmatched_proceeds, t.unmatched_fees)
+        yield (symbol, (day - date(1970, 1, 1)).days, *sums, t.disposals, t.fills)
 
 
 def derived(database: Database, account_id: int) -> Derived:
@@ -127,6 +142,8 @@ def derived(database: Database, account_id: int) -> Derived:
             "disposals": _disposals(sql, account_id),
             "unmatched": _unmatched(sql, account_id),
             "books": _books(sql, account_id),
+            "days": _days(sql, account_id),
+            "unvalued": _unvalued(sql, account_id),
         }
 
 
@@ -168,21 +185,33 @@ def _unmatched(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
 def _books(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
     rows = sql.rows(
         """SELECT markets.symbol, method, gross, fees, unmatched_quantity, unmatched_proceeds, unmatched_fees,
-        unvalued, disposals, fills, last_at, last_trade_id
+        open_quantity, open_cost, disposals, fills, last_at, last_tie
         FROM books JOIN markets ON markets.id = market_id WHERE account_id = ?""",
         account_id,
     )
-    return sorted(
-        (
-            *r[:2],
-            *_money(r[2:7]),
-            [(c, Decimal(a)) for c, a in json.loads(r[7]).items()],
-            *r[8:10],
-            from_us(r[10]),
-            r[11],
-        )
-        for r in rows
+    return sorted((*r[:2], *_money(r[2:9]), *r[9:]) for r in rows)
+
+
+def _days(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
+    rows = sql.rows(
+        """SELECT markets.symbol, day, gross, fees, unmatched_quantity, unmatched_proceeds, unmatched_fees, disposals,
+        fills FROM days JOIN markets ON markets.id = market_id WHERE account_id = ?""",
+        account_id,
     )
+    return sorted((*r[:2], *_money(r[2:7]), *r[7:]) for r in rows)
+
+
+def _unvalued(sql: Sql, account_id: int) -> list[tuple[Any, ...]]:
+    """The sum of the fees without a price, by symbol and coin."""
+    rows = sql.rows(
+        """SELECT markets.symbol, coin, amount FROM coin_fees JOIN markets ON markets.id = market_id
+        WHERE account_id = ? AND rate IS NULL""",
+        account_id,
+    )
+    sums: dict[tuple[str, str], Decimal] = {}
+    for symbol, coin, amount in rows:
+        sums[symbol, coin] = EXACT.add(sums.get((symbol, coin), ZERO), Decimal(amount))
+    return sorted((*name, amount) for name, amount in sums.items() if amount)
 
 
 def counts(database: Database) -> dict[str, int]:

@@ -1,128 +1,106 @@
-"""Open lots and which of them a closing fill consumes.
+"""The open lots of one book, and which of them a closing fill consumes.
 
-One structure serves all methods: a heap ordered by the method's sort key, so opening a lot and closing one cost
-O(log n) whatever the method and however deep the queue. `average` keeps one pool instead: each opening merges into it
-and each closing takes its share, so the average moves with what is held and starts anew at zero.
+A method is where the next lot is taken from: `fifo` and `lifo` are the two ends of one queue, `hifo` a heap by price,
+`average` a pool that every opening joins and every closing takes its share of. Opening and closing cost O(1), by `hifo`
+O(log n), however deep the queue.
 
-A lot keeps totals (quantity, cost, fees), never a rounded unit cost: the part that closes last takes the remainder.
+A lot is a plain list of integers: the fold (`core.pnl`) touches it millions of times.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import localcontext
+from functools import partial
+from typing import Any, Final
 
-from trademon.core.model import Lot, Method, Side
-from trademon.core.money import EXACT, ZERO, share
+from trademon.core.entries import MONEY_DIGITS, Scale, to_decimal, to_int
+from trademon.core.model import Lot, Method
+from trademon.core.money import EXACT
+from trademon.core.times import from_us, to_us
 
-LotKey = tuple[Decimal, int]
-
-LOT_ORDERS: dict[Method, Callable[[Lot, int], LotKey]] = {
-    "fifo": lambda lot, n: (ZERO, n),
-    "lifo": lambda lot, n: (ZERO, -n),
-    "hifo": lambda lot, n: (-lot.price, n),  # highest price first, ties oldest first
-    "average": lambda lot, n: (ZERO, n),  # there is only ever one
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a closing fill took from one lot: `cost` and `fees` in quote, for `quantity`."""
-
-    lot: Lot
-    quantity: Decimal
-    cost: Decimal
-    fees: Decimal
+# The places of a lot's list. RANK and AGE come first: they are what a heap compares.
+# QUANTITY > 0 and PRICE are scaled by the book's scale, FEES and COST by MONEY_DIGITS; COST is kept for a pool alone,
+# any other lot's is QUANTITY x PRICE.
+RANK, AGE, QUANTITY, PRICE, FEES, ID, AT, COST = range(8)
+RawLot = list[Any]
 
 
 class OpenLots:
-    """The open lots of one book, all on one side.
+    """All lots are on one side: `long` says which, and means nothing while there are none.
 
-    Lots restored from the store must be handed over oldest first: their position is their age.
+    Attributes for the fold: `items`, the next lot at `items[front]`; `push(lot)` and `drop()` in the method's order.
     """
 
-    __slots__ = ("_by_fill", "_heap", "_key", "_n", "_pooled", "quantity")
+    __slots__ = ("age", "drop", "front", "items", "long", "method", "push")
 
-    def __init__(self, method: Method, lots: Iterable[Lot] = ()) -> None:
-        self._key = LOT_ORDERS[method]
-        self._pooled = method == "average"
-        self._heap: list[tuple[LotKey, Lot]] = []
-        self._by_fill: dict[int, Lot] = {}
-        self._n = 0
-        self.quantity = ZERO
-        with localcontext(EXACT):
-            for lot in lots:
-                self.open(lot)
+    def __init__(self, method: Method) -> None:
+        self.method: Final = method
+        self.long = True
+        self.age = 0
+        self.front = -1 if method == "lifo" else 0
+        self.items: Any
+        self.push: Callable[[RawLot], None]
+        if method == "hifo":
+            heap: list[RawLot] = []
+            self.items, self.push = heap, partial(heapq.heappush, heap)
+        else:
+            queue: deque[RawLot] = deque()
+            self.items, self.push = queue, queue.append
+        self.drop: Callable[[], Any] = _dropper(method, self.items)
 
     @property
-    def side(self) -> Side | None:
-        """The side that opened them, or None when nothing is open."""
-        return self._heap[0][1].side if self._heap else None
+    def pooled(self) -> bool:
+        return self.method == "average"
 
-    def of_fill(self, fill_id: int) -> Lot | None:
-        """What is still open of the lot that this fill opened."""
-        return self._by_fill.get(fill_id)
+    @property
+    def quantity(self) -> int:
+        """What is held, in integers of the book's scale."""
+        return sum(lot[QUANTITY] for lot in self.items)
 
-    def oldest_first(self) -> list[Lot]:
-        return [lot for _, lot in sorted(self._heap, key=lambda entry: abs(entry[0][1]))]
+    def restore(self, lots: Iterable[Lot], scale: Scale) -> None:
+        """Take over stored lots, oldest first: their position is their age."""
+        for lot in lots:
+            self.long = lot.side == "buy"
+            self.age += 1
+            price = to_int(lot.price, scale.price)
+            rank = -price if self.method == "hifo" else 0  # highest price first, ties oldest first
+            quantity, fees = to_int(lot.quantity, scale.quantity), to_int(lot.fees, MONEY_DIGITS)
+            cost = to_int(lot.cost, MONEY_DIGITS) if self.pooled else 0
+            self.push([rank, self.age, quantity, price, fees, lot.fill_id, to_us(lot.opened_at), cost])
 
-    def open(self, lot: Lot) -> None:
-        """Add a lot; by `average` it joins the pool."""
-        self.quantity += lot.quantity
-        if self._pooled and self._heap:
-            pool = self._heap[0][1]
-            merged = Lot(
-                fill_id=pool.fill_id,
-                side=pool.side,
-                quantity=pool.quantity + lot.quantity,
-                cost=pool.cost + lot.cost,
-                fees=pool.fees + lot.fees,
-                price=lot.price,
-                opened_at=pool.opened_at,
+    def rescale(self, quantity: int, price: int) -> None:
+        """Multiply what is scaled by the book's scale, after it has grown. The order stays as it is."""
+        for lot in self.items:
+            lot[RANK] *= price
+            lot[QUANTITY] *= quantity
+            lot[PRICE] *= price
+
+    def oldest_first(self) -> list[RawLot]:
+        return sorted(self.items, key=lambda lot: lot[AGE])
+
+    def lots(self, scale: Scale) -> list[Lot]:
+        """The open lots as values, oldest first."""
+        return [self.lot(raw, scale) for raw in self.oldest_first()]
+
+    def lot(self, raw: RawLot, scale: Scale) -> Lot:
+        """One open lot as a value."""
+        with localcontext(EXACT):
+            quantity, price = to_decimal(raw[QUANTITY], scale.quantity), to_decimal(raw[PRICE], scale.price)
+            return Lot(
+                fill_id=raw[ID],
+                side="buy" if self.long else "sell",
+                quantity=quantity,
+                cost=to_decimal(raw[COST], MONEY_DIGITS) if self.pooled else quantity * price,
+                fees=to_decimal(raw[FEES], MONEY_DIGITS),
+                price=price,
+                opened_at=from_us(raw[AT]),
             )
-            self._heap[0] = (self._heap[0][0], merged)
-            self._by_fill[pool.fill_id] = merged
-            return
-        self._n += 1
-        heapq.heappush(self._heap, (self._key(lot, self._n), lot))
-        self._by_fill[lot.fill_id] = lot
 
-    def close(self, quantity: Decimal) -> list[Taken]:
-        """Take up to `quantity` (base units, > 0) in the method's order, splitting the last lot touched.
 
-        Returns what was taken from each lot, in order. The sum of its quantities is
-        `min(quantity, self.quantity)`: what met no lot is the caller's to name.
-        """
-        taken: list[Taken] = []
-        left = min(quantity, self.quantity)
-        self.quantity -= left
-        while left:
-            key, lot = self._heap[0]
-            if lot.quantity <= left:
-                heapq.heappop(self._heap)
-                del self._by_fill[lot.fill_id]
-                taken.append(Taken(lot, lot.quantity, lot.cost, lot.fees))
-                left -= lot.quantity
-                continue
-            part = Taken(
-                lot,
-                left,
-                share(lot.cost, left, lot.quantity),
-                share(lot.fees, left, lot.quantity),
-            )
-            rest = Lot(
-                fill_id=lot.fill_id,
-                side=lot.side,
-                quantity=lot.quantity - left,
-                cost=lot.cost - part.cost,
-                fees=lot.fees - part.fees,
-                price=lot.price,
-                opened_at=lot.opened_at,
-            )
-            self._heap[0] = (key, rest)
-            self._by_fill[lot.fill_id] = rest
-            taken.append(part)
-            break
-        return taken
+def _dropper(method: Method, items: Any) -> Callable[[], Any]:
+    if method == "hifo":
+        return partial(heapq.heappop, items)
+    return items.pop if method == "lifo" else items.popleft  # type: ignore[no-any-return]

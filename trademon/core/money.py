@@ -38,6 +38,10 @@ EXACT: Final = Context(
 _ROUNDING: Final = Context(
     prec=260, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation]
 )
+RATE_CONTEXT: Final = Context(
+    prec=18, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation]
+)
+"""A rate that is itself a quotient or a product of rates: 18 significant digits."""
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 

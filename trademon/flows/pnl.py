@@ -1,4 +1,8 @@
-"""Realised P&L of stored fills, by any method: the fold of every book, from its first fill."""
+"""Realised P&L of stored fills, by any method.
+
+In the method a book is kept in, figures are read from what was booked; in any other they are the same fold from the
+book's first fill.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
-from itertools import takewhile
 
 from trademon.core.model import Method
-from trademon.core.money import EXACT, ZERO, divide
-from trademon.core.pnl import Book, Tally, fold
+from trademon.core.money import EXACT, ZERO
+from trademon.core.pnl import Book, Tally, fold_entries
 from trademon.core.reports import PnlReport, PnlRow, PnlTotal
-from trademon.store.reading import BookRef
+from trademon.core.times import to_us
+from trademon.store.reading import BookRef, row_of
 from trademon.store.store import UserStore
+
+_ALWAYS_US = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,9 @@ def pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
     rows: list[PnlRow] = []
     methods: set[Method] = set()
     for store in stores:
-        own = {b.account_id: store.method_of(b) for b in reversed(store.brokers())}
-        for ref in _refs(store, query):
-            method = query.method or own.get(ref.account_id, store.default_method)
+        for ref, method in chosen_books(store, query):
             methods.add(method)
-            rows.append(_fold_book(store, ref, method, query))
+            rows.append(_row(store, ref, method, query))
     default = query.method or (stores[0].default_method if stores else "fifo")
     named = methods or {default}
     return PnlReport(
@@ -48,46 +52,41 @@ def pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
     )
 
 
-def _refs(store: UserStore, query: PnlQuery) -> Iterable[BookRef]:
-    accounts = {b.account_id for b in store.brokers() if b.name in query.brokers}
+def chosen_books(store: UserStore, query: PnlQuery) -> Iterable[tuple[BookRef, Method]]:
+    """The books the query means, each with the method that holds for it."""
+    brokers = store.brokers()
+    own = {b.account_id: store.method_of(b) for b in reversed(brokers)}
+    accounts = {b.account_id for b in brokers if b.name in query.brokers}
     for ref in store.book_refs():
         wanted = not query.brokers or ref.broker in query.brokers or ref.account_id in accounts
         if wanted and (not query.symbols or ref.symbol in query.symbols):
-            yield ref
+            yield ref, query.method or own.get(ref.account_id, store.default_method)
 
 
-def _fold_book(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> PnlRow:
-    book = Book(method, signed=ref.market != "spot")
-    tally = Tally()
-    fills = store.book_fills(ref)
-    if query.until is not None:
-        until = query.until
-        fills = takewhile(lambda numbered: numbered[1].executed_at < until, fills)
-    for booked in fold(book, fills):
-        if query.since is None or booked.fill.executed_at >= query.since:
-            with localcontext(EXACT):
-                tally.add(booked)
-    return _row(ref, book, tally)
+def _row(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> PnlRow:
+    unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
+    if ref.method == method and (query.until is None or query.until > ref.last_at):
+        if query.since is None:
+            return store.stored_book(ref)
+        stored = store.stored_book(ref)
+        tally = store.stored_tally(ref, to_us(query.since), _ALWAYS_US)
+        return row_of(ref, tally, unvalued, stored.open_quantity, stored.open_cost)
+    book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
+    return row_of(ref, tally, unvalued, book.open_quantity, book.open_cost)
 
 
-def _row(ref: BookRef, book: Book, tally: Tally) -> PnlRow:
-    held, cost = book.open_quantity, book.open_cost
-    return PnlRow(
-        user=ref.user,
-        broker=ref.broker,
-        symbol=ref.symbol,
-        currency=ref.quote,
-        gross=tally.gross,
-        fees=tally.fees,
-        open_quantity=held,
-        open_cost=cost,
-        average_cost=divide(cost, abs(held)) if held else None,
-        unmatched_quantity=tally.unmatched_quantity,
-        unmatched_proceeds=tally.unmatched_proceeds,
-        unvalued_fees=tuple(sorted(tally.unvalued.items())),
-        disposals=tally.disposals,
-        fills=tally.fills,
-    )
+def fold_book(
+    store: UserStore, ref: BookRef, method: Method, *, since: datetime | None = None, until: datetime | None = None
+) -> tuple[Book, Tally]:
+    """The book as of `until`, folded from its first fill, and what it realised from `since` on."""
+    book = Book(method, signed=ref.signed, scale=ref.scale)
+    if since is not None:
+        with store.book_entries(ref, until=since) as entries:
+            fold_entries(book, entries)
+    before = book.tally
+    with store.book_entries(ref, since=since, until=until) as entries:
+        fold_entries(book, entries)
+    return book, book.tally - before
 
 
 def totals(rows: Iterable[PnlRow]) -> tuple[PnlTotal, ...]:

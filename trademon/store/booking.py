@@ -1,41 +1,69 @@
 """Booking a page of fills: identity, coverage, lots and disposals in one transaction (invariants 1 to 4).
 
-Fills are the truth; a book (lots, disposals, unmatched, totals) is derived from them by `core.pnl.fold`. A page that
-comes after everything booked continues the fold from the stored checkpoint; a page with an earlier fill derives that
-book again. A checkpoint is kept in memory between pages and believed only while its version is the stored one.
+Fills are the truth. What each of them moves (`entries`) and the books (lots, disposals, unmatched, totals by day and in
+all) are derived from them by `core.pnl.fold_entries`. A page that comes after everything booked continues the fold from
+the stored checkpoint; one with an earlier fill takes the book back to before it (`rewind`) and books on from there. A
+checkpoint is kept in memory between pages and believed only while its version is the stored one.
 
 Plain SQL on purpose: through the ORM a page costs thirty times as much.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from trademon.core.coverage import Span
-from trademon.core.model import Broker, Fill, Method, fill_order, id_order
-from trademon.core.money import format_decimal
-from trademon.core.pnl import Book, Booked, fold
-from trademon.core.times import from_us, to_us
+from trademon.core.entries import Moved, moved_by
+from trademon.core.model import Broker, Fill, Method, fill_order
+from trademon.core.money import EXACT
+from trademon.core.pnl import Book, RawBooked, fold_entries
 from trademon.errors import BadAnswer
 from trademon.store import coverage_rows
-from trademon.store.book_rows import INSERT_LOT, load_lots, lot_values, read_tally, write_lots, write_results
+from trademon.store.book_rows import (
+    Checkpoint,
+    insert_lots,
+    opened_since,
+    read_checkpoint,
+    save_checkpoint,
+    write_lots,
+    write_results,
+)
 from trademon.store.database import Database, Sql
-from trademon.store.fill_rows import BookKey, Content, content, fill_values, iter_fills, known_rows, market_id
-from trademon.store.types import decimal_text
+from trademon.store.entry_rows import Position, known_rates, position, read_entries, value_fees, write_entries
+from trademon.store.fill_rows import (
+    BookKey,
+    Content,
+    content,
+    fill_values,
+    insert_fills,
+    iter_fills,
+    known_rows,
+    market_id,
+)
+from trademon.store.rewind import count_from, rewind
+from trademon.store.scope import host_of
 
+_BATCH = 1000
 _MARKETS_OF_FILLS = "SELECT DISTINCT market_id FROM fills WHERE account_id = ?"
+_ANY_FILL = "SELECT 1 FROM fills WHERE account_id = ? AND market_id = ? LIMIT 1"
+_PLACE = "SELECT at, tie FROM entries WHERE fill_id = ?"
+
+Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class _Checkpoint:
-    book: Book
-    last: tuple[Any, ...] | None
-    version: int
+class _Page:
+    """What a page changes in one book: fills to add, rows of a file that the exchange's own answer takes the place
+    of, and the earliest place in the book that is touched."""
+
+    add: list[tuple[int, Fill]] = field(default_factory=list)
+    replace: list[int] = field(default_factory=list)
+    since: Position | None = None
 
 
 class Bookkeeper:
@@ -43,7 +71,7 @@ class Bookkeeper:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._checkpoints: dict[BookKey, _Checkpoint] = {}
+        self._checkpoints: dict[BookKey, Checkpoint] = {}
 
     def book_page(
         self,
@@ -65,24 +93,27 @@ class Bookkeeper:
         """
         ordered = sorted(fills, key=lambda f: f.symbol)
         new = 0
-        touched: list[BookKey] = []
+        with self._writing() as sql:
+            for symbol, group in groupby(ordered, key=lambda f: f.symbol):
+                fills_of_symbol = list(group)
+                key = (account_id, market_id(sql, broker, symbol, fills_of_symbol[0]))
+                page = _sort_page(sql, key, fills_of_symbol, source)
+                if page.since is not None:
+                    rows = [fill_values(fill_id, key, fill, broker.id, source, seen_at) for fill_id, fill in page.add]
+                    self._change(sql, key, page, rows, host_of(broker), method, signed=broker.market != "spot")
+                new += len(page.add)
+            if covered is not None:
+                coverage_rows.extend(sql, account_id, "fills", covered[0], covered[1])
+        return new
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Sql]:
         try:
             with self._database.write() as sql:
-                for symbol, group in groupby(ordered, key=lambda f: f.symbol):
-                    page = list(group)
-                    key = (account_id, market_id(sql, broker, symbol, page[0]))
-                    touched.append(key)
-                    fresh = self._store_new(sql, key, page, broker, source, seen_at)
-                    if fresh:
-                        self._book(sql, key, fresh, method, signed=broker.market != "spot")
-                    new += len(fresh)
-                if covered is not None:
-                    coverage_rows.extend(sql, account_id, "fills", covered[0], covered[1])
+                yield sql
         except BaseException:
-            for key in touched:  # what was folded in memory was not committed
-                self._checkpoints.pop(key, None)
+            self._checkpoints.clear()  # what was folded in memory was not committed
             raise
-        return new
 
     def rebuild(self, account_id: int, *, method: Method, signed: bool) -> int:
         """Derive the account's books again from its fills; returns how many were."""
@@ -97,130 +128,145 @@ class Bookkeeper:
         return self._derive_all([(account_id, row[0]) for row in rows], method, signed=signed)
 
     def _derive_all(self, keys: list[BookKey], method: Method, *, signed: bool) -> int:
-        if not keys:
-            return 0
-        try:
-            with self._database.write() as sql:
+        if keys:
+            with self._writing() as sql:
                 for key in keys:
                     self._derive(sql, key, method, signed=signed)
-        except BaseException:
-            self._checkpoints.clear()  # what was folded in memory was not committed
-            raise
         return len(keys)
 
-    # --- fills ---------------------------------------------------------------------------------------------------
+    # --- one book ------------------------------------------------------------------------------------------------
 
-    def _store_new(
-        self, sql: Sql, key: BookKey, page: list[Fill], broker: Broker, source: str, seen_at: datetime
-    ) -> list[tuple[int, Fill]]:
-        known = known_rows(sql, key, [f.trade_id for f in page])
-        fresh: dict[tuple[str, int], Fill] = {}
-        for fill in page:
-            identity = (fill.trade_id, fill.epoch)
-            if identity in fresh:
-                _check_same(fill, content(fresh[identity]))
-                continue
-            stored = known.get(identity)
-            if stored is None:
-                fresh[identity] = fill
-            elif stored.source == source:
-                _check_same(fill, stored.content)
-            elif stored.source == "import" and (stored.content, stored.fees) != (content(fill), fill.fees):
-                # The exchange's own answer wins over a file's, whose times often end at the second. A book in no
-                # method is derived again.
-                sql.run("DELETE FROM fills WHERE id = ?", stored.fill_id)
-                sql.run("UPDATE books SET method = '' WHERE account_id = ? AND market_id = ?", *key)
-                fresh[identity] = fill
-        ordered = sorted(fresh.values(), key=fill_order)
-        row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
-        first = (row[0] if row else 0) + 1
-        numbered = list(enumerate(ordered, start=first))
-        sql.many(
-            """INSERT INTO fills (id, account_id, market_id, trade_id, epoch, broker_id, order_id, side, quantity,
-            price, fee, fee_currency, more_fees, executed_at, order_type, is_maker, source, seen_at, raw)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            [fill_values(fill_id, key, fill, broker.id, source, seen_at) for fill_id, fill in numbered],
-        )
-        return numbered
-
-    # --- books ---------------------------------------------------------------------------------------------------
-
-    def _book(self, sql: Sql, key: BookKey, fresh: list[tuple[int, Fill]], method: Method, *, signed: bool) -> None:
-        point = self._checkpoint(sql, key, method, signed=signed)
-        if point is None or (point.last is not None and fill_order(fresh[0][1]) < point.last):
+    def _change(
+        self, sql: Sql, key: BookKey, page: _Page, rows: list[Row], host: str, method: Method, *, signed: bool
+    ) -> None:
+        """Write a page's fills into a book and book them, from the earliest place touched on."""
+        assert page.since is not None
+        point = read_checkpoint(sql, key, method, signed=signed, kept=self._checkpoints.get(key))
+        late = point.last is not None and page.since <= point.last
+        # Without a row, or with one in another method, there is nothing to go on from.
+        lost = point.last is None and sql.one(_ANY_FILL, *key) is not None
+        derive = lost or (late and 2 * count_from(sql, key, page.since) > point.book.tally.fills)
+        if late and not derive:
+            point = rewind(sql, key, point, page.since)
+        for fill_id in page.replace:
+            sql.run("DELETE FROM fills WHERE id = ?", fill_id)
+        insert_fills(sql, rows)
+        rates = value_fees(sql, host, page.add, key)
+        moves = [moved_by(fill, {c: r.rate for c, r in rates.get(n, {}).items()}) for n, fill in page.add]
+        entries = self._write_entries(sql, key, point, page.add, moves, beside=point.version > 0)
+        if derive:
             self._derive(sql, key, method, signed=signed)
             return
-        booked = list(fold(point.book, fresh))
-        write_lots(sql, key, point.book, booked)
-        write_results(sql, key, booked)
-        self._save(sql, key, point, fresh[-1][1])
+        if late:
+            entries = read_entries(sql, key, point.book.scale, mixed=point.mixed, start=page.since)
+        self._book(sql, key, point, entries)
+
+    def _write_entries(
+        self,
+        sql: Sql,
+        key: BookKey,
+        point: Checkpoint,
+        fills: list[tuple[int, Fill]],
+        moves: list[Moved],
+        *,
+        beside: bool,
+    ) -> Iterable[tuple[int, ...]]:
+        """Store what the fills move, in a scale that holds all of the book; `beside` others that are stored."""
+        scale = point.book.scale
+        for move in moves:
+            scale = scale.holding(move)
+        if scale != point.book.scale:
+            point.mixed = point.mixed or beside
+            point.book.grow(scale)
+        entries, large = write_entries(sql, key, fills, moves, scale)
+        point.mixed = point.mixed or large
+        return entries
+
+    def _book(self, sql: Sql, key: BookKey, point: Checkpoint, entries: Iterable[tuple[int, ...]]) -> None:
+        """Fold entries into a stored book, and write what that changed."""
+        rest = iter(entries)
+        while batch := list(islice(rest, _BATCH)):
+            booked: list[RawBooked] = []
+            fold_entries(point.book, batch, booked)
+            write_lots(sql, key, point.book, booked)
+            write_results(sql, key, point.book.scale, booked)
+            quantity, cost = opened_since(point.book.scale, booked)
+            point.open_quantity = EXACT.add(point.open_quantity, quantity)
+            point.open_cost = EXACT.add(point.open_cost, cost)
+        self._keep(sql, key, point)
+
+    def _keep(self, sql: Sql, key: BookKey, point: Checkpoint) -> None:
+        row = sql.one(
+            """SELECT at, tie FROM entries WHERE account_id = ? AND market_id = ?
+            ORDER BY at DESC, tie DESC LIMIT 1""",
+            *key,
+        )
+        if row is None:
+            sql.run("DELETE FROM books WHERE account_id = ? AND market_id = ?", *key)
+            self._checkpoints.pop(key, None)
+            return
+        point.last = Position(*row)
+        save_checkpoint(sql, key, point)
+        self._checkpoints[key] = point
 
     def _derive(self, sql: Sql, key: BookKey, method: Method, *, signed: bool) -> None:
         """The book from all its fills. Streams: a million fills are never in memory at once."""
-        for table in ("lots", "disposals", "unmatched"):
+        for table in ("entries", "lots", "disposals", "unmatched", "days"):
             sql.run(f"DELETE FROM {table} WHERE account_id = ? AND market_id = ?", *key)
         row = sql.one("SELECT version FROM books WHERE account_id = ? AND market_id = ?", *key)
-        point = _Checkpoint(Book(method, signed=signed), None, row[0] if row else 0)
-        last: Fill | None = None
-        batch: list[Booked] = []
-        for booked in fold(point.book, iter_fills(sql, key)):
-            last = booked.fill
-            batch.append(booked)
-            if len(batch) >= 1000:
-                write_results(sql, key, batch)
-                batch.clear()
-        write_results(sql, key, batch)
-        sql.many(INSERT_LOT, [lot_values(key, lot) for lot in point.book.lots.oldest_first()])
-        if last is not None:
-            self._save(sql, key, point, last)
+        point = Checkpoint(Book(method, signed=signed), row[0] if row else 0)
+        self._derive_entries(sql, key, point)
+        rest = iter(read_entries(sql, key, point.book.scale, mixed=point.mixed))
+        while batch := list(islice(rest, _BATCH)):
+            booked: list[RawBooked] = []
+            fold_entries(point.book, batch, booked)
+            write_results(sql, key, point.book.scale, booked)
+        insert_lots(sql, key, point.book)
+        point.open_quantity, point.open_cost = point.book.open_quantity, point.book.open_cost
+        self._keep(sql, key, point)
 
-    def _checkpoint(self, sql: Sql, key: BookKey, method: Method, *, signed: bool) -> _Checkpoint | None:
-        """The book's state as stored, or None where it must be derived: a new book, or one in another method."""
-        row = sql.one(
-            """SELECT version, method, last_at, last_epoch, last_trade_id, gross, fees, unmatched_quantity,
-            unmatched_proceeds, unmatched_fees, unvalued, disposals, fills FROM books
-            WHERE account_id = ? AND market_id = ?""",
-            *key,
-        )
-        if row is None or row[1] != method:
-            return None
-        point = self._checkpoints.get(key)
-        if point is not None and point.version == row[0]:
-            return point
-        book = Book(method, signed=signed, restored=load_lots(sql, key))
-        book.tally = read_tally(row)
-        last = (from_us(row[2]), row[3], *id_order(row[4]))
-        return _Checkpoint(book, last, row[0])
+    def _derive_entries(self, sql: Sql, key: BookKey, point: Checkpoint) -> None:
+        """What every fill of the book moves. Rates that are noted stay; a third-coin fee not yet noted is."""
+        rates = known_rates(sql, "account_id = ? AND market_id = ?", *key)
+        rest, beside = iter(iter_fills(sql, key)), False
+        while batch := list(islice(rest, _BATCH)):
+            value_fees(sql, "", [(n, fill) for n, fill in batch if n not in rates], key)
+            moves = [moved_by(fill, rates.get(n)) for n, fill in batch]
+            self._write_entries(sql, key, point, batch, moves, beside=beside)
+            beside = True
 
-    def _save(self, sql: Sql, key: BookKey, point: _Checkpoint, last: Fill) -> None:
-        point.version += 1
-        point.last = fill_order(last)
-        tally = point.book.tally
-        sql.run(
-            """INSERT INTO books (account_id, market_id, method, version, last_at, last_epoch, last_trade_id, gross,
-            fees, unmatched_quantity, unmatched_proceeds, unmatched_fees, unvalued, disposals, fills)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (account_id, market_id) DO UPDATE SET method = excluded.method, version = excluded.version,
-            last_at = excluded.last_at, last_epoch = excluded.last_epoch, last_trade_id = excluded.last_trade_id,
-            gross = excluded.gross, fees = excluded.fees, unmatched_quantity = excluded.unmatched_quantity,
-            unmatched_proceeds = excluded.unmatched_proceeds, unmatched_fees = excluded.unmatched_fees,
-            unvalued = excluded.unvalued, disposals = excluded.disposals, fills = excluded.fills""",
-            *key,
-            point.book.method,
-            point.version,
-            to_us(last.executed_at),
-            last.epoch,
-            last.trade_id,
-            decimal_text(tally.gross),
-            decimal_text(tally.fees),
-            decimal_text(tally.unmatched_quantity),
-            decimal_text(tally.unmatched_proceeds),
-            decimal_text(tally.unmatched_fees),
-            json.dumps({coin: format_decimal(amount) for coin, amount in sorted(tally.unvalued.items())}),
-            tally.disposals,
-            tally.fills,
-        )
-        self._checkpoints[key] = point
+
+def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
+    """What of a page is new to its book.
+
+    Raises:
+        BadAnswer: a known id came back as another execution.
+    """
+    known = known_rows(sql, key, [f.trade_id for f in fills])
+    fresh: dict[tuple[str, int], Fill] = {}
+    page = _Page()
+    touched: list[Position] = []
+    for fill in fills:
+        identity = (fill.trade_id, fill.epoch)
+        if identity in fresh:
+            _check_same(fill, content(fresh[identity]))
+            continue
+        stored = known.get(identity)
+        if stored is None:
+            fresh[identity] = fill
+        elif stored.source == source:
+            _check_same(fill, stored.content)
+        elif stored.source == "import" and (stored.content, stored.fees) != (content(fill), fill.fees):
+            # The exchange's own answer wins over a file's, whose times often end at the second.
+            page.replace.append(stored.fill_id)
+            touched += [Position(*row) for row in sql.rows(_PLACE, stored.fill_id)]
+            fresh[identity] = fill
+    ordered = sorted(fresh.values(), key=fill_order)
+    row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
+    page.add = list(enumerate(ordered, start=(row[0] if row else 0) + 1))
+    touched += [position(fill) for fill in ordered[:1]]
+    page.since = min(touched, default=None)
+    return page
 
 
 def _check_same(fill: Fill, known: Content) -> None:

@@ -10,15 +10,16 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from trademon.core.model import Broker, Fee, Fill, id_order
+from trademon.core.model import Broker, Contract, Fee, Fill, id_order
 from trademon.core.money import format_decimal, parse_decimal
 from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql, in_list
-from trademon.store.types import decimal_text
+from trademon.store.exact import decimal_text
 
 _MAX_IN = 500
 _FILL_COLUMNS = """fills.id, trade_id, epoch, side, quantity, price, fee, fee_currency, more_fees, executed_at,
-    order_id, order_type, is_maker, markets.symbol, markets.base, markets.quote"""
+    order_id, order_type, is_maker, markets.symbol, markets.base, markets.quote, markets.settle,
+    markets.contract_size, markets.inverse"""
 
 BookKey = tuple[int, int]
 """(account id, market id)"""
@@ -65,6 +66,7 @@ def fill_of(row: Sequence[Any]) -> Fill:
         symbol=row[13],
         base=row[14],
         quote=row[15],
+        contract=None if row[16] is None else Contract(row[16], Decimal(row[17]), bool(row[18])),
     )
 
 
@@ -92,6 +94,9 @@ def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill) -> int:
         symbol=symbol,
         base=fill.base,
         quote=fill.quote,
+        settle=fill.contract.settle if fill.contract else None,
+        contract_size=decimal_text(fill.contract.size) if fill.contract else None,
+        inverse=fill.contract is not None and fill.contract.inverse,
     )
 
 
@@ -140,4 +145,14 @@ def fill_values(
         source,
         to_us(seen_at),
         fill.raw,
+    )
+
+
+def insert_fills(sql: Sql, rows: list[tuple[Any, ...]]) -> None:
+    """Write rows of `fill_values`."""
+    sql.many(
+        """INSERT INTO fills (id, account_id, market_id, trade_id, epoch, broker_id, order_id, side, quantity,
+        price, fee, fee_currency, more_fees, executed_at, order_type, is_maker, source, seen_at, raw)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        rows,
     )

@@ -5,24 +5,26 @@ Every query names the user.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
+from trademon.core.entries import Scale, to_decimal
 from trademon.core.money import EXACT, ZERO, divide
+from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillRow, PnlRow
 from trademon.core.times import from_us, to_us
+from trademon.store.book_rows import DAY_US, SUMS, tally_of
 from trademon.store.database import Sql, in_list
-from trademon.store.fill_rows import fees_of
+from trademon.store.fill_rows import BookKey, fees_of
 
 # A fill of an account is shown under the name of the broker that found it.
 _NAME = "CASE WHEN brokers.removed_at IS NULL THEN brokers.name ELSE brokers.name || ' (removed)' END"
 _ROW = f"""fills.id, {_NAME}, users.name, markets.symbol, fills.side, fills.quantity, fills.price, fills.fee,
     fills.fee_currency, fills.more_fees, fills.executed_at, fills.order_id, fills.trade_id, fills.source,
-    markets.quote"""
+    coalesce(markets.settle, markets.quote)"""
 _FROM = """FROM fills JOIN accounts ON accounts.id = fills.account_id JOIN users ON users.id = accounts.user_id
     JOIN markets ON markets.id = fills.market_id JOIN brokers ON brokers.id = fills.broker_id"""
 # The order of matching (`core.model.fill_order`): numeric ids as numbers, that is shorter first, and before all others.
@@ -51,15 +53,32 @@ class FillQuery:
 
 @dataclass(frozen=True, slots=True)
 class BookRef:
-    """One book to fold: whose, and what of."""
+    """One book: whose, what of, and how it is stored: in which method, up to when (`entry_rows` for the rest)."""
 
     account_id: int
     market_id: int
     user: str
     broker: str
     symbol: str
-    quote: str
+    currency: str
     market: str
+    method: str
+    last_at: datetime
+    scale_code: int
+    mixed: bool
+
+    @property
+    def key(self) -> BookKey:
+        return self.account_id, self.market_id
+
+    @property
+    def scale(self) -> Scale:
+        return Scale.of_code(self.scale_code)
+
+    @property
+    def signed(self) -> bool:
+        """Whether the book may go short."""
+        return self.market != "spot"
 
 
 def read_fills(sql: Sql, user_id: int, query: FillQuery) -> tuple[tuple[FillRow, ...], int]:
@@ -138,12 +157,16 @@ def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
     """Every account and symbol with a book, under the name of the account's broker."""
     names = _account_names(sql, user_id)
     rows = sql.rows(
-        """SELECT books.account_id, books.market_id, users.name, markets.symbol, markets.quote, accounts.market
+        """SELECT books.account_id, books.market_id, users.name, markets.symbol,
+        coalesce(markets.settle, markets.quote), accounts.market, books.method, books.last_at, books.scale, books.mixed
         FROM books JOIN accounts ON accounts.id = books.account_id JOIN users ON users.id = accounts.user_id
         JOIN markets ON markets.id = books.market_id WHERE users.id = ?""",
         user_id,
     )
-    refs = [BookRef(a, m, user, names.get(a, "?"), symbol, quote, market) for a, m, user, symbol, quote, market in rows]
+    refs = [
+        BookRef(a, m, user, names.get(a, "?"), symbol, currency, market, method, from_us(last), scale, bool(mixed))
+        for a, m, user, symbol, currency, market, method, last, scale, mixed in rows
+    ]
     yield from sorted(refs, key=lambda ref: (ref.broker, ref.symbol))
 
 
@@ -157,45 +180,105 @@ def _account_names(sql: Sql, user_id: int) -> dict[int, str]:
     return dict(rows)
 
 
-def read_books(sql: Sql, user_id: int) -> tuple[PnlRow, ...]:
-    """The stored books as P&L rows, each in the method it is kept in."""
+def read_books(sql: Sql, user_id: int, refs: Iterable[BookRef] | None = None) -> tuple[PnlRow, ...]:
+    """The stored books (of all the user's, or of `refs`) as P&L rows, each in the method it is kept in."""
     rows = []
-    for ref in read_book_refs(sql, user_id):
+    for ref in read_book_refs(sql, user_id) if refs is None else refs:
         book = sql.one(
-            """SELECT gross, fees, unmatched_quantity, unmatched_proceeds, unvalued, disposals, fills FROM books
-            WHERE account_id = ? AND market_id = ?""",
+            """SELECT open_quantity, open_cost, gross, fees, unmatched_quantity, unmatched_proceeds, unmatched_fees,
+            disposals, fills FROM books WHERE account_id = ? AND market_id = ?""",
             ref.account_id,
             ref.market_id,
         )
-        if book is None:
-            continue
-        lots = sql.rows(
-            "SELECT side, quantity, cost, fees FROM lots WHERE account_id = ? AND market_id = ?",
-            ref.account_id,
-            ref.market_id,
-        )
-        with localcontext(EXACT):
-            held = sum((Decimal(q) if side == "buy" else -Decimal(q) for side, q, _, _ in lots), ZERO)
-            cost = sum((Decimal(c) + Decimal(f) for _, _, c, f in lots), ZERO)
-        rows.append(
-            PnlRow(
-                user=ref.user,
-                broker=ref.broker,
-                symbol=ref.symbol,
-                currency=ref.quote,
-                gross=Decimal(book[0]),
-                fees=Decimal(book[1]),
-                open_quantity=held,
-                open_cost=cost,
-                average_cost=divide(cost, abs(held)) if held else None,
-                unmatched_quantity=Decimal(book[2]),
-                unmatched_proceeds=Decimal(book[3]),
-                unvalued_fees=tuple((coin, Decimal(amount)) for coin, amount in json.loads(book[4]).items()),
-                disposals=book[5],
-                fills=book[6],
-            )
-        )
+        if book is not None:
+            unvalued = read_unvalued(sql, ref)
+            rows.append(row_of(ref, tally_of(book[2:]), unvalued, Decimal(book[0]), Decimal(book[1])))
     return tuple(rows)
+
+
+def row_of(
+    ref: BookRef, tally: Tally, unvalued: tuple[tuple[str, Decimal], ...], open_quantity: Decimal, open_cost: Decimal
+) -> PnlRow:
+    """A book's totals as a P&L row."""
+    return PnlRow(
+        user=ref.user,
+        broker=ref.broker,
+        symbol=ref.symbol,
+        currency=ref.currency,
+        gross=tally.gross,
+        fees=tally.fees,
+        open_quantity=open_quantity,
+        open_cost=open_cost,
+        average_cost=divide(open_cost, abs(open_quantity)) if open_quantity else None,
+        unmatched_quantity=tally.unmatched_quantity,
+        unmatched_proceeds=tally.unmatched_proceeds,
+        unvalued_fees=unvalued,
+        disposals=tally.disposals,
+        fills=tally.fills,
+    )
+
+
+def read_tally(sql: Sql, ref: BookRef, since_us: int, until_us: int) -> Tally:
+    """What the stored book realised within [since, until): whole days from the roll-up, the rest from its rows."""
+    first, last = -(-since_us // DAY_US), until_us // DAY_US
+    if first > last:
+        return _tally_between(sql, ref, since_us, until_us)
+    tally = _tally_between(sql, ref, since_us, first * DAY_US)
+    rows = sql.rows(
+        f"SELECT {SUMS} FROM days WHERE account_id = ? AND market_id = ? AND day >= ? AND day < ?",
+        *ref.key,
+        first,
+        last,
+    )
+    for row in rows:
+        tally += tally_of(row)
+    return tally + _tally_between(sql, ref, last * DAY_US, until_us)
+
+
+_INSIDE = " WHERE e.account_id = ? AND e.market_id = ? AND e.at >= ? AND e.at < ?"
+_CLOSING = "FROM entries e JOIN disposals d ON d.fill_id = e.fill_id"
+_SELLING = "FROM entries e JOIN unmatched u ON u.fill_id = e.fill_id"
+
+
+def _tally_between(sql: Sql, ref: BookRef, since_us: int, until_us: int) -> Tally:
+    """The same from disposals and unmatched sales themselves: for part of a day."""
+    if since_us >= until_us:
+        return Tally()
+    closing, selling, inside = _CLOSING + _INSIDE, _SELLING + _INSIDE, "FROM entries e" + _INSIDE
+    values = (*ref.key, since_us, until_us)
+    tally = Tally()
+    parts = sql.rows(f"SELECT d.gross, d.fees {closing}", *values)
+    gone = sql.rows(f"SELECT u.quantity, u.proceeds, u.fees {selling}", *values)
+    loose = sql.rows(f"SELECT e.fee, e.scale {inside} AND e.quantity = 0", *values)
+    with localcontext(EXACT):
+        tally.gross = sum((Decimal(gross) for gross, _ in parts), ZERO)
+        tally.fees = sum((Decimal(fees) for _, fees in parts), ZERO)
+        tally.fees += sum((to_decimal(int(fee), Scale.of_code(code).fee) for fee, code in loose), ZERO)
+        tally.unmatched_quantity = sum((Decimal(row[0]) for row in gone), ZERO)
+        tally.unmatched_proceeds = sum((Decimal(row[1]) for row in gone), ZERO)
+        tally.unmatched_fees = sum((Decimal(row[2]) for row in gone), ZERO)
+    tally.disposals = sql.rows(f"SELECT count(DISTINCT d.fill_id) {closing}", *values)[0][0]
+    tally.fills = sql.rows(f"SELECT count(*) {inside}", *values)[0][0]
+    return tally
+
+
+def read_unvalued(
+    sql: Sql, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None
+) -> tuple[tuple[str, Decimal], ...]:
+    """Fees of a book's fills whose price is not known, by coin."""
+    where, values = "", [ref.account_id, ref.market_id]
+    for condition, at in ((" AND executed_at >= ?", since), (" AND executed_at < ?", until)):
+        if at is not None:
+            where += condition
+            values.append(to_us(at))
+    rows = sql.rows(
+        f"""SELECT coin, amount FROM coin_fees JOIN fills ON fills.id = fill_id
+        WHERE rate IS NULL AND coin_fees.account_id = ? AND coin_fees.market_id = ?{where}""",
+        *values,
+    )
+    tally = Tally()
+    tally.add_unvalued((coin, Decimal(amount)) for coin, amount in rows)
+    return tuple(sorted(tally.unvalued.items()))
 
 
 def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
@@ -206,8 +289,22 @@ def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | N
         after_id,
         -1 if limit is None else limit,
     )
-    realised, unmatched = _results(sql, [row[0] for row in rows])
-    return tuple(_execution(row, realised.get(row[0]), unmatched.get(row[0], ZERO)) for row in rows)
+    ids = [row[0] for row in rows]
+    realised, unmatched = _results(sql, ids)
+    unvalued = _unvalued(sql, ids)
+    return tuple(
+        _execution(row, realised.get(row[0]), unmatched.get(row[0], ZERO), unvalued=row[0] in unvalued) for row in rows
+    )
+
+
+def _unvalued(sql: Sql, fill_ids: list[int]) -> set[int]:
+    """Those of these fills that have a fee whose price is not known."""
+    found: set[int] = set()
+    for start in range(0, len(fill_ids), 500):
+        some = fill_ids[start : start + 500]
+        rows = sql.rows(f"SELECT fill_id FROM coin_fees WHERE rate IS NULL AND fill_id IN {in_list(some)}", *some)
+        found.update(row[0] for row in rows)
+    return found
 
 
 def _results(sql: Sql, fill_ids: list[int]) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
@@ -225,14 +322,5 @@ def _results(sql: Sql, fill_ids: list[int]) -> tuple[dict[int, Decimal], dict[in
     return realised, unmatched
 
 
-def _execution(row: Sequence[Any], net: Decimal | None, unmatched: Decimal) -> ExecutionRow:
-    fill = _fill_row(row)
-    base, quote = fill.symbol.split("/")[0], row[14]
-    coins = [(fill.fee, fill.fee_currency), *fill.more_fees]
-    return ExecutionRow(
-        fill=fill,
-        currency=quote,
-        net=net,
-        unmatched=unmatched,
-        unvalued=any(amount and coin not in (base, quote) for amount, coin in coins),
-    )
+def _execution(row: Sequence[Any], net: Decimal | None, unmatched: Decimal, *, unvalued: bool) -> ExecutionRow:
+    return ExecutionRow(fill=_fill_row(row), currency=row[14], net=net, unmatched=unmatched, unvalued=unvalued)

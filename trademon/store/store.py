@@ -30,6 +30,7 @@ class Store:
         self._box = SecretBox(key_file)
         self._clock = clock
         self._ensure_first_user()
+        self._derive_stale()
 
     @property
     def path(self) -> Path:
@@ -47,6 +48,19 @@ class Store:
         with self._database.write() as sql:
             if not sql.one("SELECT 1 FROM users LIMIT 1"):
                 sql.insert("users", name=_account_name(), active=True, created_at=to_us(self._clock()))
+
+    def _derive_stale(self) -> None:
+        """Derive the books that a migration has left to be derived again."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                """SELECT DISTINCT users.name, accounts.id, accounts.market FROM books
+                JOIN accounts ON accounts.id = account_id JOIN users ON users.id = user_id WHERE books.method = ''"""
+            )
+        for user, account_id, market in rows:
+            store = self.for_user(user)
+            own = [b for b in store.brokers() if b.account_id == account_id]
+            method = store.method_of(own[0]) if own else store.default_method
+            store.books.keep_method(account_id, method=method, signed=market != "spot")
 
     def users(self) -> tuple[UserInfo, ...]:
         """All users, by name."""

@@ -1,7 +1,6 @@
 """The schema, declared once. Rows never leave this room: `Store` hands out core values.
 
-Times are microseconds since 1970, money is exact (see types.py). Whatever can be derived from `fills` (books, lots,
-disposals, unmatched) may be dropped and derived again.
+Times are microseconds since 1970, money is exact (see types.py). Whatever can be XX
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Index, LargeBinary, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from trademon.store.types import ExactDecimal, UtcTime
+from trademon.store.types import AnyInteger, ExactDecimal, UtcTime
 
 
 def _money(**kwargs: Any) -> Any:
@@ -81,6 +80,7 @@ class BrokerRow(Row, table=True):
     since_at: datetime = _time()
     method: str | None = None
     initial_capital: Decimal | None = _money(default=None)
+    capital_currency: str | None = None
     created_at: datetime = _time()
     removed_at: datetime | None = _time(default=None)
 
@@ -131,6 +131,9 @@ class MarketRow(Row, table=True):
     symbol: str = Field(index=True)
     base: str
     quote: str
+    settle: str | None = None
+    contract_size: Decimal | None = _money(default=None)
+    inverse: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
 
 
 class ListingRow(Row, table=True):
@@ -242,14 +245,89 @@ class BookRow(Row, table=True):
     method: str
     version: int
     last_at: datetime = _time()
-    last_epoch: int
-    last_trade_id: str
+    last_tie: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
     gross: Decimal = _money()
     fees: Decimal = _money()
     unmatched_quantity: Decimal = _money()
     unmatched_proceeds: Decimal = _money()
     unmatched_fees: Decimal = _money()
-    unvalued: str = Field(sa_type=Text)
+    disposals: int
+    fills: int
+    open_quantity: Decimal = _money(sa_column_kwargs={"server_default": text("'0'")})
+    open_cost: Decimal = _money(sa_column_kwargs={"server_default": text("'0'")})
+    scale: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    mixed: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+
+
+class EntryRow(Row, table=True):
+    """Derived: what each fill moves, in integers, in the order of the fold (`core.entries`).
+
+    `tie` orders what happened in one microsecond; `scale` says how many decimals the integers stand for.
+    """
+
+    __tablename__ = "entries"
+    __table_args__ = (Index("entry_of_fill", "fill_id", unique=True), {"sqlite_with_rowid": False})
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", ondelete="CASCADE")
+    market_id: int = Field(primary_key=True, foreign_key="markets.id")
+    at: datetime = _time(primary_key=True)
+    tie: str = Field(primary_key=True)
+    fill_id: int = Field(foreign_key="fills.id", ondelete="CASCADE")
+    quantity: int = Field(sa_type=AnyInteger)
+    price: int = Field(sa_type=AnyInteger)
+    fee: int = Field(sa_type=AnyInteger)
+    scale: int
+
+
+class CoinFeeRow(Row, table=True):
+    """A fee in a third coin, and what one such coin was worth in the book's currency then; no rate: not known yet."""
+
+    __tablename__ = "coin_fees"
+    __table_args__ = (
+        Index(
+            "coin_fees_unvalued",
+            "account_id",
+            "market_id",
+            sqlite_where=text("rate IS NULL"),
+            postgresql_where=text("rate IS NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+    fill_id: int = Field(primary_key=True, foreign_key="fills.id", ondelete="CASCADE")
+    coin: str = Field(primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    market_id: int = Field(foreign_key="markets.id")
+    amount: Decimal = _money()
+    rate: Decimal | None = _money(default=None)
+    rate_at: datetime | None = _time(default=None)
+    rate_source: str | None = Field(default=None, sa_type=Text)
+
+
+class CandleRow(Row, table=True):
+    """A price that an exchange's candle told: the first one paid from `opened_at` on, for `interval_s`."""
+
+    __tablename__ = "candles"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    host: str = Field(primary_key=True)
+    symbol: str = Field(primary_key=True)
+    interval_s: int = Field(primary_key=True)
+    opened_at: datetime = _time(primary_key=True)
+    open: Decimal | None = _money(default=None)
+    seen_at: datetime = _time()
+
+
+class DayRow(Row, table=True):
+    """Derived: what a book realised on one UTC day. `day` counts from 1970-01-01."""
+
+    __tablename__ = "days"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", ondelete="CASCADE")
+    market_id: int = Field(primary_key=True, foreign_key="markets.id")
+    day: int = Field(primary_key=True)
+    gross: Decimal = _money()
+    fees: Decimal = _money()
+    unmatched_quantity: Decimal = _money()
+    unmatched_proceeds: Decimal = _money()
+    unmatched_fees: Decimal = _money()
     disposals: int
     fills: int
 
@@ -289,6 +367,7 @@ class DisposalRow(Row, table=True):
     cost: Decimal = _money()
     gross: Decimal = _money()
     fees: Decimal = _money()
+    lot_fees: Decimal = _money(sa_column_kwargs={"server_default": text("'0'")})
 
 
 class UnmatchedRow(Row, table=True):

@@ -9,25 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Numeric, Text
+from sqlalchemy import BigInteger, LargeBinary, Numeric, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from trademon.core.money import format_decimal
 from trademon.core.times import from_us, to_us
 from trademon.errors import DataError
-
-
-def decimal_text(value: Decimal) -> str:
-    """A Decimal as it is stored. A float or a NaN is refused here, on the way in.
-
-    Book totals may have more decimals than an input may, so only what is not a finite Decimal is refused.
-    """
-    if not isinstance(value, Decimal):
-        raise DataError(f"only Decimal is stored as money, not {type(value).__name__}")
-    if not value.is_finite():
-        raise DataError("a number that is not finite is not stored")
-    return format_decimal(value)
+from trademon.store.exact import decimal_text
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -67,3 +55,16 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else from_us(value)
+
+
+class AnyInteger(TypeDecorator[int]):
+    """An integer of any size: no affinity on SQLite, where one beyond 64 bits is kept as text, NUMERIC elsewhere.
+
+    With INTEGER affinity SQLite would turn a text that looks like a large integer into a float.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(LargeBinary() if dialect.name == "sqlite" else Numeric(asdecimal=True))

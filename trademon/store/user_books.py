@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 
-from trademon.core.model import Fill
+from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
 from trademon.core.times import to_us
 from trademon.store.booking import Bookkeeper
-from trademon.store.fill_rows import iter_fills
+from trademon.store.entry_rows import read_entries
 from trademon.store.reading import (
     BookRef,
     FillQuery,
@@ -19,6 +21,8 @@ from trademon.store.reading import (
     read_executions,
     read_fills,
     read_known_ids,
+    read_tally,
+    read_unvalued,
 )
 from trademon.store.scope import OWNED, UserScope
 
@@ -69,16 +73,45 @@ class UserBooks(UserScope):
         with self._database.read() as sql:
             return tuple(read_book_refs(sql, self._user_id))
 
-    def book_fills(self, ref: BookRef) -> Iterator[tuple[int, Fill]]:
-        """The fills of one book with their ids, in the order of matching, as of one moment."""
+    @contextlib.contextmanager
+    def book_entries(
+        self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Iterator[tuple[int, ...]]]:
+        """What the fills of a book within [since, until) move, in order, for `core.pnl.fold_entries`."""
         with self._database.read() as sql:
-            if self._owns(sql, ref.account_id):
-                yield from iter_fills(sql, (ref.account_id, ref.market_id))
+            if not self._owns(sql, ref.account_id):
+                yield iter(())
+                return
+            yield read_entries(
+                sql,
+                ref.key,
+                ref.scale,
+                mixed=ref.mixed,
+                since_us=None if since is None else to_us(since),
+                until_us=None if until is None else to_us(until),
+            )
 
     def stored_books(self) -> tuple[PnlRow, ...]:
         """The stored book of every account and symbol, as P&L rows in its own method."""
         with self._database.read() as sql:
             return read_books(sql, self._user_id)
+
+    def stored_book(self, ref: BookRef) -> PnlRow:
+        """One stored book as a P&L row in its own method."""
+        with self._database.read() as sql:
+            return next(iter(read_books(sql, self._user_id, [ref])))
+
+    def stored_tally(self, ref: BookRef, since_us: int, until_us: int) -> Tally:
+        """What a stored book realised within [since, until), in its own method."""
+        with self._database.read() as sql:
+            return read_tally(sql, ref, since_us, until_us)
+
+    def unvalued_fees(
+        self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[tuple[str, Decimal], ...]:
+        """Fees of a book's fills within [since, until) whose price is not known, by coin."""
+        with self._database.read() as sql:
+            return read_unvalued(sql, ref, since=since, until=until)
 
     def executions(self, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
         """Executions stored after the fill `after_id`, newest first, with what each realised."""

@@ -16,8 +16,8 @@ from trademon.core.times import from_us, to_us
 from trademon.errors import ConfigError, UnknownName, UsageError
 from trademon.store import coverage_rows
 from trademon.store.database import Sql
+from trademon.store.exact import decimal_text
 from trademon.store.scope import UserScope, host_of, optional_time
-from trademon.store.types import decimal_text
 
 SECRET_FIELDS = ("api_key", "api_secret", "password")
 _BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
@@ -137,7 +137,7 @@ class UserBrokers(UserScope):
             shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
             if not with_fills or shared is not None:
                 return 0
-            deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id).rowcount
+            deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
             for table in ("books", "coverage", "looks", "balances", "open_orders"):
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
             return int(deleted)

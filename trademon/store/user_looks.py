@@ -11,9 +11,9 @@ from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Market, OpenOrder
 from trademon.core.times import from_us, to_us
 from trademon.store import coverage_rows
+from trademon.store.exact import decimal_text
 from trademon.store.market_rows import save_listing
 from trademon.store.scope import OWNED, UserScope, host_of, optional_time
-from trademon.store.types import decimal_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,168 @@
+"""What a fill does to its book: coins that moved, at a price, with fees in the book's currency.
+
+The fold (`core.pnl`) knows nothing of fee coins and contracts: they are settled here, once, when a fill is booked.
+Amounts enter the fold as integers, scaled to the most decimals a book has seen: exact, and several times as fast as
+`Decimal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Final, NamedTuple
+
+from trademon.core.model import Fill
+from trademon.core.money import EXACT, ZERO, divide, round_figure, strip_zeros
+from trademon.errors import DataError
+
+MONEY_DIGITS: Final = 60
+"""Decimals of an amount inside the fold: what a share of a fee or of a pool's cost is cut at."""
+
+
+class Entry(NamedTuple):
+    """One step of the fold in integers: `quantity` in base units, above zero when coins came in; `price` in currency
+    per base unit, `fee` a cost when positive; each scaled by its own part of a `Scale`. `at_us` is its time."""
+
+    id: int
+    at_us: int
+    quantity: int
+    price: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many decimals the integers of a book stand for. It only ever grows.
+
+    It begins where the exchanges' own figures end, so that nearly every book has one scale from its first fill on.
+    """
+
+    quantity: int = 8
+    price: int = 8
+    fee: int = 12
+
+    @classmethod
+    def of_code(cls, code: int) -> Scale:
+        return cls(code // 10_000, code // 100 % 100, code % 100)
+
+    @property
+    def code(self) -> int:
+        """The three numbers in one, as the store keeps them beside each row."""
+        return self.quantity * 10_000 + self.price * 100 + self.fee
+
+    def __or__(self, other: Scale) -> Scale:
+        """The smaller scale that holds both."""
+        return Scale(max(self.quantity, other.quantity), max(self.price, other.price), max(self.fee, other.fee))
+
+    def holding(self, moved: Moved) -> Scale:
+        """This scale, grown where `moved` has more decimals."""
+        return self | Scale(decimals(moved.quantity), decimals(moved.price), decimals(moved.fees))
+
+    def entry(self, entry_id: int, at_us: int, moved: Moved) -> Entry:
+        """`moved` in integers of this scale, which must hold it."""
+        return Entry(
+            entry_id,
+            at_us,
+            to_int(moved.quantity, self.quantity),
+            to_int(moved.price, self.price),
+            to_int(moved.fees, self.fee),
+        )
+
+    def factors_from(self, other: Scale) -> tuple[int, int, int]:
+        """What integers of a smaller scale are multiplied with to be of this one."""
+        return (
+            10 ** (self.quantity - other.quantity),
+            10 ** (self.price - other.price),
+            10 ** (self.fee - other.fee),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one fill moves: base units (above zero: received), the price they count at, and the fees it costs.
+
+    `unvalued` are fees in a coin whose price then is not known: in no figure.
+    """
+
+    quantity: Decimal
+    price: Decimal
+    fees: Decimal
+    unvalued: tuple[tuple[str, Decimal], ...] = ()
+
+
+def moved_by(fill: Fill, rates: Mapping[str, Decimal] | None = None) -> Moved:
+    """What `fill` moves in its book.
+
+    A fee in the book's currency is a cost. One in the base coin lowers what is received and raises what is given, and
+    is a cost at the fill's price. One in a third coin is a cost at `rates` (currency per coin, at the fill's time).
+    A contract moves no coins: its fee in the base coin is a third coin's, or the book's own where it settles in it.
+    """
+    contract = fill.contract
+    with localcontext(EXACT):
+        fees, in_base = ZERO, ZERO
+        unvalued: list[tuple[str, Decimal]] = []
+        for fee in fill.fees:
+            if not fee.amount:
+                continue
+            if fee.currency == fill.currency:
+                fees += fee.amount
+            elif fee.currency == fill.base and contract is None:
+                in_base += fee.amount
+                fees += fee.amount * fill.price
+            elif rates is not None and fee.currency in rates:
+                fees += fee.amount * rates[fee.currency]
+            else:
+                unvalued.append((fee.currency, fee.amount))
+        quantity = fill.quantity if fill.side == "buy" else -fill.quantity
+        price = fill.price
+        if contract is not None:
+            quantity *= contract.size
+            price = inverse_price(price) if contract.inverse else price
+        return Moved(quantity - in_base, price, fees, tuple(unvalued))
+
+
+def inverse_price(price: Decimal) -> Decimal:
+    """What one quote unit of an inverse contract is worth in its base coin, below zero.
+
+    A contract of 1 USD bought at 50,000 and sold at 60,000 gains 1/50,000 - 1/60,000 BTC: with the price turned into
+    -1/price that is the same `quantity x (price - cost)` as everywhere, and the ranking by price stays.
+    """
+    if not price:
+        return ZERO
+    return round_figure(divide(Decimal(-1), price))
+
+
+# --- integers and decimals ----------------------------------------------------------------------------------------
+
+
+def decimals(value: Decimal) -> int:
+    """How many decimals `value` has, without trailing zeros."""
+    exponent = strip_zeros(value).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def to_int(value: Decimal, digits: int) -> int:
+    """`value` times ten to the `digits`. Raises DataError where it has more decimals: nothing is cut."""
+    scaled = EXACT.scaleb(value, digits)
+    number = int(scaled)
+    if number != scaled:
+        raise DataError("a figure has more decimals than its book")
+    return number
+
+
+def to_decimal(number: int, digits: int) -> Decimal:
+    """The Decimal that `number` stands for at that many decimals."""
+    return EXACT.scaleb(Decimal(number), -digits)
+
+
+def int_text(number: int, digits: int) -> str:
+    """`format_decimal(to_decimal(number, digits))`, at a third of the cost."""
+    if not number:
+        return "0"
+    sign, text = ("-", str(-number)) if number < 0 else ("", str(number))
+    if not digits:
+        return sign + text
+    text = text.zfill(digits + 1)
+    behind = text[-digits:].rstrip("0")
+    return f"{sign}{text[:-digits]}.{behind}" if behind else sign + text[:-digits]

@@ -1,0 +1,132 @@
+"""What each fill moves, as rows of integers in the order of the fold, and fees in third coins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from trademon.core.entries import Moved, Scale
+from trademon.core.model import Fill, id_order
+from trademon.core.money import EXACT, ZERO
+from trademon.core.times import to_us
+from trademon.store.database import Sql
+from trademon.store.exact import decimal_text
+from trademon.store.fill_rows import BookKey
+from trademon.store.prices import Rate, find_rate
+
+_LARGEST = 2**63 - 1
+_FACTORS: dict[tuple[int, int], tuple[int, int, int]] = {}
+
+
+class Position(NamedTuple):
+    """A place in the order of a book: microseconds, and what orders ties."""
+
+    at_us: int
+    tie: str
+
+
+def position(fill: Fill) -> Position:
+    """Where `fill` stands in its book: `model.fill_order` in a form that SQL sorts the same way."""
+    number, text = id_order(fill.trade_id)
+    if text.isascii() and text.isdigit() and len(text) <= 40:
+        tie = f"{fill.epoch:06d}{len(str(number)):02d}{number}/{text}"
+    else:
+        tie = f"{fill.epoch:06d}~{text}"
+    return Position(to_us(fill.executed_at), tie)
+
+
+def third_coins(fill: Fill) -> dict[str, Decimal]:
+    """The fees of `fill` that are neither in its book's currency nor in the coin it moves, by coin."""
+    coins: dict[str, Decimal] = {}
+    for fee in fill.fees:
+        if fee.amount and fee.currency != fill.currency and (fill.contract is not None or fee.currency != fill.base):
+            coins[fee.currency] = EXACT.add(coins.get(fee.currency, ZERO), fee.amount)
+    return coins
+
+
+def value_fees(sql: Sql, host: str, fills: Iterable[tuple[int, Fill]], key: BookKey) -> dict[int, dict[str, Rate]]:
+    """Note the third-coin fees of new fills, with their rates where the price is known; those rates by fill."""
+    rates: dict[int, dict[str, Rate]] = {}
+    rows = []
+    for fill_id, fill in fills:
+        for coin, amount in third_coins(fill).items():
+            rate = find_rate(sql, host, coin, fill.currency, fill.executed_at)
+            if rate is not None:
+                rates.setdefault(fill_id, {})[coin] = rate
+            told = (None, None, None) if rate is None else (decimal_text(rate.rate), to_us(rate.at), rate.source)
+            rows.append((fill_id, coin, *key, decimal_text(amount), *told))
+    sql.many(
+        """INSERT INTO coin_fees (fill_id, coin, account_id, market_id, amount, rate, rate_at, rate_source)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
+        rows,
+    )
+    return rates
+
+
+def known_rates(sql: Sql, fill_ids: str, *values: object) -> dict[int, dict[str, Decimal]]:
+    """The rates noted for the fills that the condition `fill_ids` on `coin_fees` selects."""
+    rates: dict[int, dict[str, Decimal]] = {}
+    for fill_id, coin, rate in sql.rows(
+        f"SELECT fill_id, coin, rate FROM coin_fees WHERE rate IS NOT NULL AND {fill_ids}", *values
+    ):
+        rates.setdefault(fill_id, {})[coin] = Decimal(rate)
+    return rates
+
+
+def write_entries(
+    sql: Sql, key: BookKey, fills: list[tuple[int, Fill]], moves: list[Moved], scale: Scale
+) -> tuple[list[tuple[int, ...]], bool]:
+    """Store what the fills move, in integers of `scale`; those integers, and whether one was too large for a column."""
+    entries: list[tuple[int, ...]] = []
+    code, rows, large = scale.code, [], False
+    for (fill_id, fill), move in zip(fills, moves, strict=True):
+        at_us, tie = position(fill)
+        entry = scale.entry(fill_id, at_us, move)
+        numbers: tuple[int | str, ...] = entry[2:]
+        if any(abs(n) > _LARGEST for n in entry[2:]):
+            numbers, large = tuple(str(n) for n in entry[2:]), True
+        rows.append((*key, at_us, tie, fill_id, *numbers, code))
+        entries.append(entry)
+    sql.many(
+        """INSERT INTO entries (account_id, market_id, at, tie, fill_id, quantity, price, fee, scale)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        rows,
+    )
+    return entries, large
+
+
+def read_entries(
+    sql: Sql,
+    key: BookKey,
+    scale: Scale,
+    *,
+    mixed: bool,
+    start: Position | None = None,
+    since_us: int | None = None,
+    until_us: int | None = None,
+) -> Iterator[tuple[int, ...]]:
+    """The book's entries in order, in integers of `scale`; from `start` on, or of [since, until) microseconds.
+
+    `mixed`: the book's rows are not all of one scale, or some are too large for a column.
+    """
+    where, values = "account_id = ? AND market_id = ?", list[Any](key)
+    if start is not None:
+        where += " AND (at, tie) >= (?, ?)"
+        values += start
+    for condition, us in ((" AND at >= ?", since_us), (" AND at < ?", until_us)):
+        if us is not None:
+            where += condition
+            values.append(us)
+    order = f"FROM entries WHERE {where} ORDER BY at, tie"
+    if not mixed:
+        return sql.stream(f"SELECT fill_id, at, quantity, price, fee {order}", *values)
+    return _scaled(sql.stream(f"SELECT fill_id, at, quantity, price, fee, scale {order}", *values), scale)
+
+
+def _scaled(rows: Iterator[tuple[int, ...]], scale: Scale) -> Iterator[tuple[int, ...]]:
+    for fill_id, at_us, quantity, price, fee, code in rows:
+        factors = _FACTORS.get((code, scale.code))
+        if factors is None:
+            factors = _FACTORS[code, scale.code] = scale.factors_from(Scale.of_code(code))
+        yield fill_id, at_us, int(quantity) * factors[0], int(price) * factors[1], int(fee) * factors[2]
