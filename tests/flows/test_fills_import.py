@@ -246,7 +246,7 @@ def test_a_time_in_the_future_is_refused_beyond_a_day(inbox: Inbox) -> None:
     assert len(inbox.rows()) == 1
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b"PK\x03\x04\x00\x00\x80\x81"])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01\x02", b"PK\x03\x04\x00\x00\x80\x81"])
 def test_what_is_no_text_is_said(inbox: Inbox, content: bytes) -> None:
     """A spreadsheet's own format, or another encoding."""
     with pytest.raises(DataError, match=r"trades\.csv"):

@@ -87,6 +87,15 @@ def _list(
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A header line, then one fill a line.")],
     broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account they were executed in.")],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="auto (by the header), trademon, binance, bitget or saxo.")
+    ] = "auto",
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Where a field stands; repeatable.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--tz", metavar="ZONE", help="Of times that name none, as Europe/Zurich or +08:00.")
+    ] = None,
     user: User = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -96,19 +105,29 @@ def import_(
 ) -> None:
     """Take fills in from a CSV file. All rows or none; the same file again adds nothing.
 
-    The first line names the columns: executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id. The
-    last four may be empty or absent. A row: 2026-01-31T10:00:00Z,BTC/USDT,buy,0.001,45000,0.045,USDT,,12. Times are UTC
-    unless they say otherwise; side is buy or sell; fee is a cost when positive.
+    Read as they are: the trade and order histories of Binance, Bitget's spot order details and history, and Saxo's
+    trades with symbol and instrument currency. An order history has orders instead of executions, mostly without fees,
+    and goes into a manual broker only; the trade history of the same time is the better file.
+
+    Our own header is executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id. The last four may be
+    empty or absent. A row: 2026-01-31T10:00:00Z,BTC/USDT,buy,0.001,45000,0.045,USDT,,12. Times are UTC unless they say
+    otherwise; side is buy or sell; fee is a cost when positive.
+
+    Any other file: --map executed_at="Trade date" --map base=Coin --map quote=Currency --map side=Action --map
+    quantity=Units --map price=Price. Fields are those of our header, with base and quote for symbol, and total for
+    price where total / quantity has an end.
     """
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("fills import", flags, lambda: _import(user, broker, file))
+    run("fills import", flags, lambda: _import(user, broker, file, format_, mapping or [], zone))
 
 
-def _import(user: str | None, broker: str, file: Path) -> Result:
-    from trademon.flows.fills import import_fills  # noqa: PLC0415
+def _import(user: str | None, broker: str, file: Path, format_: str, mapping: list[str], zone: str | None) -> Result:
+    from trademon.flows.csv_formats import parse_mapping  # noqa: PLC0415
+    from trademon.flows.fills import ReadAs, import_fills  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
+    how = ReadAs(format_, parse_mapping(mapping), zone)
     with open_home() as home:
         store = home.user(user)
-        report = import_fills(store, store.broker(broker), file, now=home.clock())
+        report = import_fills(store, store.broker(broker), file, now=home.clock(), how=how)
     return Result(report, is_data=False)
