@@ -367,8 +367,11 @@ def test_coverage_is_written_with_the_page_that_proves_it(ann: UserStore, spot: 
 # --- one transaction ----------------------------------------------------------------------------------------------
 
 TRIGGERS = {
-    table: f"CREATE TRIGGER stop BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'the power failed'); END"
-    for table in ("fills", "coverage", "books", "lots", "disposals", "unmatched")
+    table: f"CREATE TRIGGER stop BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'the power failed'); END"
+    for table, event in {
+        **dict.fromkeys(("fills", "entries", "books", "days", "lots", "disposals", "unmatched"), "INSERT"),
+        "coverage": "UPDATE",
+    }.items()
 }
 
 
@@ -424,7 +427,7 @@ def test_a_page_undone_in_memory_is_not_believed_after_another_process_booked_it
     history = [fill(str(n), "buy" if n % 2 else "sell", str(n), "100", at=n) for n in range(1, 8)]
     book(ann, spot, history[:2])
     with database.write() as sql:
-        sql.run(TRIGGERS["coverage"])
+        sql.run(TRIGGERS["coverage"].replace("UPDATE", "INSERT"))
     with pytest.raises(sqlite3.IntegrityError):
         book(ann, spot, history[2:5], covered=span(0, 5))
     with database.write() as sql:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from trademon.core.model import Fill
@@ -57,6 +57,12 @@ class Scale:
 
     def holding(self, moved: Moved) -> Scale:
         """This scale, grown where `moved` has more decimals."""
+        if (
+            written_decimals(moved.quantity) <= self.quantity
+            and written_decimals(moved.price) <= self.price
+            and written_decimals(moved.fees) <= self.fee
+        ):
+            return self
         return self | Scale(decimals(moved.quantity), decimals(moved.price), decimals(moved.fees))
 
     def entry(self, entry_id: int, at_us: int, moved: Moved) -> Entry:
@@ -98,28 +104,26 @@ def moved_by(fill: Fill, rates: Mapping[str, Decimal] | None = None) -> Moved:
     is a cost at the fill's price. One in a third coin is a cost at `rates` (currency per coin, at the fill's time).
     A contract moves no coins: its fee in the base coin is a third coin's, or the book's own where it settles in it.
     """
-    contract = fill.contract
-    with localcontext(EXACT):
-        fees, in_base = ZERO, ZERO
-        unvalued: list[tuple[str, Decimal]] = []
-        for fee in fill.fees:
-            if not fee.amount:
-                continue
-            if fee.currency == fill.currency:
-                fees += fee.amount
-            elif fee.currency == fill.base and contract is None:
-                in_base += fee.amount
-                fees += fee.amount * fill.price
-            elif rates is not None and fee.currency in rates:
-                fees += fee.amount * rates[fee.currency]
-            else:
-                unvalued.append((fee.currency, fee.amount))
-        quantity = fill.quantity if fill.side == "buy" else -fill.quantity
-        price = fill.price
-        if contract is not None:
-            quantity *= contract.size
-            price = inverse_price(price) if contract.inverse else price
-        return Moved(quantity - in_base, price, fees, tuple(unvalued))
+    contract, add, multiply = fill.contract, EXACT.add, EXACT.multiply
+    fees, in_base = ZERO, ZERO
+    unvalued: list[tuple[str, Decimal]] = []
+    for fee in fill.fees:
+        if not fee.amount:
+            continue
+        if fee.currency == fill.currency:
+            fees = add(fees, fee.amount)
+        elif fee.currency == fill.base and contract is None:
+            in_base = add(in_base, fee.amount)
+            fees = add(fees, multiply(fee.amount, fill.price))
+        elif rates is not None and fee.currency in rates:
+            fees = add(fees, multiply(fee.amount, rates[fee.currency]))
+        else:
+            unvalued.append((fee.currency, fee.amount))
+    quantity, price = fill.quantity if fill.side == "buy" else fill.quantity.copy_negate(), fill.price
+    if contract is not None:
+        quantity = multiply(quantity, contract.size)
+        price = inverse_price(price) if contract.inverse else price
+    return Moved(EXACT.subtract(quantity, in_base) if in_base else quantity, price, fees, tuple(unvalued))
 
 
 def inverse_price(price: Decimal) -> Decimal:
@@ -138,8 +142,14 @@ def inverse_price(price: Decimal) -> Decimal:
 
 def decimals(value: Decimal) -> int:
     """How many decimals `value` has, without trailing zeros."""
-    exponent = strip_zeros(value).as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    return max(0, written_decimals(strip_zeros(value)))
+
+
+def written_decimals(value: Decimal) -> int:
+    """How many decimals `value` is written with; below zero where it ends before the point."""
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return -exponent
 
 
 def to_int(value: Decimal, digits: int) -> int:
@@ -160,9 +170,12 @@ def int_text(number: int, digits: int) -> str:
     """`format_decimal(to_decimal(number, digits))`, at a third of the cost."""
     if not number:
         return "0"
-    sign, text = ("-", str(-number)) if number < 0 else ("", str(number))
+    if number < 0:
+        return "-" + int_text(-number, digits)
+    text = str(number)
     if not digits:
-        return sign + text
-    text = text.zfill(digits + 1)
+        return text
+    if len(text) <= digits:
+        text = text.zfill(digits + 1)
     behind = text[-digits:].rstrip("0")
-    return f"{sign}{text[:-digits]}.{behind}" if behind else sign + text[:-digits]
+    return f"{text[:-digits]}.{behind}" if behind else text[:-digits]

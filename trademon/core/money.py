@@ -75,11 +75,11 @@ def check_decimal(value: Decimal, *, what: str = "amount") -> Decimal:
         raise DataError(f"{what} is no Decimal but {type(value).__name__}")
     if not value.is_finite():
         raise DataError(f"{what} is not finite")
-    if len(value.as_tuple().digits) > MAX_TEXT:
+    _, digits, exponent = value.as_tuple()
+    if len(digits) > MAX_TEXT:
         raise DataError(f"{what} has too many digits")
     if value and value.adjusted() >= MAX_INTEGER_DIGITS:
         raise DataError(f"{what} is out of range")
-    exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -MAX_DECIMALS:
         value = strip_zeros(value)
         exponent = value.as_tuple().exponent

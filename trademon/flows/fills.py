@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from pathlib import Path
@@ -46,17 +48,31 @@ def import_fills(
     """
     has_api = broker.exchange != "manual"
     how = dataclasses.replace(how or ReadAs(), exchange=broker.exchange if has_api else None)
-    fills = read_csv(path, store.markets(broker), now=now, ids_needed=has_api, how=how)
-    account_id = broker.account_id or store.bind_account(broker, None)
-    new = store.books.book_page(
-        broker,
-        fills,
-        account_id=account_id,
-        method=store.method_of(broker),
-        source="import",
-        seen_at=now,
-    )
+    with _without_collector():
+        fills = read_csv(path, store.markets(broker), now=now, ids_needed=has_api, how=how)
+        account_id = broker.account_id or store.bind_account(broker, None)
+        new = store.books.book_page(
+            broker,
+            fills,
+            account_id=account_id,
+            method=store.method_of(broker),
+            source="import",
+            seen_at=now,
+        )
     return ImportReport(broker.name, len(fills), new)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python's collector looks for cycles among all objects again and again while a large file's fills are made. They
+    have none, and looking costs a sixth of the import."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def read_csv(

@@ -135,7 +135,7 @@ def write_results(sql: Sql, key: BookKey, scale: Scale, booked: list[RawBooked])
     sql.many(
         """INSERT INTO disposals (account_id, market_id, fill_id, part, lot_fill_id, quantity, cost, gross, fees,
         lot_fees) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (row for done in booked if done.closed for row in _disposal_values(key, scale, done)),
+        [row for done in booked if done.closed for row in _disposal_values(key, scale, done)],
     )
     digits = scale.quantity + scale.price
     sql.many(
@@ -157,18 +157,16 @@ def write_results(sql: Sql, key: BookKey, scale: Scale, booked: list[RawBooked])
 
 
 def _disposal_values(key: BookKey, scale: Scale, done: RawBooked) -> Iterator[tuple[Any, ...]]:
+    digits = scale.quantity + scale.price
+    to_money = 10 ** (MONEY_DIGITS - digits)
+
+    def text(amount: int) -> str:
+        short, rest = divmod(amount, to_money)  # nearly always exact, and a short number is written twice as fast
+        return int_text(amount, MONEY_DIGITS) if rest else int_text(short, digits)
+
     for n, (part, gross, fees) in enumerate(part_figures(scale, done)):
-        yield (
-            *key,
-            done.entry.id,
-            n,
-            part.lot_id,
-            int_text(part.quantity, scale.quantity),
-            int_text(part.cost, MONEY_DIGITS),
-            int_text(gross, MONEY_DIGITS),
-            int_text(fees, MONEY_DIGITS),
-            int_text(part.lot_fees, MONEY_DIGITS),
-        )
+        amounts = (text(part.cost), text(gross), text(fees), text(part.lot_fees))
+        yield (*key, done.entry.id, n, part.lot_id, int_text(part.quantity, scale.quantity), *amounts)
 
 
 def day_of(at_us: int) -> int:
@@ -179,14 +177,15 @@ def day_of(at_us: int) -> int:
 def _by_day(scale: Scale, booked: list[RawBooked]) -> dict[int, Tally]:
     """What the entries realised, summed up by day."""
     sums: dict[int, list[int]] = {}
+    to_money = 10 ** (MONEY_DIGITS - scale.quantity - scale.price)
     for done in booked:
         day = sums.setdefault(done.entry.at_us // DAY_US, [0] * 7)
         day[6] += 1
         day[1] += done.closing_fee
         if done.closed:
             day[5] += 1
-            for _, gross, _ in part_figures(scale, done):
-                day[0] += gross
+            gain = done.closed * done.entry.price * to_money - sum(part.cost for part in done.parts)
+            day[0] += gain if done.entry.quantity < 0 else -gain
             day[1] += sum(part.lot_fees for part in done.parts)
         if done.unmatched:
             day[2] += done.unmatched

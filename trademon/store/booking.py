@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from trademon.core.coverage import Span
-from trademon.core.entries import Moved, moved_by
-from trademon.core.model import Broker, Fill, Method, fill_order
+from trademon.core.entries import moved_by
+from trademon.core.model import Broker, Fill, Method
 from trademon.core.money import EXACT
 from trademon.core.pnl import Book, RawBooked, fold_entries
 from trademon.errors import BadAnswer
@@ -34,7 +35,7 @@ from trademon.store.book_rows import (
     write_results,
 )
 from trademon.store.database import Database, Sql
-from trademon.store.entry_rows import Position, known_rates, position, read_entries, value_fees, write_entries
+from trademon.store.entry_rows import Position, Step, known_rates, position, read_entries, value_fees, write_entries
 from trademon.store.fill_rows import (
     BookKey,
     Content,
@@ -50,7 +51,9 @@ from trademon.store.scope import host_of
 
 _BATCH = 1000
 _MARKETS_OF_FILLS = "SELECT DISTINCT market_id FROM fills WHERE account_id = ?"
-_ANY_FILL = "SELECT 1 FROM fills WHERE account_id = ? AND market_id = ? LIMIT 1"
+_OF_BOOK = "account_id = ? AND market_id = ?"
+_ANY_FILL = f"SELECT 1 FROM fills WHERE {_OF_BOOK} LIMIT 1"
+_LAST = f"SELECT at, tie FROM entries WHERE {_OF_BOOK} ORDER BY at DESC, tie DESC LIMIT 1"
 _PLACE = "SELECT at, tie FROM entries WHERE fill_id = ?"
 
 Row = tuple[Any, ...]
@@ -62,6 +65,7 @@ class _Page:
     of, and the earliest place in the book that is touched."""
 
     add: list[tuple[int, Fill]] = field(default_factory=list)
+    places: list[Position] = field(default_factory=list)
     replace: list[int] = field(default_factory=list)
     since: Position | None = None
 
@@ -153,32 +157,27 @@ class Bookkeeper:
         insert_fills(sql, rows)
         rates = value_fees(sql, host, page.add, key)
         moves = [moved_by(fill, {c: r.rate for c, r in rates.get(n, {}).items()}) for n, fill in page.add]
-        entries = self._write_entries(sql, key, point, page.add, moves, beside=point.version > 0)
+        steps = [Step(n, *place, move) for (n, _), place, move in zip(page.add, page.places, moves, strict=True)]
+        entries = self._write_entries(sql, key, point, steps, beside=point.version > 0)
         if derive:
             self._derive(sql, key, method, signed=signed)
             return
         if late:
             entries = read_entries(sql, key, point.book.scale, mixed=point.mixed, start=page.since)
         self._book(sql, key, point, entries)
+        self._keep(sql, key, point, None if late or not page.add else page.places[-1])
 
     def _write_entries(
-        self,
-        sql: Sql,
-        key: BookKey,
-        point: Checkpoint,
-        fills: list[tuple[int, Fill]],
-        moves: list[Moved],
-        *,
-        beside: bool,
+        self, sql: Sql, key: BookKey, point: Checkpoint, steps: list[Step], *, beside: bool
     ) -> Iterable[tuple[int, ...]]:
-        """Store what the fills move, in a scale that holds all of the book; `beside` others that are stored."""
+        """Store what fills move, in a scale that holds all of the book; `beside` others that are stored."""
         scale = point.book.scale
-        for move in moves:
-            scale = scale.holding(move)
+        for step in steps:
+            scale = scale.holding(step.moved)
         if scale != point.book.scale:
             point.mixed = point.mixed or beside
             point.book.grow(scale)
-        entries, large = write_entries(sql, key, fills, moves, scale)
+        entries, large = write_entries(sql, key, steps, scale)
         point.mixed = point.mixed or large
         return entries
 
@@ -193,26 +192,25 @@ class Bookkeeper:
             quantity, cost = opened_since(point.book.scale, booked)
             point.open_quantity = EXACT.add(point.open_quantity, quantity)
             point.open_cost = EXACT.add(point.open_cost, cost)
-        self._keep(sql, key, point)
 
-    def _keep(self, sql: Sql, key: BookKey, point: Checkpoint) -> None:
-        row = sql.one(
-            """SELECT at, tie FROM entries WHERE account_id = ? AND market_id = ?
-            ORDER BY at DESC, tie DESC LIMIT 1""",
-            *key,
-        )
-        if row is None:
+    def _keep(self, sql: Sql, key: BookKey, point: Checkpoint, last: Position | None = None) -> None:
+        """Write the book's row; `last` is its newest entry's place, where that is known."""
+        if last is None:
+            row = sql.one(_LAST, *key)
+            last = Position(*row) if row else None
+        if last is None:
             sql.run("DELETE FROM books WHERE account_id = ? AND market_id = ?", *key)
             self._checkpoints.pop(key, None)
             return
-        point.last = Position(*row)
+        point.last = last
         save_checkpoint(sql, key, point)
         self._checkpoints[key] = point
 
     def _derive(self, sql: Sql, key: BookKey, method: Method, *, signed: bool) -> None:
         """The book from all its fills. Streams: a million fills are never in memory at once."""
-        for table in ("entries", "lots", "disposals", "unmatched", "days"):
-            sql.run(f"DELETE FROM {table} WHERE account_id = ? AND market_id = ?", *key)
+        sql.run(f"DELETE FROM disposals WHERE fill_id IN (SELECT fill_id FROM entries WHERE {_OF_BOOK})", *key)
+        for table in ("lots", "unmatched", "days", "entries"):
+            sql.run(f"DELETE FROM {table} WHERE {_OF_BOOK}", *key)
         row = sql.one("SELECT version FROM books WHERE account_id = ? AND market_id = ?", *key)
         point = Checkpoint(Book(method, signed=signed), row[0] if row else 0)
         self._derive_entries(sql, key, point)
@@ -231,8 +229,8 @@ class Bookkeeper:
         rest, beside = iter(iter_fills(sql, key)), False
         while batch := list(islice(rest, _BATCH)):
             value_fees(sql, "", [(n, fill) for n, fill in batch if n not in rates], key)
-            moves = [moved_by(fill, rates.get(n)) for n, fill in batch]
-            self._write_entries(sql, key, point, batch, moves, beside=beside)
+            steps = [Step(n, *position(fill), moved_by(fill, rates.get(n))) for n, fill in batch]
+            self._write_entries(sql, key, point, steps, beside=beside)
             beside = True
 
 
@@ -261,10 +259,11 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
             page.replace.append(stored.fill_id)
             touched += [Position(*row) for row in sql.rows(_PLACE, stored.fill_id)]
             fresh[identity] = fill
-    ordered = sorted(fresh.values(), key=fill_order)
+    placed = sorted(((position(fill), fill) for fill in fresh.values()), key=itemgetter(0))
     row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
-    page.add = list(enumerate(ordered, start=(row[0] if row else 0) + 1))
-    touched += [position(fill) for fill in ordered[:1]]
+    page.add = list(enumerate((fill for _, fill in placed), start=(row[0] if row else 0) + 1))
+    page.places = [place for place, _ in placed]
+    touched += page.places[:1]
     page.since = min(touched, default=None)
     return page
 

@@ -28,15 +28,12 @@ def extend(sql: Sql, account_id: int, stream: str, symbol: str, span: Span) -> N
     rows = sql.rows(f"SELECT start_at, end_at FROM coverage WHERE {touching}", *values)
     merged = union([span, *(Span(from_us(start), from_us(end)) for start, end in rows)])
     assert len(merged) == 1
+    start, end = to_us(merged[0].start), to_us(merged[0].end)
+    if len(rows) == 1:
+        sql.run(f"UPDATE coverage SET start_at = ?, end_at = ? WHERE {touching}", start, end, *values)
+        return
     sql.run(f"DELETE FROM coverage WHERE {touching}", *values)
-    sql.insert(
-        "coverage",
-        account_id=account_id,
-        stream=stream,
-        symbol=symbol,
-        start_at=to_us(merged[0].start),
-        end_at=to_us(merged[0].end),
-    )
+    sql.insert("coverage", account_id=account_id, stream=stream, symbol=symbol, start_at=start, end_at=end)
 
 
 def incomplete(sql: Sql, account_id: int, stream: str, since: datetime) -> frozenset[str]:

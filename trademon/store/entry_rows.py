@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from trademon.core.entries import Moved, Scale
-from trademon.core.model import Fill, id_order
+from trademon.core.model import Fill
 from trademon.core.money import EXACT, ZERO
 from trademon.core.times import to_us
 from trademon.store.database import Sql
@@ -28,9 +28,10 @@ class Position(NamedTuple):
 
 def position(fill: Fill) -> Position:
     """Where `fill` stands in its book: `model.fill_order` in a form that SQL sorts the same way."""
-    number, text = id_order(fill.trade_id)
-    if text.isascii() and text.isdigit() and len(text) <= 40:
-        tie = f"{fill.epoch:06d}{len(str(number)):02d}{number}/{text}"
+    text = fill.trade_id
+    if len(text) <= 40 and text.isascii() and text.isdigit():
+        number = text.lstrip("0") or "0"
+        tie = f"{fill.epoch:06d}{len(number):02d}{number}/{text}"
     else:
         tie = f"{fill.epoch:06d}~{text}"
     return Position(to_us(fill.executed_at), tie)
@@ -74,19 +75,28 @@ def known_rates(sql: Sql, fill_ids: str, *values: object) -> dict[int, dict[str,
     return rates
 
 
-def write_entries(
-    sql: Sql, key: BookKey, fills: list[tuple[int, Fill]], moves: list[Moved], scale: Scale
-) -> tuple[list[tuple[int, ...]], bool]:
-    """Store what the fills move, in integers of `scale`; those integers, and whether one was too large for a column."""
+class Step(NamedTuple):
+    """What one fill moves, and where it stands in its book."""
+
+    fill_id: int
+    at_us: int
+    tie: str
+    moved: Moved
+
+
+def write_entries(sql: Sql, key: BookKey, steps: Iterable[Step], scale: Scale) -> tuple[list[tuple[int, ...]], bool]:
+    """Store what fills move, in integers of `scale`; those integers, and whether one was too large for a column."""
     entries: list[tuple[int, ...]] = []
-    code, rows, large = scale.code, [], False
-    for (fill_id, fill), move in zip(fills, moves, strict=True):
-        at_us, tie = position(fill)
-        entry = scale.entry(fill_id, at_us, move)
-        numbers: tuple[int | str, ...] = entry[2:]
-        if any(abs(n) > _LARGEST for n in entry[2:]):
-            numbers, large = tuple(str(n) for n in entry[2:]), True
-        rows.append((*key, at_us, tie, fill_id, *numbers, code))
+    rows: list[tuple[Any, ...]] = []
+    code, large = scale.code, False
+    for fill_id, at_us, tie, moved in steps:
+        entry = scale.entry(fill_id, at_us, moved)
+        _, _, quantity, price, fee = entry
+        if -_LARGEST <= quantity <= _LARGEST and -_LARGEST <= price <= _LARGEST and -_LARGEST <= fee <= _LARGEST:
+            rows.append((*key, at_us, tie, fill_id, quantity, price, fee, code))
+        else:
+            rows.append((*key, at_us, tie, fill_id, str(quantity), str(price), str(fee), code))
+            large = True
         entries.append(entry)
     sql.many(
         """INSERT INTO entries (account_id, market_id, at, tie, fill_id, quantity, price, fee, scale)

@@ -134,9 +134,9 @@ def fill_values(
         broker_id,
         fill.order_id,
         fill.side,
-        decimal_text(fill.quantity),
-        decimal_text(fill.price),
-        decimal_text(first.amount) if first else "0",
+        format_decimal(fill.quantity),  # a Fill has checked its amounts
+        format_decimal(fill.price),
+        format_decimal(first.amount) if first else "0",
         first.currency if first else "",
         json.dumps([[format_decimal(f.amount), f.currency] for f in more if f]) if more else None,
         to_us(fill.executed_at),

@@ -353,10 +353,7 @@ class DisposalRow(Row, table=True):
     """Derived: what one closing fill took from one lot."""
 
     __tablename__ = "disposals"
-    __table_args__ = (
-        UniqueConstraint("fill_id", "part", name="one_part"),
-        Index("disposals_of_book", "account_id", "market_id"),
-    )
+    __table_args__ = (UniqueConstraint("fill_id", "part", name="one_part"),)
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
     market_id: int = Field(foreign_key="markets.id")

@@ -100,19 +100,22 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("open_cost", ExactDecimal(), server_default=sa.text("'0'"), nullable=False))
         batch_op.add_column(sa.Column("scale", sa.Integer(), server_default=sa.text("0"), nullable=False))
         batch_op.add_column(sa.Column("mixed", sa.Boolean(), server_default=sa.text("0"), nullable=False))
-        batch_op.drop_column("unvalued")
         batch_op.drop_column("last_trade_id")
         batch_op.drop_column("last_epoch")
+        batch_op.drop_column("unvalued")
 
     with op.batch_alter_table("brokers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("capital_currency", sa.String(), nullable=True))
 
     with op.batch_alter_table("disposals", schema=None) as batch_op:
         batch_op.add_column(sa.Column("lot_fees", ExactDecimal(), server_default=sa.text("'0'"), nullable=False))
+        batch_op.drop_index(batch_op.f("disposals_of_book"))
 
     with op.batch_alter_table("markets", schema=None) as batch_op:
         batch_op.add_column(sa.Column("settle", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("contract_size", ExactDecimal(), nullable=True))
         batch_op.add_column(sa.Column("inverse", sa.Boolean(), server_default=sa.text("0"), nullable=False))
     # Entries, days and the new columns are derived: every book is derived again when the store is opened.
+    for table in ("disposals", "lots", "unmatched"):
+        op.execute(f"DELETE FROM {table}")
     op.execute("UPDATE books SET method = ''")
