@@ -126,6 +126,15 @@ def moved_by(fill: Fill, rates: Mapping[str, Decimal] | None = None) -> Moved:
     return Moved(EXACT.subtract(quantity, in_base) if in_base else quantity, price, fees, tuple(unvalued))
 
 
+def third_coins(fill: Fill) -> dict[str, Decimal]:
+    """The fees of `fill` that are neither in its book's currency nor in the coin it moves, by coin."""
+    coins: dict[str, Decimal] = {}
+    for fee in fill.fees:
+        if fee.amount and fee.currency != fill.currency and (fill.contract is not None or fee.currency != fill.base):
+            coins[fee.currency] = EXACT.add(coins.get(fee.currency, ZERO), fee.amount)
+    return coins
+
+
 def inverse_price(price: Decimal) -> Decimal:
     """What one quote unit of an inverse contract is worth in its base coin, below zero.
 

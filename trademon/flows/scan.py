@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trademon.core.coverage import Span, missing, union
+from trademon.core.entries import third_coins
 from trademon.core.model import Broker, Fill, Market, Method, OpenOrder
 from trademon.core.reports import BrokerScan, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
@@ -25,6 +26,7 @@ from trademon.errors import BadAnswer, Busy, ClockSkew, ConfigError, HostAskedTo
 from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
+from trademon.flows.prices import Dated, fetch_prices, path_of
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
 
@@ -37,6 +39,7 @@ MARKETS_EVERY = timedelta(days=1)
 ORDERS_OVERLAP = timedelta(hours=1)
 # How long a symbol that a change of balance pointed at is asked in every look: its fills may be published late.
 PENDING = timedelta(hours=1)
+FEES_A_LOOK = 2000
 LONGEST_WAIT = timedelta(days=3)
 SWEEP_FIRST = 20
 
@@ -110,7 +113,7 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         _hold_and_look(target, ports, since, limits, count), broker=broker.name, user=broker.user, at=now
     )
     seconds = Decimal(f"{ports.monotonic() - started:.3f}")
-    done = BrokerScan(broker.name, broker.user, "ok", count.new, count.requests, seconds)
+    done = BrokerScan(broker.name, broker.user, "ok", count.new, count.requests, seconds, note=count.note)
     if error is None or problem is None:
         return done
     if isinstance(error, Busy):
@@ -129,6 +132,7 @@ class _Count:
 
     new: int = 0
     requests: int = 0
+    note: str | None = None
 
 
 async def _hold_and_look(
@@ -194,6 +198,7 @@ class _Look:
         await self._sweep(first, listed)
         await self._must(plan, listed)
         await self._sweep(later, listed)
+        await self._value_fees()
         self._name_unlisted(listed)
         if self.faults:
             raise self.faults[0]
@@ -322,9 +327,12 @@ class _Look:
 
     async def _book(self, market: Market, page: FillPage) -> None:
         fills = tuple(fill for fill in page.fills if fill.executed_at >= self.since)
+        known = self.store.known_trade_ids(self.account_id, market.symbol, [f.trade_id for f in fills])
+        new = [fill for fill in fills if fill.trade_id not in known]
+        await self._fetch_prices([Dated(c, f.currency, f.executed_at) for f in new for c in third_coins(f)])
         self.count.new += self.store.books.book_page(
             self.broker,
-            await self._with_order_types(market, fills),
+            await self._with_order_types(market, fills, {f.order_id for f in new}),
             account_id=self.account_id,
             method=self.method,
             source="api",
@@ -332,13 +340,30 @@ class _Look:
             covered=(market.symbol, page.covered),
         )
 
-    async def _with_order_types(self, market: Market, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    async def _fetch_prices(self, wanted: Sequence[Dated]) -> None:
+        """Prices for fees in third coins. Without one a fee is listed as unvalued, and asked for in the next look."""
+        if not wanted or self.count.note:
+            return
+        markets = {m.symbol: m for m in self.store.markets(self.broker)}
+        try:
+            await fetch_prices(self.store, self.broker, self.exchange, markets, wanted)
+        except HostAskedToWait:
+            raise
+        except (Transient, BadAnswer) as fault:
+            coins = ", ".join(sorted({w.coin for w in wanted}))
+            self.count.note = f"no price for fees in {coins} yet: {fault.message}"
+
+    async def _value_fees(self) -> None:
+        """Ask again for the prices that were not to be had when fills were booked."""
+        listed = {m.symbol: m for m in self.store.markets(self.broker)}
+        fees = [f for f in self.store.fees_to_value(self.account_id) if path_of(f.coin, f.currency, listed)]
+        if fees:
+            await self._fetch_prices([Dated(f.coin, f.currency, f.at) for f in fees[:FEES_A_LOOK]])
+            self.store.books.revalue(self.broker, self.account_id, method=self.method)
+
+    async def _with_order_types(self, market: Market, fills: tuple[Fill, ...], orders: set[str]) -> tuple[Fill, ...]:
         """The same fills, the new ones with the kind of order they filled: colour, so a failure to get it is none."""
-        if self.exchange.capabilities.fills_name_order_type or not fills:
-            return fills
-        known = self.store.known_trade_ids(self.account_id, market.symbol, [f.trade_id for f in fills])
-        orders = {f.order_id for f in fills if f.trade_id not in known}
-        if not orders:
+        if self.exchange.capabilities.fills_name_order_type or not orders:
             return fills
         try:
             types = await self.exchange.fetch_order_types(market, orders)

@@ -35,7 +35,18 @@ from trademon.store.book_rows import (
     write_results,
 )
 from trademon.store.database import Database, Sql
-from trademon.store.entry_rows import Position, Step, known_rates, position, read_entries, value_fees, write_entries
+from trademon.store.entry_rows import (
+    CoinFee,
+    Position,
+    Step,
+    group_fees,
+    known_rates,
+    note_rate,
+    position,
+    read_entries,
+    value_fees,
+    write_entries,
+)
 from trademon.store.fill_rows import (
     BookKey,
     Content,
@@ -44,8 +55,10 @@ from trademon.store.fill_rows import (
     insert_fills,
     iter_fills,
     known_rows,
+    load_fill,
     market_id,
 )
+from trademon.store.prices import Rate, find_rate
 from trademon.store.rewind import count_from, rewind
 from trademon.store.scope import host_of
 
@@ -130,6 +143,45 @@ class Bookkeeper:
         with self._database.read() as sql:
             rows = sql.rows("SELECT market_id FROM books WHERE account_id = ? AND method <> ?", account_id, method)
         return self._derive_all([(account_id, row[0]) for row in rows], method, signed=signed)
+
+    def revalue(self, broker: Broker, account_id: int, *, method: Method) -> int:
+        """Value third-coin fees whose price has become known since they were booked; returns how many were."""
+        valued = 0
+        with self._writing() as sql:
+            for key, fees in group_fees(sql, account_id).items():
+                rates = [
+                    (fee, rate)
+                    for fee in fees
+                    if (rate := find_rate(sql, host_of(broker), fee.coin, fee.currency, fee.at))
+                ]
+                if rates:
+                    self._revalue_book(sql, key, rates, method, signed=broker.market != "spot")
+                valued += len(rates)
+        return valued
+
+    def _revalue_book(
+        self, sql: Sql, key: BookKey, rates: list[tuple[CoinFee, Rate]], method: Method, *, signed: bool
+    ) -> None:
+        """Book the fills again whose fees have a price now, and what comes after them."""
+        since = min(fee.position for fee, _ in rates)
+        point = read_checkpoint(sql, key, method, signed=signed, kept=self._checkpoints.get(key))
+        derive = point.last is None or 2 * count_from(sql, key, since) > point.book.tally.fills
+        if not derive:
+            point = rewind(sql, key, point, since)
+        for fee, rate in rates:
+            note_rate(sql, fee, rate)
+        if derive:
+            self._derive(sql, key, method, signed=signed)
+            return
+        fills = {fee.fill_id: fee.position for fee, _ in rates}
+        steps = []
+        for fill_id, place in fills.items():
+            sql.run("DELETE FROM entries WHERE fill_id = ?", fill_id)
+            noted = known_rates(sql, "fill_id = ?", fill_id)
+            steps.append(Step(fill_id, *place, moved_by(load_fill(sql, fill_id), noted.get(fill_id))))
+        self._write_entries(sql, key, point, steps, beside=True)
+        self._book(sql, key, point, read_entries(sql, key, point.book.scale, mixed=point.mixed, start=since))
+        self._keep(sql, key, point)
 
     def _derive_all(self, keys: list[BookKey], method: Method, *, signed: bool) -> int:
         if keys:

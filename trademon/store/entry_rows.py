@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from trademon.core.entries import Moved, Scale
+from trademon.core.entries import Moved, Scale, third_coins
 from trademon.core.model import Fill
-from trademon.core.money import EXACT, ZERO
-from trademon.core.times import to_us
+from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql
 from trademon.store.exact import decimal_text
 from trademon.store.fill_rows import BookKey
@@ -37,15 +37,6 @@ def position(fill: Fill) -> Position:
     return Position(to_us(fill.executed_at), tie)
 
 
-def third_coins(fill: Fill) -> dict[str, Decimal]:
-    """The fees of `fill` that are neither in its book's currency nor in the coin it moves, by coin."""
-    coins: dict[str, Decimal] = {}
-    for fee in fill.fees:
-        if fee.amount and fee.currency != fill.currency and (fill.contract is not None or fee.currency != fill.base):
-            coins[fee.currency] = EXACT.add(coins.get(fee.currency, ZERO), fee.amount)
-    return coins
-
-
 def value_fees(sql: Sql, host: str, fills: Iterable[tuple[int, Fill]], key: BookKey) -> dict[int, dict[str, Rate]]:
     """Note the third-coin fees of new fills, with their rates where the price is known; those rates by fill."""
     rates: dict[int, dict[str, Rate]] = {}
@@ -63,6 +54,44 @@ def value_fees(sql: Sql, host: str, fills: Iterable[tuple[int, Fill]], key: Book
         rows,
     )
     return rates
+
+
+class CoinFee(NamedTuple):
+    """A fee whose price is not known: what to ask for, and where its fill stands in its book."""
+
+    fill_id: int
+    coin: str
+    currency: str
+    at: datetime
+    position: Position
+
+
+def group_fees(sql: Sql, account_id: int) -> dict[BookKey, list[CoinFee]]:
+    """The account's fees without a price, by book, newest first."""
+    rows = sql.rows(
+        """SELECT coin_fees.market_id, coin_fees.fill_id, coin, coalesce(settle, quote), entries.at, tie
+        FROM coin_fees JOIN entries ON entries.fill_id = coin_fees.fill_id
+        JOIN markets ON markets.id = coin_fees.market_id
+        WHERE rate IS NULL AND coin_fees.account_id = ? ORDER BY entries.at DESC""",
+        account_id,
+    )
+    fees: dict[BookKey, list[CoinFee]] = {}
+    for market_id, fill_id, coin, currency, at_us, tie in rows:
+        fee = CoinFee(fill_id, coin, currency, from_us(at_us), Position(at_us, tie))
+        fees.setdefault((account_id, market_id), []).append(fee)
+    return fees
+
+
+def note_rate(sql: Sql, fee: CoinFee, rate: Rate) -> None:
+    """Keep what one coin of the fee was worth, and where that is from."""
+    sql.run(
+        "UPDATE coin_fees SET rate = ?, rate_at = ?, rate_source = ? WHERE fill_id = ? AND coin = ?",
+        decimal_text(rate.rate),
+        to_us(rate.at),
+        rate.source,
+        fee.fill_id,
+        fee.coin,
+    )
 
 
 def known_rates(sql: Sql, fill_ids: str, *values: object) -> dict[int, dict[str, Decimal]]:

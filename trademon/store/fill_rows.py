@@ -50,6 +50,15 @@ def iter_fills(sql: Sql, key: BookKey) -> Iterator[tuple[int, Fill]]:
             yield row[0], fill_of(row)
 
 
+def load_fill(sql: Sql, fill_id: int) -> Fill:
+    """One stored fill by its store id, which is known to be there."""
+    row = sql.one(
+        f"SELECT {_FILL_COLUMNS} FROM fills JOIN markets ON markets.id = market_id WHERE fills.id = ?", fill_id
+    )
+    assert row is not None
+    return fill_of(row)
+
+
 def fill_of(row: Sequence[Any]) -> Fill:
     """A row of `_FILL_COLUMNS` as a Fill. The raw answer stays in the store."""
     return Fill(

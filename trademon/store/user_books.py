@@ -12,7 +12,7 @@ from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
 from trademon.core.times import to_us
 from trademon.store.booking import Bookkeeper
-from trademon.store.entry_rows import read_entries
+from trademon.store.entry_rows import CoinFee, group_fees, read_entries
 from trademon.store.reading import (
     BookRef,
     FillQuery,
@@ -112,6 +112,12 @@ class UserBooks(UserScope):
         """Fees of a book's fills within [since, until) whose price is not known, by coin."""
         with self._database.read() as sql:
             return read_unvalued(sql, ref, since=since, until=until)
+
+    def fees_to_value(self, account_id: int) -> tuple[CoinFee, ...]:
+        """The account's third-coin fees whose price is not known."""
+        with self._database.read() as sql:
+            grouped = group_fees(sql, account_id) if self._owns(sql, account_id) else {}
+        return tuple(fee for fees in grouped.values() for fee in fees)
 
     def executions(self, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
         """Executions stored after the fill `after_id`, newest first, with what each realised."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Broker, Market, OpenOrder
+from trademon.core.model import Balance, Broker, Candle, Market, OpenOrder
 from trademon.core.times import from_us, to_us
-from trademon.store import coverage_rows
+from trademon.store import coverage_rows, prices
 from trademon.store.exact import decimal_text
 from trademon.store.market_rows import save_listing
 from trademon.store.scope import OWNED, UserScope, host_of, optional_time
@@ -195,6 +195,29 @@ class UserLooks(UserScope):
             if not self._owns(sql, account_id):
                 return frozenset()
             return coverage_rows.incomplete(sql, account_id, "fills", since)
+
+    def candles_lacking(
+        self, broker: Broker, symbol: str, interval: timedelta, times: Iterable[datetime]
+    ) -> list[datetime]:
+        """Those of these times, sorted, whose candle of the broker's host is not in the cache."""
+        with self._database.read() as sql:
+            host = host_of(broker)
+            return [at for at in sorted(times) if not prices.asked_for(sql, host, symbol, interval, at)]
+
+    def save_candles(
+        self,
+        broker: Broker,
+        symbol: str,
+        candles: Iterable[Candle],
+        *,
+        interval: timedelta,
+        missing: Iterable[datetime] = (),
+    ) -> None:
+        """Keep prices that the broker's host told, and which it said it has none of."""
+        with self._database.write() as sql:
+            host, now = host_of(broker), self._clock()
+            prices.save_candles(sql, host, symbol, candles, now)
+            prices.note_missing(sql, host, symbol, interval, missing, now)
 
     def cover(self, account_id: int, stream: str, span: Span) -> None:
         """Note that a stretch of a stream that needs no symbol was read to its end."""
