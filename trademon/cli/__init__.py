@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "scan": "One pass: find new executions, store them, book them.",
     "pnl": "Realised P&L by fifo, lifo, hifo or average cost.",
     "fills": "List the stored fills; import some from a CSV file.",
+    "rebuild": "Derive all P&L again from the stored fills.",
     "broker": "The accounts: add, set, list, test, enable, remove.",
     "user": "The people whose accounts they are: add, list.",
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Literal
 
 from trademon.core.model import Method
-from trademon.core.money import EXACT
+from trademon.core.money import EXACT, ZERO
 from trademon.errors import TrademonError
 
 Status = Literal["success", "partial", "failed"]
@@ -139,6 +139,16 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """How many books of how many fills were derived again; `changed` names those (user, broker, symbol) whose figures
+    came out otherwise than they were stored."""
+
+    books: int
+    fills: int
+    changed: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionRow:
     """A fill with what it realised by the book's method.
 
@@ -157,8 +167,52 @@ class ExecutionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PnlStats:
+    """How the disposals of a row or a total went, by their net.
+
+    `profit` and `loss` are the sums of the nets above and below zero, `loss` itself below zero; `max_drawdown` is the
+    deepest fall of the running net below what it had been before, zero or above. `win_rate` is a share of one,
+    `profit_factor` profit over loss; None where there is nothing to divide by.
+    """
+
+    disposals: int
+    wins: int
+    losses: int
+    profit: Decimal
+    loss: Decimal
+    best: Decimal | None
+    worst: Decimal | None
+    max_drawdown: Decimal
+    win_rate: Decimal | None
+    profit_factor: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is open at the exchange's last price: `unrealized` is what closing it there would bring, without its fee."""
+
+    price: Decimal
+    at: datetime
+    unrealized: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Unvalued:
+    """An amount that is in no figure of a report in one currency: there was no rate for it at that time."""
+
+    currency: str
+    amount: Decimal
+    at: datetime | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class PnlRow:
-    """One book's figures in `currency` (the symbol's quote); `period` only when grouped by one."""
+    """One book's figures in `currency` (the symbol's quote, or what was asked for).
+
+    `period` only when grouped by one. Grouped over symbols there is no `open_quantity`; `broker` and `symbol` are empty
+    where a row stands for several. `unmatched_reason` says why a sale met no lot.
+    """
 
     user: str
     broker: str
@@ -166,7 +220,7 @@ class PnlRow:
     currency: str
     gross: Decimal
     fees: Decimal
-    open_quantity: Decimal
+    open_quantity: Decimal | None
     open_cost: Decimal
     average_cost: Decimal | None
     unmatched_quantity: Decimal
@@ -175,10 +229,27 @@ class PnlRow:
     disposals: int
     fills: int
     period: str | None = None
+    unmatched_fees: Decimal = ZERO
+    unmatched_reason: str | None = None
+    stats: PnlStats | None = None
+    mark: Mark | None = None
+    return_percent: Decimal | None = None
+    unvalued: tuple[Unvalued, ...] = ()
 
     @property
     def net(self) -> Decimal:
         return EXACT.subtract(self.gross, self.fees)
+
+    @property
+    def net_if_free(self) -> Decimal:
+        """The net if what was sold without a known cost had cost nothing: it cannot be more."""
+        with localcontext(EXACT):
+            return self.gross - self.fees + self.unmatched_proceeds - self.unmatched_fees
+
+    @property
+    def provisional(self) -> bool:
+        """Whether something is missing from the figures that a price would add."""
+        return bool(self.unvalued_fees or self.unvalued)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +260,9 @@ class PnlTotal:
     gross: Decimal
     fees: Decimal
     incomplete: bool = False
+    stats: PnlStats | None = None
+    unrealized: Decimal | None = None
+    return_percent: Decimal | None = None
 
     @property
     def net(self) -> Decimal:

@@ -70,7 +70,7 @@ def _row(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> Pnl
             return store.stored_book(ref)
         stored = store.stored_book(ref)
         tally = store.stored_tally(ref, to_us(query.since), _ALWAYS_US)
-        return row_of(ref, tally, unvalued, stored.open_quantity, stored.open_cost)
+        return row_of(ref, tally, unvalued, stored.open_quantity or ZERO, stored.open_cost)
     book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
     return row_of(ref, tally, unvalued, book.open_quantity, book.open_cost)
 

@@ -212,6 +212,7 @@ def row_of(
         average_cost=divide(open_cost, abs(open_quantity)) if open_quantity else None,
         unmatched_quantity=tally.unmatched_quantity,
         unmatched_proceeds=tally.unmatched_proceeds,
+        unmatched_fees=tally.unmatched_fees,
         unvalued_fees=unvalued,
         disposals=tally.disposals,
         fills=tally.fills,

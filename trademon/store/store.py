@@ -18,7 +18,6 @@ from trademon.store.crypto import SecretBox
 from trademon.store.database import Database
 from trademon.store.scope import Clock
 from trademon.store.user_books import UserBooks
-from trademon.store.user_brokers import UserBrokers
 from trademon.store.user_looks import UserLooks
 
 
@@ -58,8 +57,7 @@ class Store:
             )
         for user, account_id, market in rows:
             store = self.for_user(user)
-            own = [b for b in store.brokers() if b.account_id == account_id]
-            method = store.method_of(own[0]) if own else store.default_method
+            method = store.method_of_account(account_id)
             store.books.keep_method(account_id, method=method, signed=market != "spot")
 
     def users(self) -> tuple[UserInfo, ...]:
@@ -108,5 +106,5 @@ def _account_name() -> str:
         return "trader"
 
 
-class UserStore(UserBrokers, UserLooks, UserBooks):
+class UserStore(UserLooks, UserBooks):
     """What one user has. Every query names that user."""

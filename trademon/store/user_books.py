@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
+from trademon.core.model import Method
 from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
 from trademon.core.times import to_us
@@ -24,10 +25,11 @@ from trademon.store.reading import (
     read_tally,
     read_unvalued,
 )
-from trademon.store.scope import OWNED, UserScope
+from trademon.store.scope import OWNED
+from trademon.store.user_brokers import UserBrokers
 
 
-class UserBooks(UserScope):
+class UserBooks(UserBrokers):
     """The part of a user's store that holds fills and books."""
 
     @cached_property
@@ -112,6 +114,12 @@ class UserBooks(UserScope):
         """Fees of a book's fills within [since, until) whose price is not known, by coin."""
         with self._database.read() as sql:
             return read_unvalued(sql, ref, since=since, until=until)
+
+    def accounts_to_derive(self) -> tuple[tuple[int, Method, bool], ...]:
+        """Each of the user's accounts with the method its books are kept in, and whether they may go short."""
+        with self._database.read() as sql:
+            rows = sql.rows("SELECT id, market FROM accounts WHERE user_id = ?", self._user_id)
+        return tuple((account_id, self.method_of_account(account_id), market != "spot") for account_id, market in rows)
 
     def fees_to_value(self, account_id: int) -> tuple[CoinFee, ...]:
         """The account's third-coin fees whose price is not known."""

@@ -66,6 +66,11 @@ class UserBrokers(UserScope):
         ]
         return next((b.method for b in sharing if b.method), self.default_method)
 
+    def method_of_account(self, account_id: int) -> Method:
+        """The method an account's books are kept in: the user's where no broker leads to it any more."""
+        own = [b for b in self.brokers() if b.account_id == account_id]
+        return self.method_of(own[0]) if own else self.default_method
+
     def add_broker(
         self,
         name: str,

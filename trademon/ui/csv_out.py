@@ -50,13 +50,15 @@ def fill_cells(fill: FillRow) -> tuple[str, ...]:
 
 def pnl_cells(row: PnlRow) -> tuple[str, ...]:
     """The cells of PNL_COLUMNS, exact and unescaped; several unvalued fees stand in one cell, apart with `; `."""
-    figures = (row.gross, row.fees, row.net, row.open_quantity, row.open_cost)
+    figures = (row.gross, row.fees, row.net)
+    held = "" if row.open_quantity is None else format_figure(row.open_quantity)
     average = "" if row.average_cost is None else format_figure(row.average_cost)
     unmatched = (format_figure(row.unmatched_quantity), format_figure(row.unmatched_proceeds))
     unvalued = "; ".join(f"{format_figure(amount)} {currency}" for currency, amount in row.unvalued_fees)
     return (
         *(row.period or "", row.user, row.broker, row.symbol, row.currency),
         *(format_figure(f) for f in figures),
+        *(held, format_figure(row.open_cost)),
         *(average, *unmatched, unvalued, str(row.disposals), str(row.fills)),
     )
 

@@ -23,6 +23,7 @@ from trademon.core.reports import (
     PnlRow,
     PnlTotal,
     Problem,
+    RebuildReport,
     ScanReport,
     Status,
     UserInfo,
@@ -33,7 +34,17 @@ from trademon.core.times import format_time
 from trademon.ui.text import acts_unseen
 
 Json = dict[str, Any]
-Report = ScanReport | FillsReport | PnlReport | BrokersReport | UsersReport | BrokerTest | ImportReport | Done
+Report = (
+    ScanReport
+    | FillsReport
+    | PnlReport
+    | BrokersReport
+    | UsersReport
+    | BrokerTest
+    | ImportReport
+    | RebuildReport
+    | Done
+)
 SCHEMA: Final = 1
 _MILLI: Final = Decimal("0.001")
 
@@ -123,6 +134,11 @@ def _import(report: ImportReport) -> Json:
     return {"broker": report.broker, "rows": report.rows, "new_fills": report.new_fills}
 
 
+def _rebuild(report: RebuildReport) -> Json:
+    changed = [{"user": user, "broker": broker, "symbol": symbol} for user, broker, symbol in report.changed]
+    return {"books": report.books, "fills": report.fills, "changed": changed}
+
+
 def _done(report: Done) -> Json:
     return {"message": report.message, "next_step": report.next_step}
 
@@ -147,7 +163,7 @@ def _pnl_row(row: PnlRow) -> Json:
         "gross": format_figure(row.gross),
         "fees": format_figure(row.fees),
         "net": format_figure(row.net),
-        "open_quantity": format_figure(row.open_quantity),
+        "open_quantity": None if row.open_quantity is None else format_figure(row.open_quantity),
         "open_cost": format_figure(row.open_cost),
         "average_cost": None if row.average_cost is None else format_figure(row.average_cost),
         "unmatched_quantity": format_figure(row.unmatched_quantity),
@@ -243,6 +259,7 @@ _WRITERS: Final[Mapping[type, Callable[[Any], Json]]] = {
     UsersReport: _users,
     BrokerTest: _broker_test,
     ImportReport: _import,
+    RebuildReport: _rebuild,
     Done: _done,
 }
 

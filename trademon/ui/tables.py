@@ -21,6 +21,7 @@ from trademon.core.reports import (
     PnlReport,
     PnlRow,
     PnlTotal,
+    RebuildReport,
     ScanReport,
     UserInfo,
     UsersReport,
@@ -168,7 +169,7 @@ def _pnl_row(row: PnlRow, glyphs: Glyphs) -> Row:
             plain(row.broker),
             plain(row.symbol),
             *_figures(row.gross, row.fees, row.net, row.currency),
-            plain(format_quantity(row.open_quantity)),
+            plain("" if row.open_quantity is None else format_quantity(row.open_quantity)),
             plain(average or glyphs.none),
             plain(f"{row.fills:,}", "dim"),
         ),
@@ -367,6 +368,15 @@ def render_import(report: ImportReport, glyphs: Glyphs = UNICODE) -> RenderableT
     return _sentence(f"{report.broker}: {count(report.rows, 'row')} read, {count(report.new_fills, 'new fill')}{known}")
 
 
+def render_rebuild(report: RebuildReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """What was derived, and what came out otherwise."""
+    done = _sentence(f"{count(report.books, 'book')} of {count(report.fills, 'fill')} derived again")
+    if not report.changed:
+        return Group(done, _sentence(f"{glyphs.ok} every figure as it was stored", "green"))
+    names = ", ".join(f"{broker} {symbol}" for _, broker, symbol in report.changed)
+    return Group(done, _sentence(f"{glyphs.warn} other figures than were stored: {names}", "yellow"))
+
+
 def render_done(report: Done, glyphs: Glyphs = UNICODE) -> RenderableType:
     """The change, and below it what to do next."""
     said = _sentence(report.message)
@@ -381,5 +391,6 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     UsersReport: render_users,
     BrokerTest: render_broker_test,
     ImportReport: render_import,
+    RebuildReport: render_rebuild,
     Done: render_done,
 }
