@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,22 @@ from trademon.core.model import Broker, Credentials
 from trademon.core.symbols import match_symbol, nearest
 from trademon.errors import UnknownName, UsageError
 from trademon.exchanges.registry import DEMO, WITHOUT_API, Connections
-from trademon.flows.ports import Ports, utc_now
-from trademon.flows.scan import Target
 from trademon.settings import Settings, load_settings
 from trademon.store.store import Store, UserStore
 
 if TYPE_CHECKING:
     from trademon.demo.server import DemoAccount, DemoServer
     from trademon.exchanges.base import Exchange
+    from trademon.flows.ports import Ports
+    from trademon.flows.scan import Target
 
 Clock = Callable[[], datetime]
 DEMO_HISTORY = timedelta(hours=72)
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Home:
     @contextlib.asynccontextmanager
     async def network(self) -> AsyncIterator[Ports]:
         """Ports with a way to the exchanges, for the length of a run."""
+        from trademon.flows.ports import Ports  # noqa: PLC0415 - what only reads the store needs no network
+
         async with Connections(self.clock) as connections, _DemoHost(self.clock) as demo:
 
             async def open_exchange(store: UserStore, broker: Broker) -> Exchange:
@@ -96,6 +102,8 @@ def open_home(settings: Settings | None = None) -> Iterator[Home]:
 @contextlib.asynccontextmanager
 async def open_demo() -> AsyncIterator[Home]:
     """A store of its own with two accounts at an exchange of its own, both gone afterwards. No key is needed."""
+    import tempfile  # noqa: PLC0415
+
     from trademon.demo.server import DemoServer, demo_accounts  # noqa: PLC0415 - only for the demo
 
     accounts = demo_accounts(utc_now)
@@ -181,6 +189,8 @@ def check_brokers(stores: Sequence[UserStore], wanted: Sequence[str]) -> None:
 
 def pick_targets(stores: Sequence[UserStore], wanted: Sequence[str]) -> list[Target]:
     """The brokers of a pass: the named ones, or all that are enabled and have an API."""
+    from trademon.flows.scan import Target  # noqa: PLC0415 - what only reads the store needs no network
+
     check_brokers(stores, wanted)
     brokers = [Target(store, broker) for store in stores for broker in store.brokers()]
     if wanted:

@@ -288,6 +288,59 @@ def a_slow_matcher_in_fractions_agrees_on_every_disposal(case: Case) -> None:
     assert held(book) == slow.held
 
 
+def cash(history: list[Fill]) -> Fraction:
+    """What came into the account in quote, less what went out."""
+    flow = ((-1 if f.side == "buy" else 1) * Fraction(f.quantity) * Fraction(f.price) - quote_fee(f) for f in history)
+    return sum(flow, NIL)
+
+
+def open_cost_is_the_cash_that_waits_in_what_is_open(case: Case) -> None:
+    """Of longs the cost with the fees carried, of shorts the proceeds less them; and cash in less cash out is the net
+    less the one or plus the other, plus what unmatched sales brought."""
+    book, _ = case.fold()
+    lots, tally = book.open_lots, book.tally
+    cost = sum((Fraction(lot.cost) for lot in lots), NIL)
+    assert Fraction(book.open_cost) == (cost - carried(book) if book.side == "sell" else cost + carried(book))
+    waiting = Fraction(book.open_cost) if book.side == "sell" else -Fraction(book.open_cost)
+    net = Fraction(tally.gross) - Fraction(tally.fees)
+    unmatched = Fraction(tally.unmatched_proceeds) - Fraction(tally.unmatched_fees)
+    assert cash(case.history) == net + waiting + unmatched
+
+
+def what_each_fill_opens_and_closes_adds_up_to_what_is_open(case: Case) -> None:
+    """Quantity and open cost can be carried on fill by fill, without looking at any lot: what is opened is added, what
+    is closed is taken off with its share of the opening fees."""
+    book = Book(case.method, case.signed)
+    quantity = cost = NIL
+    for told in fold(book, entries(case.history)):
+        bought = moved(told.fill) > 0
+        sign = 1 if bought else -1  # what a buy opens is long, what it closes was short
+        quantity += moved(told.fill) + (Fraction(told.unmatched.quantity) if told.unmatched else NIL)
+        for part in told.disposal.parts if told.disposal else ():
+            cost -= Fraction(part.cost) - sign * Fraction(part.lot_fees)
+        if told.opened:
+            cost += Fraction(told.opened.cost) + sign * Fraction(told.opened.fees)
+        assert quantity == Fraction(book.open_quantity)
+        assert cost == Fraction(book.open_cost)
+
+
+def closing_all_at_a_price_gains_what_it_lies_beyond_the_open_cost(case: Case) -> None:
+    """Sold for more than the open cost, bought back for less than it: the difference is the net, by every method."""
+    book, _ = case.fold()
+    if book.side is None:
+        return
+    before = Fraction(book.tally.gross) - Fraction(book.tally.fees)
+    price, sign = Decimal("105.000000000007"), 1 if book.side == "buy" else -1
+    with localcontext(EXACT):
+        value = abs(book.open_quantity) * price
+        side = "sell" if book.side == "buy" else "buy"
+        closing = Fill("99", "BTC/USDT", "BTC", "USDT", side, abs(book.open_quantity), price, TEN)
+    wanted = sign * (Fraction(value) - Fraction(book.open_cost))
+    list(fold(book, [(990, closing)]))
+    assert Fraction(book.tally.gross) - Fraction(book.tally.fees) == before + wanted
+    assert (book.side, book.open_quantity, book.open_cost) == (None, 0, 0)
+
+
 LAWS = [
     every_coin_is_closed_open_or_unmatched,
     every_fee_is_realised_carried_or_unmatched,
@@ -298,6 +351,9 @@ LAWS = [
     the_order_of_arrival_changes_nothing,
     a_fold_resumed_is_a_fold_uninterrupted,
     a_slow_matcher_in_fractions_agrees_on_every_disposal,
+    open_cost_is_the_cash_that_waits_in_what_is_open,
+    what_each_fill_opens_and_closes_adds_up_to_what_is_open,
+    closing_all_at_a_price_gains_what_it_lies_beyond_the_open_cost,
 ]
 
 # --- the slow matcher ---------------------------------------------------------------------------------------------
@@ -390,11 +446,55 @@ def test_law(law: Law, case: Case):
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(900)
 @each_law
 @settings(unhurried, max_examples=10_000)
 @given(cases)
 def test_law_at_length(law: Law, case: Case):
     """And for ten thousand histories."""
+    law(case)
+
+
+extremes = st.sampled_from([Decimal(q) for q in ("1e-18", "3e-18", "1e15", "999999999999999.999999999999999999", "3")])
+fine_prices = st.one_of(
+    st.sampled_from([Decimal(p) for p in ("0.333333333333", "66666.666666666667", "0.000000000001", "1e15")]),
+    st.integers(1, 10**17).map(lambda n: scaled(n, 12)),
+)
+
+
+@st.composite
+def extreme_fills(draw: st.DrawFn) -> Fill:
+    """Dust and fortunes, prices of twelve decimals, fees that do not divide."""
+    fill = draw(fills())
+    quantity = draw(st.one_of(extremes, extremes, quantities))
+    paid = tuple(draw(st.lists(fees(quantity), max_size=3)))
+    return replace(fill, quantity=quantity, price=draw(fine_prices), fees=paid)
+
+
+extreme_cases = st.builds(
+    Case,
+    st.lists(extreme_fills(), max_size=12).map(numbered),
+    st.sampled_from(METHODS),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+
+
+@each_law
+@settings(unhurried, max_examples=100)
+@given(extreme_cases)
+def test_law_at_extremes(law: Law, case: Case):
+    """Quantities of 1e-18 beside 1e15, prices of twelve decimals, thirds of both: the law holds to the last digit."""
+    law(case)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+@each_law
+@settings(unhurried, max_examples=10_000)
+@given(extreme_cases)
+def test_law_at_extremes_at_length(law: Law, case: Case):
+    """And for ten thousand such histories."""
     law(case)
 
 

@@ -2,65 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from decimal import Decimal
-from typing import Any
-
 import pytest
 
 from tests.flows.desk import NOON, HandClock
+from tests.flows.ledger import FOUNDING, D, Ledger, minute
 from trademon.core.model import METHODS, Fee, Fill, Method
-from trademon.core.reports import PnlReport, PnlRow
+from trademon.core.reports import PnlReport
 from trademon.flows.pnl import PnlQuery, pnl
-from trademon.store.store import Store, UserStore
-
-D = Decimal
-FOUNDING = (("buy", "0.001", "45000"), ("buy", "0.002", "46000"), ("sell", "0.0015", "47000"))
-
-
-class Ledger:
-    """A user with manual brokers, and fills written into their accounts a minute apart."""
-
-    def __init__(self, store: Store, user: UserStore) -> None:
-        self.store = store
-        self.user = user
-        self.count = 0
-
-    def broker(self, name: str, method: Method | None = None) -> None:
-        self.user.add_broker(
-            name,
-            exchange="manual",
-            market="spot",
-            since=NOON,
-            base_url=None,
-            symbols=(),
-            method=method,
-            credentials=None,
-        )
-
-    def book(self, name: str, *trades: tuple[Any, ...], symbol: str = "BTC/USDT", fee: str = "0") -> None:
-        """Trades as (side, quantity, price), each with that fee in the quote."""
-        broker = self.user.broker(name)
-        base, _, quote = symbol.partition("/")
-        for side, quantity, price in trades:
-            self.count += 1
-            at = NOON + timedelta(minutes=self.count)
-            fill = Fill(str(self.count), symbol, base, quote, side, D(quantity), D(price), at, (Fee(D(fee), quote),))
-            self.user.books.book_page(
-                broker,
-                [fill],
-                account_id=broker.account_id or 0,
-                method=self.user.method_of(broker),
-                source="import",
-                seen_at=at,
-            )
-
-    def ask(self, **query: Any) -> PnlReport:
-        return pnl([self.store.for_user(self.user.user)], PnlQuery(**query))
-
-    def row(self, **query: Any) -> PnlRow:
-        (row,) = self.ask(**query).rows
-        return row
+from trademon.store.store import Store
 
 
 @pytest.fixture
@@ -68,10 +17,6 @@ def ledger(store: Store, clock: HandClock) -> Ledger:
     ledger = Ledger(store, store.for_user(store.users()[0].name))
     ledger.broker("main")
     return ledger
-
-
-def minute(n: float) -> Any:
-    return NOON + timedelta(minutes=n)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ import pytest
 
 from tests.flows.desk import NOON, Desk, make_account, truth
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Broker, Fee, Fill, Market, OpenOrder
+from trademon.core.model import Balance, Broker, Fee, Fill, Market, OpenOrder, TransferKind
 from trademon.core.reports import WatchEvent, WatchState
 from trademon.errors import AuthError, Busy, HostAskedToWait, NetworkError, TrademonError
-from trademon.exchanges.base import AccountView, Capabilities, FillPage
+from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
 from trademon.flows.ports import Ports
 from trademon.flows.watch import Watch, WatchOptions
 from trademon.store.reading import FillQuery
@@ -97,6 +97,15 @@ class Account:
                 self.on_page()
                 await asyncio.sleep(0)
         yield FillPage((), span)
+
+    async def fetch_transfers(self, kind: TransferKind, span: Span) -> AsyncIterator[TransferPage]:
+        yield TransferPage((), span)
+
+    async def fetch_candles(self, market: Market, start: datetime, count: int, interval: timedelta) -> tuple[()]:
+        return ()
+
+    async def fetch_last_prices(self) -> dict[str, Decimal]:
+        return {}
 
     async def fetch_order_types(self, market: Market, order_ids: Iterable[str]) -> dict[str, str]:
         return {}

@@ -90,7 +90,7 @@ def test_sqlite_sees_the_same_schema_as_in_tables(database: Database, tmp_path: 
 def unmigrated(path: Path) -> Database:
     """A way to a file as it is."""
     database = object.__new__(Database)
-    database.path, database._idle = path, []
+    database.path, database._idle, database._moment = path, [], None
     return database
 
 

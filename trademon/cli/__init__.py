@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, str]] = {
     "scan": "One pass: find new executions, store them, book them.",
     "pnl": "Realised P&L by fifo, lifo, hifo or average cost.",
     "fills": "List the stored fills; import some from a CSV file.",
+    "lots": "Open lots; enter one that a missing history opened.",
+    "transfers": "Deposits and withdrawals, and which are between your own accounts.",
     "rebuild": "Derive all P&L again from the stored fills.",
     "broker": "The accounts: add, set, list, test, enable, remove.",
     "user": "The people whose accounts they are: add, list.",

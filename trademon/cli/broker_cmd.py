@@ -41,6 +41,10 @@ PasswordEnv = Annotated[
 SymbolNames = Annotated[
     list[str] | None, typer.Option("--symbol", metavar="S", help="A symbol to ask for in every pass; may be repeated.")
 ]
+Capital = Annotated[
+    str | None,
+    typer.Option("--initial-capital", metavar="N", help="What the account began with, for returns: '10000 USDT'."),
+]
 
 
 @app.callback()
@@ -61,6 +65,7 @@ def add(
     symbol: SymbolNames = None,
     since: Since = None,
     method: MethodOption = None,
+    initial_capital: Capital = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -78,7 +83,7 @@ def add(
     run(
         "broker add",
         flags,
-        lambda: add_broker(name, exchange, market, user, base_url, keys, symbol or [], since, method),
+        lambda: add_broker(name, exchange, market, user, base_url, keys, symbol or [], since, method, initial_capital),
     )
 
 
@@ -94,6 +99,7 @@ def set_(
     symbol: SymbolNames = None,
     since: Since = None,
     method: MethodOption = None,
+    initial_capital: Capital = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -105,7 +111,7 @@ def set_(
 
     flags = Flags(json, quiet, verbose, debug, no_color)
     keys = KeyNames(api_key_env, api_secret_env, api_password_env, ask=new_key)
-    run("broker set", flags, lambda: set_broker(name, user, base_url, keys, symbol, since, method))
+    run("broker set", flags, lambda: set_broker(name, user, base_url, keys, symbol, since, method, initial_capital))
 
 
 @app.command("list")

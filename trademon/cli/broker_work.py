@@ -6,11 +6,13 @@ import re
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from trademon.cli.common import Result
 from trademon.core.model import Credentials, Method
+from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
 from trademon.core.times import parse_since
 from trademon.errors import ConfigError, DataError, UsageError
@@ -20,6 +22,7 @@ from trademon.wiring import open_home
 
 DEFAULT_HISTORY = timedelta(hours=24)
 _NAME = re.compile(r"[\w.-]{1,40}")
+_CURRENCY = re.compile(r"[A-Za-z0-9]{1,20}", re.ASCII)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -47,6 +50,7 @@ def add_broker(
     symbols: list[str],
     since: str | None,
     method: Method | None,
+    capital: str | None = None,
 ) -> Result:
     """Add it, once everything about it was found good."""
     if not _NAME.fullmatch(name):
@@ -55,6 +59,7 @@ def add_broker(
     if market != "spot":
         raise UsageError(f"--market {market} is not read by this release", hint="spot is")
     base_url = check_base_url(base_url)
+    amount, currency = read_capital(capital)
     with open_home() as home:
         store = home.user(user)
         now = home.clock()
@@ -73,6 +78,8 @@ def add_broker(
             symbols=[s.strip().upper() for s in symbols],
             method=method,
             credentials=credentials,
+            initial_capital=amount,
+            capital_currency=currency,
         )
     return Result(Done(f"added broker {name} ({exchange})", _next_step(name, exchange)), is_data=False)
 
@@ -85,6 +92,7 @@ def set_broker(
     symbols: list[str] | None,
     since: str | None,
     method: Method | None,
+    capital: str | None = None,
 ) -> Result:
     """Change what was named, leave the rest."""
     changes: dict[str, Any] = {}
@@ -94,6 +102,8 @@ def set_broker(
         changes["symbols"] = tuple(s.strip().upper() for s in symbols)
     if method is not None:
         changes["method"] = method
+    if capital is not None:
+        changes["initial_capital"], changes["capital_currency"] = read_capital(capital)
     with open_home() as home:
         store = home.user(user)
         broker = store.broker(name)
@@ -104,6 +114,22 @@ def set_broker(
             raise UsageError("nothing to change was named", hint="trademon broker set --help")
         store.set_broker(broker, credentials=credentials, **changes)
     return Result(Done(f"changed broker {name}", f"trademon broker test {name}"), is_data=False)
+
+
+def read_capital(text: str | None) -> tuple[Decimal | None, str | None]:
+    """`10000 USDT` or a plain `10000`: an amount, and its currency where it says one."""
+    if text is None:
+        return None, None
+    number, _, currency = text.strip().partition(" ")
+    try:
+        amount = parse_decimal(number, what="--initial-capital")
+    except DataError as error:
+        raise UsageError(error.message, hint="write '10000 USDT'") from None
+    if amount <= 0:
+        raise UsageError("--initial-capital is not above zero", hint="write '10000 USDT'")
+    if currency and not _CURRENCY.fullmatch(currency.strip()):
+        raise UsageError(f"--initial-capital has no currency {currency[:40]!r}", hint="write '10000 USDT'")
+    return amount, currency.strip().upper() or None
 
 
 def check_base_url(url: str | None) -> str | None:

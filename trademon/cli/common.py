@@ -11,13 +11,14 @@ import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
-from trademon.core.times import parse_since
+from trademon.core.times import parse_since, parse_time
 from trademon.errors import ConfigError, DataError, TrademonError, UsageError
 
 if TYPE_CHECKING:
@@ -188,6 +189,24 @@ def parse_period(since: str | None, until: str | None, *, now: datetime) -> tupl
     if start is not None and end is not None and start >= end:
         raise UsageError("--since is not before --until", hint="no time lies between them")
     return start, end
+
+
+def parse_amount(option: str, text: str) -> Decimal:
+    """An amount from the command line, exactly; UsageError for what is none."""
+    from trademon.core.money import parse_decimal  # noqa: PLC0415
+
+    try:
+        return parse_decimal(text, what=option)
+    except DataError as error:
+        raise UsageError(error.message, hint="write a plain number, as in 0.5") from None
+
+
+def parse_moment(option: str, text: str) -> datetime:
+    """A time from the command line; UsageError for what is none."""
+    try:
+        return parse_time(text, what=option)
+    except DataError as error:
+        raise UsageError(error.message, hint="write 2026-01-31 or 2026-01-31T10:00:00Z") from None
 
 
 def confirm(question: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trademon.cli import pnl_opened
 from trademon.cli.common import (
     Brokers,
     Debug,
@@ -16,26 +18,52 @@ from trademon.cli.common import (
     NoColor,
     Quiet,
     Result,
-    Since,
     Symbols,
-    Until,
     User,
     Verbose,
-    parse_period,
     run,
+    run_async,
+)
+from trademon.cli.pnl_options import (
+    Book,
+    BookOption,
+    ByOption,
+    ChartOption,
+    InOption,
+    PeriodWord,
+    SinceWord,
+    StatsOption,
+    UnrealizedOption,
+    UntilWord,
+    View,
 )
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+if TYPE_CHECKING:
+    from trademon.core.reports import PnlReport
+    from trademon.wiring import Home
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
+app.command(epilog="Example: trademon pnl explain 17")(pnl_opened.explain)
+app.command(epilog="Example: trademon pnl compare --symbol BTC/USDT")(pnl_opened.compare)
+app.command("what-if", epilog="Example: trademon pnl what-if --sell 0.5 --symbol BTC/USDT")(pnl_opened.what_if)
 
 
-@app.command(epilog="Example: trademon pnl --method fifo --symbol BTCUSDT")
+@app.callback(epilog="Example: trademon pnl --method fifo --symbol BTCUSDT")
 def pnl(
+    ctx: typer.Context,
     method: MethodOption = None,
     symbol: Symbols = None,
     broker: Brokers = None,
     user: User = None,
-    since: Since = None,
-    until: Until = None,
+    since: SinceWord = None,
+    until: UntilWord = None,
+    period: PeriodWord = None,
+    by: ByOption = None,
+    book: BookOption = Book.SYMBOL,
+    currency: InOption = None,
+    stats: StatsOption = False,
+    unrealized: UnrealizedOption = False,
+    chart: ChartOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -45,30 +73,45 @@ def pnl(
 ) -> None:
     """Realised P&L of the stored fills. --since and --until select what was closed; all earlier fills still count as
     its cost."""
+    if ctx.invoked_subcommand is not None:
+        return
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("pnl", flags, lambda: _pnl(method, symbol or [], broker or [], user, since, until, csv))
+    view = View(since, until, period, by, book, currency, stats, unrealized, chart)
+    run("pnl", flags, lambda: _pnl(method, symbol or [], broker or [], user, view, csv))
 
 
 def _pnl(
-    method: MethodOption,
-    symbols: list[str],
-    brokers: list[str],
-    user: str | None,
-    since: str | None,
-    until: str | None,
-    csv: bool,
+    method: MethodOption, symbols: list[str], brokers: list[str], user: str | None, view: View, csv: bool
 ) -> Result:
-    from trademon.flows import pnl as flow  # noqa: PLC0415
-    from trademon.wiring import check_brokers, open_home, resolve_symbols  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
 
+    view.check()
     with open_home() as home:
-        stores = home.users(user)
-        check_brokers(stores, brokers)
-        start, end = parse_period(since, until, now=home.clock())
-        query = flow.PnlQuery(method, resolve_symbols(stores, symbols), tuple(brokers), start, end)
-        report = flow.pnl(stores, query)
+        report = _report(home, method, symbols, brokers, user, view)
     if not csv:
-        return Result(report)
+        return Result(report, report.problems, report.status, report.exit_code)
     from trademon.ui.csv_out import pnl_csv  # noqa: PLC0415
 
-    return Result(report, write=lambda: pnl_csv(report, sys.stdout))
+    write = partial(pnl_csv, report, sys.stdout)
+    return Result(report, report.problems, report.status, report.exit_code, write=write)
+
+
+def _report(
+    home: Home, method: MethodOption, symbols: list[str], brokers: list[str], user: str | None, view: View
+) -> PnlReport:
+    from trademon.flows.pnl import pnl as flow  # noqa: PLC0415
+    from trademon.wiring import check_brokers, resolve_symbols  # noqa: PLC0415
+
+    stores = home.users(user)
+    check_brokers(stores, brokers)
+    query = view.query(method, resolve_symbols(stores, symbols), tuple(brokers), home.clock())
+    if not view.unrealized:
+        return flow(stores, query)
+
+    async def ask() -> PnlReport:
+        from trademon.flows.pnl_marks import pnl_at_last_prices  # noqa: PLC0415
+
+        async with home.network() as ports:
+            return await pnl_at_last_prices(stores, query, ports)
+
+    return run_async(ask)

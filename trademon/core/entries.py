@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from trademon.core.model import Fill
-from trademon.core.money import EXACT, ZERO, divide, round_figure, strip_zeros
+from trademon.core.money import EXACT, ZERO, cut_share, divide, round_figure, strip_zeros
 from trademon.errors import DataError
 
 MONEY_DIGITS: Final = 60
@@ -63,7 +63,10 @@ class Scale:
             and written_decimals(moved.fees) <= self.fee
         ):
             return self
-        return self | Scale(decimals(moved.quantity), decimals(moved.price), decimals(moved.fees))
+        scale = self | Scale(decimals(moved.quantity), decimals(moved.price), decimals(moved.fees))
+        if scale.quantity + scale.price > MONEY_DIGITS or scale.fee > MONEY_DIGITS:
+            raise DataError(f"figures with more than {MONEY_DIGITS} decimals cannot be kept exactly")
+        return scale
 
     def entry(self, entry_id: int, at_us: int, moved: Moved) -> Entry:
         """`moved` in integers of this scale, which must hold it."""
@@ -116,7 +119,7 @@ def moved_by(fill: Fill, rates: Mapping[str, Decimal] | None = None) -> Moved:
             in_base = add(in_base, fee.amount)
             fees = add(fees, multiply(fee.amount, fill.price))
         elif rates is not None and fee.currency in rates:
-            fees = add(fees, multiply(fee.amount, rates[fee.currency]))
+            fees = add(fees, cut_share(multiply(fee.amount, rates[fee.currency])))
         else:
             unvalued.append((fee.currency, fee.amount))
     quantity, price = fill.quantity if fill.side == "buy" else fill.quantity.copy_negate(), fill.price

@@ -71,6 +71,15 @@ class OpenLots:
             cost = to_int(lot.cost, MONEY_DIGITS) if self.pooled else 0
             self.push([rank, self.age, quantity, price, fees, lot.fill_id, to_us(lot.opened_at), cost])
 
+    def reset(self, lots: Iterable[RawLot], *, long: bool) -> None:
+        """Hold these lots and no others; they are handed over oldest first."""
+        self.items.clear()
+        self.age, self.long = 0, long
+        for lot in lots:
+            self.age += 1
+            lot[AGE] = self.age
+            self.push(lot)
+
     def rescale(self, quantity: int, price: int) -> None:
         """Multiply what is scaled by the book's scale, after it has grown. The order stays as it is."""
         for lot in self.items:

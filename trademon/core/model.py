@@ -33,6 +33,10 @@ class Contract:
     size: Decimal = Decimal(1)
     inverse: bool = False
 
+    def __post_init__(self) -> None:
+        if check_decimal(self.size, what="contract size") <= ZERO:
+            raise DataError("a contract has no size above zero")
+
 
 @dataclass(frozen=True, slots=True)
 class Market:
@@ -257,6 +261,9 @@ class Broker:
     symbols: tuple[str, ...] = ()
     method: Method | None = None
     account_id: int | None = None
+    initial_capital: Decimal | None = None
+    """What the account began with, for returns; in `capital_currency`, None being the only one it trades in."""
+    capital_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,12 @@ def share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return _ROUNDING.divide(product, whole).quantize(SHARE_QUANTUM, context=_ROUNDING)
 
 
+def cut_share(value: Decimal) -> Decimal:
+    """`value` with at most as many decimals as a share has."""
+    exponent = value.as_tuple().exponent
+    return value.quantize(SHARE_QUANTUM, context=_ROUNDING) if isinstance(exponent, int) and exponent < -60 else value
+
+
 def divide(total: Decimal, by: Decimal) -> Decimal:
     """`total / by` for a figure that is shown and never booked, such as an average cost."""
     return _ROUNDING.divide(total, by)

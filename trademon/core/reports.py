@@ -189,9 +189,12 @@ class PnlStats:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is open at the exchange's last price: `unrealized` is what closing it there would bring, without its fee."""
+    """What is open at the exchange's last price: `unrealized` is what closing it there would bring, without its fee.
 
-    price: Decimal
+    `price` is None where a row stands for several; `at` is then the oldest of theirs.
+    """
+
+    price: Decimal | None
     at: datetime
     unrealized: Decimal
 
@@ -210,8 +213,9 @@ class Unvalued:
 class PnlRow:
     """One book's figures in `currency` (the symbol's quote, or what was asked for).
 
-    `period` only when grouped by one. Grouped over symbols there is no `open_quantity`; `broker` and `symbol` are empty
-    where a row stands for several. `unmatched_reason` says why a sale met no lot.
+    `period` only when grouped by one. Grouped over symbols there is no `open_quantity`, and no `unmatched_quantity`
+    where it would add up different coins; `broker` and `symbol` are empty where a row stands for several.
+    `unmatched_reason` says why a sale met no lot.
     """
 
     user: str
@@ -223,7 +227,7 @@ class PnlRow:
     open_quantity: Decimal | None
     open_cost: Decimal
     average_cost: Decimal | None
-    unmatched_quantity: Decimal
+    unmatched_quantity: Decimal | None
     unmatched_proceeds: Decimal
     unvalued_fees: tuple[tuple[str, Decimal], ...]
     disposals: int
@@ -241,6 +245,11 @@ class PnlRow:
         return EXACT.subtract(self.gross, self.fees)
 
     @property
+    def has_unmatched(self) -> bool:
+        """Whether something was sold whose cost is not known."""
+        return self.unmatched_quantity is None or self.unmatched_quantity != 0
+
+    @property
     def net_if_free(self) -> Decimal:
         """The net if what was sold without a known cost had cost nothing: it cannot be more."""
         with localcontext(EXACT):
@@ -254,7 +263,8 @@ class PnlRow:
 
 @dataclass(frozen=True, slots=True)
 class PnlTotal:
-    """Sum over rows of one currency; `incomplete` when a row holds an unmatched sale or an unvalued fee."""
+    """Sum over rows of one currency; `incomplete` when a row holds an unmatched sale, an unvalued fee, or something
+    open without the price that was asked for."""
 
     currency: str
     gross: Decimal
@@ -270,12 +280,35 @@ class PnlTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class NetCurve:
+    """What was realised in one currency by when, net, summed up from the first disposal of the selection on."""
+
+    currency: str
+    points: tuple[tuple[datetime, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PnlReport:
+    """`curves` only where they were asked for; `marked`: last prices were asked for. `notes` say what a reader should
+    know of the figures, `problems` what could not be asked."""
+
     method: str
     rows: tuple[PnlRow, ...]
     totals: tuple[PnlTotal, ...]
     stored: int = 0
     """How many fills there are at all, so that an empty answer can say what it means."""
+    curves: tuple[NetCurve, ...] = ()
+    marked: bool = False
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        return outcome(1, self.problems)
+
+    @property
+    def exit_code(self) -> int:
+        return exit_code(1, self.problems)
 
 
 # --- brokers, users -----------------------------------------------------------------------------------------------

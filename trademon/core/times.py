@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Final, Literal
 
 from trademon.errors import DataError
 
@@ -15,6 +16,12 @@ _FIRST: Final = EPOCH
 _LAST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _DURATION: Final = re.compile(r"(\d{1,5})(m|h|d|w)", re.ASCII)
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_CALENDAR: Final = re.compile(r"(\d{4})(?:-(?:q([1-4])|(\d\d)))?", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ONE_DAY: Final = timedelta(days=1)
+DAY_US: Final = _ONE_DAY // MICROSECOND
+
+Unit = Literal["day", "month", "year"]
 
 
 def to_us(at: datetime) -> int:
@@ -89,3 +96,90 @@ def parse_since(text: str, *, now: datetime) -> datetime:
     if at > now:
         raise DataError(f"this time lies in the future: {text[:40]!r}")
     return at
+
+
+# --- days, months, quarters, years --------------------------------------------------------------------------------
+
+
+def parse_begin(text: str, *, now: datetime) -> datetime:
+    """Where a selection begins: what `parse_since` takes, or the beginning of what a word for a time names.
+
+    Raises:
+        DataError: none of these, or in the future.
+    """
+    stretch = _named(text, now)
+    if stretch is None:
+        return parse_since(text, now=now)
+    if stretch[0] > now:
+        raise DataError(f"this time lies in the future: {text[:40]!r}")
+    return stretch[0]
+
+
+def parse_end(text: str, *, now: datetime) -> datetime:
+    """Where a selection ends, itself excluded: the end of what a word names (`2026-Q3`, `today`), a date's midnight, or
+    a moment. It may lie in the future: the year that runs has an end, too.
+
+    Raises:
+        DataError: none of these.
+    """
+    stretch = _named(text, now)
+    if stretch is not None:
+        return stretch[1]
+    return parse_since(text, now=now) if _DURATION.fullmatch(text.strip().lower()) else parse_time(text)
+
+
+def parse_stretch(text: str, *, now: datetime) -> tuple[datetime, datetime]:
+    """The whole of a day (`today`, `yesterday`, a date), month, quarter or year: [beginning, end).
+
+    Raises:
+        DataError: none of these, or in the future.
+    """
+    stretch = _named(text, now)
+    if stretch is None and _DAY.fullmatch(text.strip()):
+        midnight = parse_time(text)
+        stretch = midnight, midnight + _ONE_DAY
+    if stretch is None:
+        raise DataError(f"this is no day, month, quarter or year: {text[:40]!r}")
+    if stretch[0] > now:
+        raise DataError(f"this time lies in the future: {text[:40]!r}")
+    return stretch
+
+
+def _named(text: str, now: datetime) -> tuple[datetime, datetime] | None:
+    """The UTC stretch that a word names: `today`, `yesterday`, `2026`, `2026-11`, `2026-Q3`; None for other words."""
+    word = text.strip().lower()
+    if word in ("today", "yesterday"):
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        begin = midnight - _ONE_DAY * (word == "yesterday")
+        return begin, begin + _ONE_DAY
+    found = _CALENDAR.fullmatch(word)
+    if found is None:
+        return None
+    year, quarter, month = (int(part) if part else None for part in found.groups())
+    assert year is not None
+    if not _FIRST.year <= year < _LAST.year or (month is not None and not 1 <= month <= 12):
+        raise DataError(f"this time is out of range: {text[:40]!r}")
+    months = 3 if quarter else 1 if month else 12
+    first = 3 * quarter - 2 if quarter else month or 1
+    return _month(year, first), _month(year, first + months)
+
+
+def _month(year: int, month: int) -> datetime:
+    """The beginning of a month; month 13 is the next year's first."""
+    return datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=UTC)
+
+
+def period_of(at_us: int, unit: Unit) -> str:
+    """The UTC day, month or year that a moment lies in: `2026-11-21`, `2026-11`, `2026`."""
+    return _period_of_day(at_us // DAY_US, unit)
+
+
+@lru_cache(maxsize=4096)
+def _period_of_day(day: int, unit: Unit) -> str:
+    date = from_us(day * DAY_US)
+    return f"{date:%Y-%m-%d}"[: {"day": 10, "month": 7, "year": 4}[unit]]
+
+
+def period_bounds(period: str) -> tuple[datetime, datetime]:
+    """The beginning and the end, itself excluded, of what `period_of` names."""
+    return parse_stretch(period, now=_LAST)

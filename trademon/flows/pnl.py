@@ -1,7 +1,7 @@
 """Realised P&L of stored fills, by any method.
 
 In the method a book is kept in, figures are read from what was booked; in any other they are the same fold from the
-book's first fill.
+book's first fill. How rows are grouped, and what stands beside them, is in the `pnl_*` files.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
+from typing import Literal
 
 from trademon.core.model import Method
 from trademon.core.money import EXACT, ZERO
@@ -21,35 +22,45 @@ from trademon.store.store import UserStore
 
 _ALWAYS_US = 2**62
 
+Grouping = Literal["symbol", "broker", "day", "month", "year"]
+GROUPINGS: tuple[Grouping, ...] = ("symbol", "broker", "day", "month", "year")
+
 
 @dataclass(frozen=True, slots=True)
 class PnlQuery:
     """Symbols in the shown form, brokers by name. `since` and `until` select disposals, [since, until); all earlier
-    fills still feed the matching. `method` None is each broker's own, then the user's, then fifo."""
+    fills still feed the matching. `method` None is each broker's own, then the user's, then fifo.
+
+    `by` groups rows, None is one a book. `stats` and `curve` ask for what takes every disposal one by one. `book`
+    `coin` matches over all symbols of a coin; `currency` is what figures are converted to, None leaves each in its own.
+    """
 
     method: Method | None = None
     symbols: tuple[str, ...] = ()
     brokers: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    by: Grouping | None = None
+    stats: bool = False
+    currency: str | None = None
+    book: Literal["symbol", "coin"] = "symbol"
+    curve: bool = False
 
 
 def pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
-    """One row a book, and the totals per currency."""
-    rows: list[PnlRow] = []
-    methods: set[Method] = set()
-    for store in stores:
-        for ref, method in chosen_books(store, query):
-            methods.add(method)
-            rows.append(_row(store, ref, method, query))
-    default = query.method or (stores[0].default_method if stores else "fifo")
-    named = methods or {default}
-    return PnlReport(
-        min(named) if len(named) == 1 else "mixed",
-        tuple(rows),
-        totals(rows),
-        sum(store.fills_stored() for store in stores),
-    )
+    """The rows that the query asks for, and the totals per currency."""
+    if query.book == "coin":
+        from trademon.flows.coin_book import coin_pnl  # noqa: PLC0415
+
+        return coin_pnl(stores, query)
+    if query.currency is not None:
+        from trademon.flows.convert import convert  # noqa: PLC0415
+
+        return convert(stores, query)
+    from trademon.flows.pnl_figures import figures  # noqa: PLC0415
+    from trademon.flows.pnl_views import view  # noqa: PLC0415
+
+    return view(stores, query, figures(stores, query))
 
 
 def chosen_books(store: UserStore, query: PnlQuery) -> Iterable[tuple[BookRef, Method]]:
@@ -63,30 +74,38 @@ def chosen_books(store: UserStore, query: PnlQuery) -> Iterable[tuple[BookRef, M
             yield ref, query.method or own.get(ref.account_id, store.default_method)
 
 
-def _row(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> PnlRow:
-    unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
+def book_row(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> PnlRow:
+    """One book's figures: as they are stored where that answers the query, else folded."""
     if ref.method == method and (query.until is None or query.until > ref.last_at):
-        if query.since is None:
-            return store.stored_book(ref)
         stored = store.stored_book(ref)
+        if query.since is None:
+            return stored
         tally = store.stored_tally(ref, to_us(query.since), _ALWAYS_US)
-        return row_of(ref, tally, unvalued, stored.open_quantity or ZERO, stored.open_cost)
-    book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
-    return row_of(ref, tally, unvalued, book.open_quantity, book.open_cost)
+        held, cost = stored.open_quantity or ZERO, stored.open_cost
+    else:
+        book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
+        held, cost = book.open_quantity, book.open_cost
+    return row_of(ref, tally, store.unvalued_fees(ref, since=query.since, until=query.until), held, cost)
 
 
 def fold_book(
     store: UserStore, ref: BookRef, method: Method, *, since: datetime | None = None, until: datetime | None = None
 ) -> tuple[Book, Tally]:
     """The book as of `until`, folded from its first fill, and what it realised from `since` on."""
-    book = Book(method, signed=ref.signed, scale=ref.scale)
-    if since is not None:
-        with store.book_entries(ref, until=since) as entries:
-            fold_entries(book, entries)
+    book = book_before(store, ref, method, since)
     before = book.tally
     with store.book_entries(ref, since=since, until=until) as entries:
         fold_entries(book, entries)
     return book, book.tally - before
+
+
+def book_before(store: UserStore, ref: BookRef, method: Method, since: datetime | None) -> Book:
+    """The book as of `since`; without a fill where that is None."""
+    book = Book(method, signed=ref.signed, scale=ref.scale)
+    if since is not None:
+        with store.book_entries(ref, until=since) as entries:
+            fold_entries(book, entries)
+    return book
 
 
 def totals(rows: Iterable[PnlRow]) -> tuple[PnlTotal, ...]:
@@ -98,6 +117,6 @@ def totals(rows: Iterable[PnlRow]) -> tuple[PnlTotal, ...]:
         for row in rows:
             gross[row.currency] = gross.get(row.currency, ZERO) + row.gross
             fees[row.currency] = fees.get(row.currency, ZERO) + row.fees
-            if row.unmatched_quantity or row.unvalued_fees:
+            if row.has_unmatched or row.provisional:
                 incomplete.add(row.currency)
     return tuple(PnlTotal(c, gross[c], fees[c], c in incomplete) for c in sorted(gross))

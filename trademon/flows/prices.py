@@ -29,18 +29,42 @@ class Dated:
 
 def path_of(coin: str, currency: str, markets: Mapping[str, Market]) -> tuple[Market, ...]:
     """The listed markets whose prices make the rate, in the order that `prices.find_rate` tries them; () for none."""
+    return next(iter(paths_of(coin, currency, markets)), ())
+
+
+def paths_of(coin: str, currency: str, markets: Mapping[str, Market]) -> list[tuple[Market, ...]]:
+    """All ways to the rate: the market of the two, then two markets over a coin between them."""
     direct = _between(coin, currency, markets)
-    if direct is not None:
-        return (direct,)
+    paths: list[tuple[Market, ...]] = [] if direct is None else [(direct,)]
     for bridge in BRIDGES:
         first, second = _between(coin, bridge, markets), _between(bridge, currency, markets)
         if first is not None and second is not None:
-            return first, second
-    return ()
+            paths.append((first, second))
+    return paths
 
 
 def _between(one: str, other: str, markets: Mapping[str, Market]) -> Market | None:
     return markets.get(make_symbol(one, other)) or markets.get(make_symbol(other, one))
+
+
+def lacking_candles(
+    store: UserStore,
+    broker: Broker,
+    markets: Mapping[str, Market],
+    wanted: Iterable[Dated],
+    *,
+    interval: timedelta = MINUTE,
+    rank: int = 0,
+) -> dict[str, list[datetime]]:
+    """The candles that these questions need and the cache lacks, by symbol; by the `rank`th way to each rate."""
+    needed: dict[str, set[datetime]] = {}
+    by_pair = sorted(set(wanted), key=lambda w: (w.coin, w.currency, w.at))
+    for (coin, currency), asked in groupby(by_pair, key=lambda w: (w.coin, w.currency)):
+        times = {opened_before(w.at, interval) for w in asked}
+        for market in next(iter(paths_of(coin, currency, markets)[rank:]), ()):
+            needed.setdefault(market.symbol, set()).update(times)
+    lacking = {symbol: store.candles_lacking(broker, symbol, interval, needed[symbol]) for symbol in sorted(needed)}
+    return {symbol: times for symbol, times in lacking.items() if times}
 
 
 async def fetch_prices(
@@ -51,24 +75,22 @@ async def fetch_prices(
     wanted: Iterable[Dated],
     *,
     interval: timedelta = MINUTE,
-) -> None:
-    """Fetch the candles that these questions need and the cache lacks, as far as the host's budget goes.
+    rank: int = 0,
+) -> int:
+    """Fetch the candles that these questions need and the cache lacks, as far as the host's budget goes; returns how
+    many there were.
 
     Raises:
         TrademonError: as the exchange's `fetch_candles` does. What was fetched before is kept.
     """
-    needed: dict[str, set[datetime]] = {}
-    by_pair = sorted(set(wanted), key=lambda w: (w.coin, w.currency, w.at))
-    for (coin, currency), asked in groupby(by_pair, key=lambda w: (w.coin, w.currency)):
-        times = {opened_before(w.at, interval) for w in asked}
-        for market in path_of(coin, currency, markets):
-            needed.setdefault(market.symbol, set()).update(times)
-    for symbol, times in sorted(needed.items()):
-        lacking = store.candles_lacking(broker, symbol, interval, times)
-        for window in _windows(lacking, interval, exchange.capabilities.candles):
+    fetched = 0
+    lacking = lacking_candles(store, broker, markets, wanted, interval=interval, rank=rank)
+    for symbol, times in lacking.items():
+        for window in _windows(times, interval, exchange.capabilities.candles):
             if not exchange.has_budget():
-                return
-            await _fetch_window(store, broker, exchange, markets[symbol], window, interval)
+                return fetched
+            fetched += await _fetch_window(store, broker, exchange, markets[symbol], window, interval)
+    return fetched
 
 
 def _windows(times: Sequence[datetime], interval: timedelta, most: int) -> list[list[datetime]]:
@@ -90,7 +112,7 @@ async def _fetch_window(
     market: Market,
     window: Sequence[datetime],
     interval: timedelta,
-) -> None:
+) -> int:
     start = window[0] - _LEAD[interval]
     count = (window[-1] - start) // interval + 1
     candles = await exchange.fetch_candles(market, start, count, interval)
@@ -104,3 +126,4 @@ async def _fetch_window(
         if (not before or before[-1].opened_at != at) and exchange.now() - at > 2 * LONGEST_AGE[interval]:
             missing.append(at)
     store.save_candles(broker, market.symbol, found, interval=interval, missing=missing)
+    return len({candle.opened_at for candle in found})

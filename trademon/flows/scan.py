@@ -22,13 +22,23 @@ from trademon.core.reports import BrokerScan, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
 from trademon.core.symbols import compact
 from trademon.core.times import EPOCH
-from trademon.errors import BadAnswer, Busy, ClockSkew, ConfigError, HostAskedToWait, StoreError, Transient
+from trademon.errors import (
+    ActionNeeded,
+    BadAnswer,
+    Busy,
+    ClockSkew,
+    ConfigError,
+    HostAskedToWait,
+    StoreError,
+    Transient,
+)
 from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
 from trademon.flows.prices import Dated, fetch_prices, path_of
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
+from trademon.store.user_transfers import STREAMS
 
 OVERLAP = timedelta(minutes=15)
 DEEP_OVERLAP = timedelta(days=1)
@@ -40,6 +50,9 @@ ORDERS_OVERLAP = timedelta(hours=1)
 # How long a symbol that a change of balance pointed at is asked in every look: its fills may be published late.
 PENDING = timedelta(hours=1)
 FEES_A_LOOK = 2000
+TRANSFERS_EVERY = timedelta(minutes=15)
+WALLET = ""
+"""Stands for a symbol where it is noted when deposits and withdrawals were last asked for."""
 LONGEST_WAIT = timedelta(days=3)
 SWEEP_FIRST = 20
 
@@ -199,6 +212,7 @@ class _Look:
         await self._must(plan, listed)
         await self._sweep(later, listed)
         await self._value_fees()
+        await self._read_transfers()
         self._name_unlisted(listed)
         if self.faults:
             raise self.faults[0]
@@ -352,6 +366,28 @@ class _Look:
         except (Transient, BadAnswer) as fault:
             coins = ", ".join(sorted({w.coin for w in wanted}))
             self.count.note = f"no price for fees in {coins} yet: {fault.message}"
+
+    async def _read_transfers(self) -> None:
+        """Deposits and withdrawals, now and then: they tell where coins came from that nobody bought here. A host that
+        does not tell them (a test network), or a key that may not ask, costs a note and no fill."""
+        store, now = self.store, self.exchange.now()
+        asked = store.look(self.account_id, WALLET)
+        if asked is not None and now - asked.looked_at < TRANSFERS_EVERY:
+            return
+        store.save_look_at(self.account_id, WALLET, now, deep=False)
+        try:
+            for kind, stream in STREAMS.items():
+                covered = store.coverage(self.account_id, "", stream=stream)
+                reach = self.exchange.capabilities.transfer_history
+                since = self.since if reach is None else max(self.since, now - reach)
+                for span in wanted_spans(covered, since, now, DEEP_OVERLAP):
+                    async for page in self.exchange.fetch_transfers(kind, span):
+                        seen_at = self.ports.clock()
+                        store.save_transfers(self.account_id, kind, page.transfers, page.covered, seen_at)
+        except HostAskedToWait:
+            raise
+        except (Transient, ActionNeeded) as fault:
+            self.count.note = self.count.note or f"deposits and withdrawals could not be read: {fault.message}"
 
     async def _value_fees(self) -> None:
         """Ask again for the prices that were not to be had when fills were booked."""

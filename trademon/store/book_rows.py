@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from trademon.core.entries import MONEY_DIGITS, Scale, int_text, to_decimal
+from trademon.core.lots import RawLot
 from trademon.core.model import Lot, Method
 from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl import Book, RawBooked, Tally, part_figures
@@ -57,6 +58,13 @@ _INSERT_LOT = """INSERT INTO lots (account_id, market_id, fill_id, side, quantit
 def insert_lots(sql: Sql, key: BookKey, book: Book) -> None:
     """Write every open lot of a book that has none written."""
     sql.many(_INSERT_LOT, (_lot_values(key, lot) for lot in map(_value_of(book), book.lots.oldest_first())))
+
+
+def replace_lots(sql: Sql, key: BookKey, book: Book, lots: Iterable[RawLot]) -> None:
+    """Write these open lots of a book anew."""
+    values = [_lot_values(key, book.lots.lot(raw, book.scale)) for raw in lots]
+    sql.many("DELETE FROM lots WHERE account_id = ? AND market_id = ? AND fill_id = ?", [row[:3] for row in values])
+    sql.many(_INSERT_LOT, values)
 
 
 def _value_of(book: Book) -> Any:

@@ -144,6 +144,13 @@ class Bookkeeper:
             rows = sql.rows("SELECT market_id FROM books WHERE account_id = ? AND method <> ?", account_id, method)
         return self._derive_all([(account_id, row[0]) for row in rows], method, signed=signed)
 
+    def remove_fill(self, fill_id: int, account_id: int, *, method: Method, signed: bool) -> None:
+        """Take one fill out of its book, and book what comes after it without."""
+        with self._writing() as sql:
+            market, at_us, tie = sql.rows("SELECT market_id, at, tie FROM entries WHERE fill_id = ?", fill_id)[0]
+            page = _Page(replace=[fill_id], since=Position(at_us, tie))
+            self._change(sql, (account_id, market), page, [], "", method, signed=signed)
+
     def revalue(self, broker: Broker, account_id: int, *, method: Method) -> int:
         """Value third-coin fees whose price has become known since they were booked; returns how many were."""
         valued = 0

@@ -32,6 +32,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.path = _sqlite_path(url)
         self._idle: list[sqlite3.Connection] = []
+        self._moment: Sql | None = None
         _prepare_directory(self.path.parent)
         _refuse_foreign_file(self.path)
         try:
@@ -45,9 +46,25 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Sql]:
-        """A consistent view: one read transaction."""
+        """A consistent view: one read transaction, or the one of `one_moment` around it."""
+        if self._moment is not None:
+            yield self._moment
+            return
         with self._begin("BEGIN") as sql:
             yield sql
+
+    @contextlib.contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Every `read()` within sees the same moment, whatever others write. For code that awaits nothing."""
+        if self._moment is not None:
+            yield
+            return
+        with self._begin("BEGIN") as sql:
+            self._moment = sql
+            try:
+                yield
+            finally:
+                self._moment = None
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Sql]:

@@ -124,7 +124,8 @@ def write_entries(sql: Sql, key: BookKey, steps: Iterable[Step], scale: Scale) -
         if -_LARGEST <= quantity <= _LARGEST and -_LARGEST <= price <= _LARGEST and -_LARGEST <= fee <= _LARGEST:
             rows.append((*key, at_us, tie, fill_id, quantity, price, fee, code))
         else:
-            rows.append((*key, at_us, tie, fill_id, str(quantity), str(price), str(fee), code))
+            numbers = (n if -_LARGEST <= n <= _LARGEST else str(n) for n in (quantity, price, fee))
+            rows.append((*key, at_us, tie, fill_id, *numbers, code))
             large = True
         entries.append(entry)
     sql.many(

@@ -19,7 +19,7 @@ from trademon.store.exact import decimal_text
 _MAX_IN = 500
 _FILL_COLUMNS = """fills.id, trade_id, epoch, side, quantity, price, fee, fee_currency, more_fees, executed_at,
     order_id, order_type, is_maker, markets.symbol, markets.base, markets.quote, markets.settle,
-    markets.contract_size, markets.inverse"""
+    markets.contract_size, markets.inverse, markets.former"""
 
 BookKey = tuple[int, int]
 """(account id, market id)"""
@@ -60,21 +60,28 @@ def load_fill(sql: Sql, fill_id: int) -> Fill:
 
 
 def fill_of(row: Sequence[Any]) -> Fill:
-    """A row of `_FILL_COLUMNS` as a Fill. The raw answer stays in the store."""
+    """A row of `_FILL_COLUMNS` as a Fill. The raw answer stays in the store.
+
+    A fee in a coin's former name is a fee in that coin: the fill keeps the name that its exchange used then.
+    """
+    fees, base, quote = fees_of(row[6], row[7], row[8]), row[14], row[15]
+    for name, role in json.loads(row[19]) if row[19] else ():
+        if any(fee.currency == name for fee in fees):
+            base, quote = (name, quote) if role == "base" else (base, name)
     return Fill(
         trade_id=row[1],
         epoch=row[2],
         side=row[3],
         quantity=Decimal(row[4]),
         price=Decimal(row[5]),
-        fees=fees_of(row[6], row[7], row[8]),
+        fees=fees,
         executed_at=from_us(row[9]),
         order_id=row[10],
         order_type=row[11],
         is_maker=None if row[12] is None else bool(row[12]),
         symbol=row[13],
-        base=row[14],
-        quote=row[15],
+        base=base,
+        quote=quote,
         contract=None if row[16] is None else Contract(row[16], Decimal(row[17]), bool(row[18])),
     )
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from trademon.core.model import Market
 from trademon.core.times import to_us
 from trademon.store.database import Sql
+from trademon.store.exact import decimal_text
 
 
 def save_listing(sql: Sql, host: str, exchange: str, market: str, listed: tuple[Market, ...], at: datetime) -> None:
     """Make `listed` the host's list. A market keeps its row, and so its fills, whatever else changes about it."""
     rows = sql.rows(
-        "SELECT id, exchange_symbol, symbol, base, quote FROM markets WHERE exchange = ? AND market = ?",
+        "SELECT id, exchange_symbol, symbol, base, quote, former FROM markets WHERE exchange = ? AND market = ?",
         exchange,
         market,
     )
@@ -25,26 +29,17 @@ def save_listing(sql: Sql, host: str, exchange: str, market: str, listed: tuple[
     for m in listed:
         row = by_wire.get(m.exchange_symbol) or free.pop(m.symbol, None)
         if row is None:
-            ids.add(
-                sql.insert(
-                    "markets",
-                    exchange=exchange,
-                    market=market,
-                    exchange_symbol=m.exchange_symbol,
-                    symbol=m.symbol,
-                    base=m.base,
-                    quote=m.quote,
-                )
-            )
-            continue
+            names = {"exchange_symbol": m.exchange_symbol, "symbol": m.symbol, "base": m.base, "quote": m.quote}
+            row = (sql.insert("markets", exchange=exchange, market=market, **names),)
+        elif tuple(row[1:5]) != (m.exchange_symbol, m.symbol, m.base, m.quote):
+            _rename(sql, row, m)
         ids.add(row[0])
-        if tuple(row[1:]) != (m.exchange_symbol, m.symbol, m.base, m.quote):
+        if m.contract is not None:
             sql.run(
-                "UPDATE markets SET exchange_symbol = ?, symbol = ?, base = ?, quote = ? WHERE id = ?",
-                m.exchange_symbol,
-                m.symbol,
-                m.base,
-                m.quote,
+                "UPDATE markets SET settle = ?, contract_size = ?, inverse = ? WHERE id = ?",
+                m.contract.settle,
+                decimal_text(m.contract.size),
+                m.contract.inverse,
                 row[0],
             )
     sql.run(
@@ -56,4 +51,21 @@ def save_listing(sql: Sql, host: str, exchange: str, market: str, listed: tuple[
     )
     sql.many(
         "INSERT INTO listings (host, market_id, seen_at) VALUES (?, ?, ?)", [(host, n, to_us(at)) for n in sorted(ids)]
+    )
+
+
+def _rename(sql: Sql, row: Sequence[Any], m: Market) -> None:
+    """Take over another spelling. The coins' former names stay known: fees of older fills are in them."""
+    former = json.loads(row[5] or "[]")
+    for name in row[3:5]:
+        if name not in (m.base, m.quote, *(pair[0] for pair in former)):
+            former.append([name, "base" if name == row[3] else "quote"])
+    sql.run(
+        "UPDATE markets SET exchange_symbol = ?, symbol = ?, base = ?, quote = ?, former = ? WHERE id = ?",
+        m.exchange_symbol,
+        m.symbol,
+        m.base,
+        m.quote,
+        json.dumps(former) if former else None,
+        row[0],
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from trademon.core.model import Candle
 from trademon.core.money import RATE_CONTEXT
@@ -21,6 +23,11 @@ DAY: Final = timedelta(days=1)
 LONGEST_AGE: Final = {MINUTE: timedelta(hours=1), DAY: timedelta(days=4)}
 BRIDGES: Final = ("USDT", "USDC", "BTC", "USD", "EUR")
 """Coins that a rate may go through where no market trades the two directly."""
+MANUAL: Final = "manual"
+"""What stands for a host where an account has no exchange."""
+_MADE_UP: Final = "demo"
+_MINUTE_US: Final = 60_000_000
+_ONE: Final = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +88,46 @@ def find_rate(
 ) -> Rate | None:
     """What one `coin` was worth in `currency` at that time, by the host's candles; None where that is not known.
 
-    By the market of the two, written either way, else over one coin that both are traded against.
+    By the market of the two, written either way, else over one coin that both are traded against. An account without an
+    exchange of its own takes any host's candles.
     """
+    for one in cached_hosts(sql) or ("",) if host == MANUAL else (host,):
+        rate = rate_by(partial(_candle, sql, one), one, coin, currency, at, intervals)
+        if rate is not None:
+            return rate
+    return None
+
+
+CandleOf = Callable[[str, datetime, timedelta], tuple[Decimal, datetime] | None]
+"""A host's newest candle of a symbol and an interval that may stand for a time: its price, and when it was opened."""
+
+
+def rate_by(
+    candle: CandleOf, host: str, coin: str, currency: str, at: datetime, intervals: tuple[timedelta, ...]
+) -> Rate | None:
+    """The same by any way of looking a candle up."""
     if coin == currency:
         return Rate(coin, currency, Decimal(1), at, "the same coin")
     for interval in intervals:
-        direct = _direct(sql, host, coin, currency, at, interval)
+        direct = _direct(candle, host, coin, currency, at, interval)
         if direct is not None:
             return direct
         for bridge in BRIDGES:
             if bridge in (coin, currency):
                 continue
-            first = _direct(sql, host, coin, bridge, at, interval)
-            second = _direct(sql, host, bridge, currency, at, interval) if first is not None else None
+            first = _direct(candle, host, coin, bridge, at, interval)
+            second = _direct(candle, host, bridge, currency, at, interval) if first is not None else None
             if first is not None and second is not None:
                 rate = RATE_CONTEXT.multiply(first.rate, second.rate)
                 return Rate(coin, currency, rate, min(first.at, second.at), f"{first.source} x {second.source}")
     return None
 
 
-def _direct(sql: Sql, host: str, coin: str, currency: str, at: datetime, interval: timedelta) -> Rate | None:
-    found = _candle(sql, host, make_symbol(coin, currency), at, interval)
+def _direct(candle: CandleOf, host: str, coin: str, currency: str, at: datetime, interval: timedelta) -> Rate | None:
+    found = candle(make_symbol(coin, currency), at, interval)
     if found is not None:
         return Rate(coin, currency, found[0], found[1], _source(host, make_symbol(coin, currency), found[1], interval))
-    found = _candle(sql, host, make_symbol(currency, coin), at, interval)
+    found = candle(make_symbol(currency, coin), at, interval)
     if found is not None and found[0]:
         source = "1 / " + _source(host, make_symbol(currency, coin), found[1], interval)
         return Rate(coin, currency, RATE_CONTEXT.divide(Decimal(1), found[0]), found[1], source)
@@ -127,6 +150,91 @@ def _candle(sql: Sql, host: str, symbol: str, at: datetime, interval: timedelta)
 def _source(host: str, symbol: str, at: datetime, interval: timedelta) -> str:
     name = {MINUTE: "1m", DAY: "1d"}[interval]
     return f"{symbol} {name} candle of {format_time(at)} at {host}"
+
+
+# --- many rates ---------------------------------------------------------------------------------------------------
+
+
+class Series(NamedTuple):
+    """The candles of one market, oldest first: microseconds, and the price as text."""
+
+    opened: Sequence[int]
+    prices: Sequence[str]
+
+
+def cached_hosts(sql: Sql) -> tuple[str, ...]:
+    """The hosts whose candles are kept, the exchanges themselves before other addresses; a demo's are made up."""
+    rows = sql.rows(
+        """WITH RECURSIVE known (host) AS (SELECT min(host) FROM candles UNION ALL
+        SELECT (SELECT min(host) FROM candles WHERE candles.host > known.host) FROM known WHERE known.host IS NOT NULL)
+        SELECT host FROM known WHERE host IS NOT NULL"""
+    )
+    return tuple(sorted((row[0] for row in rows if row[0] != _MADE_UP), key=lambda host: ("/" in host, host)))
+
+
+def read_series(sql: Sql, host: str, symbol: str, interval: timedelta) -> Series:
+    """All that is known of a market's prices at one host."""
+    rows = sql.rows(
+        """SELECT opened_at, open FROM candles WHERE host = ? AND symbol = ? AND interval_s = ? AND open IS NOT NULL
+        ORDER BY opened_at""",
+        host,
+        symbol,
+        _seconds(interval),
+    )
+    return Series([row[0] for row in rows], [row[1] for row in rows])
+
+
+class Rates:
+    """Rates into one `currency` by the candles of `hosts`, the first of them that knows; a minute's candle goes before
+    a day's. Each market is read once and each minute looked up once: what `find_rate` says, for a hundred thousand."""
+
+    def __init__(
+        self, load: Callable[[str, str, timedelta], Series], hosts: Sequence[str], currency: str, *, own: int = 1
+    ) -> None:
+        """`own`: how many of the hosts are the account's own."""
+        self.currency = currency
+        self.hosts = tuple(hosts)
+        self.borrowed: dict[str, set[str]] = {}
+        """Hosts that are not the account's own, and the coins whose rate was theirs."""
+        self._load = load
+        self._own = own
+        self._series: dict[tuple[str, str, timedelta], Series] = {}
+        self._prices: dict[tuple[str, int], Decimal | None] = {}
+
+    def find(self, coin: str, at: datetime, intervals: tuple[timedelta, ...] = (MINUTE, DAY)) -> Rate | None:
+        """What one `coin` was worth at that time, and by which candle; None where no host knows."""
+        for place, host in enumerate(self.hosts):
+            rate = rate_by(partial(self._candle, host), host, coin, self.currency, at, intervals)
+            if rate is not None:
+                if place >= self._own and coin != self.currency:
+                    self.borrowed.setdefault(host, set()).add(coin)
+                return rate
+        return None
+
+    def price(self, coin: str, at: datetime) -> Decimal | None:
+        """The same as a number."""
+        return self.price_us(coin, to_us(at))
+
+    def price_us(self, coin: str, at_us: int) -> Decimal | None:
+        """The same at a time in microseconds. No candle begins within a minute, so that one answer holds for all of
+        it."""
+        if coin == self.currency:
+            return _ONE
+        key = coin, at_us // _MINUTE_US
+        if key not in self._prices:
+            found = self.find(coin, from_us(at_us))
+            self._prices[key] = None if found is None else found.rate
+        return self._prices[key]
+
+    def _candle(self, host: str, symbol: str, at: datetime, interval: timedelta) -> tuple[Decimal, datetime] | None:
+        key = host, symbol, interval
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._load(host, symbol, interval)
+        place = bisect_right(series.opened, to_us(at)) - 1
+        if place < 0 or series.opened[place] <= to_us(at - LONGEST_AGE[interval]):
+            return None
+        return Decimal(series.prices[place]), from_us(series.opened[place])
 
 
 def _seconds(interval: timedelta) -> int:

@@ -96,8 +96,14 @@ def read_fills(sql: Sql, user_id: int, query: FillQuery) -> tuple[tuple[FillRow,
     return tuple(_fill_row(row) for row in reversed(newest)), count[0] if count else 0
 
 
+def read_fill(sql: Sql, user_id: int, fill_id: int) -> FillRow | None:
+    """One of the user's fills, or lots entered by hand."""
+    row = sql.one(f"SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id = ?", user_id, fill_id)
+    return None if row is None else _fill_row(row)
+
+
 def _where(user_id: int, query: FillQuery) -> tuple[str, list[Any]]:
-    parts: list[str] = ["users.id = ?"]
+    parts: list[str] = ["users.id = ?", "fills.source <> 'opening'"]
     values: list[Any] = [user_id]
     if query.brokers:
         # By account, as P&L does: two brokers may lead to one.
@@ -155,7 +161,7 @@ def read_known_ids(sql: Sql, account_id: int, symbol: str, trade_ids: Sequence[s
 
 def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
     """Every account and symbol with a book, under the name of the account's broker."""
-    names = _account_names(sql, user_id)
+    names = account_names(sql, user_id)
     rows = sql.rows(
         """SELECT books.account_id, books.market_id, users.name, markets.symbol,
         coalesce(markets.settle, markets.quote), accounts.market, books.method, books.last_at, books.scale, books.mixed
@@ -170,7 +176,7 @@ def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
     yield from sorted(refs, key=lambda ref: (ref.broker, ref.symbol))
 
 
-def _account_names(sql: Sql, user_id: int) -> dict[int, str]:
+def account_names(sql: Sql, user_id: int) -> dict[int, str]:
     """The name an account goes by: its first broker's, a removed one's only where there is no other."""
     rows = sql.rows(
         f"""SELECT account_id, {_NAME} FROM brokers WHERE user_id = ? AND account_id IS NOT NULL
@@ -209,7 +215,7 @@ def row_of(
         fees=tally.fees,
         open_quantity=open_quantity,
         open_cost=open_cost,
-        average_cost=divide(open_cost, abs(open_quantity)) if open_quantity else None,
+        average_cost=divide(open_cost, open_quantity.copy_abs()) if open_quantity else None,
         unmatched_quantity=tally.unmatched_quantity,
         unmatched_proceeds=tally.unmatched_proceeds,
         unmatched_fees=tally.unmatched_fees,
@@ -285,7 +291,8 @@ def read_unvalued(
 def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
     """Executions stored after the fill `after_id`, newest execution first, with what each realised."""
     rows = sql.rows(
-        f"SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id > ? ORDER BY {_REVERSE} LIMIT ?",
+        f"""SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id > ? AND fills.source <> 'opening'
+        ORDER BY {_REVERSE} LIMIT ?""",
         user_id,
         after_id,
         -1 if limit is None else limit,

@@ -7,17 +7,17 @@ cost of the entries undone and not of all there are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from trademon.core.entries import Scale, to_decimal
-from trademon.core.model import Lot, Method
+from trademon.core.entries import MONEY_DIGITS, Scale, to_decimal, to_int
+from trademon.core.lots import AT, COST, FEES, ID, QUANTITY, RawLot
 from trademon.core.money import EXACT, ZERO
-from trademon.core.pnl import Book, Tally, open_cost
-from trademon.core.times import from_us
-from trademon.store.book_rows import Checkpoint, add_day, day_of, insert_lots, load_lots
+from trademon.core.pnl import Book, Tally
+from trademon.store.book_rows import Checkpoint, add_day, day_of, insert_lots, replace_lots
 from trademon.store.database import Sql
 from trademon.store.entry_rows import Position, read_entries
 from trademon.store.fill_rows import BookKey
@@ -44,12 +44,14 @@ class _Part(NamedTuple):
 @dataclass(slots=True)
 class _Undone:
     """What the entries from a position on did: the fills they are of, what they added to days, what they took of each
-    lot, and what they opened."""
+    lot, what they opened, and by how much they changed what is open."""
 
     fills: set[int] = field(default_factory=set)
     days: dict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
     given: dict[int, _Amounts] = field(default_factory=dict)
     joined: _Amounts = _NOTHING
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
 
     def give_back(self, part: _Part) -> None:
         amounts = (part.quantity, part.cost, part.lot_fees)
@@ -66,18 +68,17 @@ def rewind(sql: Sql, key: BookKey, point: Checkpoint, since: Position) -> Checkp
     """Undo every entry at or after `since`; the book as it was before them. The entries stay, to be booked again."""
     with localcontext(EXACT):
         undone = _collect(sql, key, point, since)
-        before = _lots_before(sql, key, point.book.method, undone)
-        for table in ("disposals", "unmatched"):
+        for table in ("disposals", "unmatched", "lots"):
             sql.run(f"DELETE FROM {table} WHERE fill_id IN (SELECT e.fill_id {_UNDONE})", *key, *since)
-        tally = point.book.tally
+        if point.book.lots.pooled:
+            _restore_pool(sql, key, point.book, undone)
+        else:
+            _restore_lots(sql, key, point.book, undone)
         for day, added in undone.days.items():
             add_day(sql, key, day, Tally() - added)
-            tally -= added
-        old = point.book
-        point.book = Book(old.method, signed=old.signed, scale=old.scale, restored=before, tally=tally)
-        sql.run("DELETE FROM lots WHERE account_id = ? AND market_id = ?", *key)
-        insert_lots(sql, key, point.book)
-        point.open_quantity, point.open_cost = point.book.open_quantity, open_cost(before)
+            point.book.tally -= added
+        point.open_quantity -= undone.quantity
+        point.open_cost -= undone.cost
     row = sql.one(
         """SELECT at, tie FROM entries WHERE account_id = ? AND market_id = ? AND (at, tie) < (?, ?)
         ORDER BY at DESC, tie DESC LIMIT 1""",
@@ -107,11 +108,15 @@ def _collect(sql: Sql, key: BookKey, point: Checkpoint, since: Position) -> _Und
         undone.days[day_of(at_us)] += tally
         for part in mine:
             undone.give_back(part)
-        opened = abs(to_decimal(quantity, scale.quantity)) - sum((p.quantity for p in mine), ZERO)
+        change, sign = to_decimal(quantity, scale.quantity), 1 if quantity > 0 else -1
+        undone.quantity += change + (missing[0] if missing is not None else ZERO)
+        undone.cost -= sum((p.cost - sign * p.lot_fees for p in mine), ZERO)
+        opened = abs(change) - sum((p.quantity for p in mine), ZERO)
         if opened and missing is None:
-            closing_fee = sum((p.fees - p.lot_fees for p in mine), ZERO)
+            rest_fee = to_decimal(fee, scale.fee) - sum((p.fees - p.lot_fees for p in mine), ZERO)
             cost = opened * to_decimal(price, scale.price)
-            undone.joined = _sum(undone.joined, (opened, cost, to_decimal(fee, scale.fee) - closing_fee))
+            undone.joined = _sum(undone.joined, (opened, cost, rest_fee))
+            undone.cost += cost + sign * rest_fee
     return undone
 
 
@@ -138,50 +143,73 @@ def _read_unmatched(sql: Sql, key: BookKey, since: Position) -> dict[int, tuple[
     return {fill_id: tuple(map(Decimal, amounts)) for fill_id, *amounts in rows}
 
 
-def _lots_before(sql: Sql, key: BookKey, method: Method, undone: _Undone) -> list[Lot]:
-    """The open lots as they were: what is left of the older ones, with what was taken of them put back."""
-    now = {lot.fill_id: lot for lot in load_lots(sql, key)}
-    if method == "average":
-        return _pool_before(sql, now, undone)
-    old = {fill_id: _amounts(lot) for fill_id, lot in now.items() if fill_id not in undone.fills}
+def _restore_lots(sql: Sql, key: BookKey, book: Book, undone: _Undone) -> None:
+    """Put back what was taken of older lots, in the book and in the store; the others stay untouched."""
+    lots = {raw[ID]: raw for raw in book.lots.oldest_first() if raw[ID] not in undone.fills}
     for fill_id, given in undone.given.items():
-        if fill_id not in undone.fills:
-            old[fill_id] = _sum(old.get(fill_id, _NOTHING), given)
-    return [_lot(sql, fill_id, amounts) for fill_id, amounts in _oldest_first(sql, old)]
+        if fill_id in undone.fills:
+            continue
+        raw = lots.get(fill_id)
+        if raw is None:
+            raw = lots[fill_id] = _consumed_lot(sql, book, fill_id)
+        raw[QUANTITY] += to_int(given[0], book.scale.quantity)
+        raw[FEES] += to_int(given[2], MONEY_DIGITS)
+    book.lots.reset(_in_order(sql, lots.values()), long=_is_long(sql, lots))
+    touched = [lots[fill_id] for fill_id in undone.given if fill_id in lots]
+    replace_lots(sql, key, book, touched)
 
 
-def _pool_before(sql: Sql, now: dict[int, Lot], undone: _Undone) -> list[Lot]:
+def _restore_pool(sql: Sql, key: BookKey, book: Book, undone: _Undone) -> None:
     """The pool is what it is now, less what joined it since and with what was taken of it since."""
+    now = book.open_lots
     amounts = _NOTHING
-    for lot in now.values():
-        amounts = _sum(amounts, _amounts(lot))
+    for lot in now:
+        amounts = _sum(amounts, (lot.quantity, lot.cost, lot.fees))
     for given in undone.given.values():
         amounts = _sum(amounts, given)
-    amounts = _sum(amounts, tuple(-a for a in undone.joined))
-    if not amounts[0]:
-        return []
-    begun_by = next(fill_id for fill_id in (*now, *undone.given) if fill_id not in undone.fills)
-    return [_lot(sql, begun_by, amounts)]
+    quantity, cost, fees = _sum(amounts, (-undone.joined[0], -undone.joined[1], -undone.joined[2]))
+    pools: dict[int, RawLot] = {}
+    if quantity:
+        begun_by = next(n for n in (*(lot.fill_id for lot in now), *undone.given) if n not in undone.fills)
+        raw = pools[begun_by] = _consumed_lot(sql, book, begun_by)
+        raw[QUANTITY], raw[COST] = to_int(quantity, book.scale.quantity), to_int(cost, MONEY_DIGITS)
+        raw[FEES] = to_int(fees, MONEY_DIGITS)
+    book.lots.reset(pools.values(), long=_is_long(sql, pools))
+    sql.run("DELETE FROM lots WHERE account_id = ? AND market_id = ?", *key)
+    insert_lots(sql, key, book)
 
 
-def _oldest_first(sql: Sql, lots: dict[int, _Amounts]) -> list[tuple[int, _Amounts]]:
-    placed = [(sql.one("SELECT at, tie FROM entries WHERE fill_id = ?", fill_id), fill_id) for fill_id in lots]
-    return [(fill_id, lots[fill_id]) for _, fill_id in sorted(placed)]
-
-
-def _lot(sql: Sql, fill_id: int, amounts: _Amounts) -> Lot:
-    """A lot with its side, price and time from the entry that opened it."""
-    row = sql.one("SELECT quantity, price, at, scale FROM entries WHERE fill_id = ?", fill_id)
+def _consumed_lot(sql: Sql, book: Book, fill_id: int) -> RawLot:
+    """An empty lot with the price and time of the entry that opened it."""
+    row = sql.one("SELECT price, at, scale FROM entries WHERE fill_id = ?", fill_id)
     assert row is not None
-    quantity, cost, fees = amounts
-    price = to_decimal(int(row[1]), Scale.of_code(row[3]).price)
-    return Lot(fill_id, "buy" if int(row[0]) > 0 else "sell", quantity, cost, fees, price, from_us(row[2]))
+    price = int(row[0]) * book.scale.factors_from(Scale.of_code(row[2]))[1]
+    return [-price if book.method == "hifo" else 0, 0, 0, price, 0, fill_id, row[1], 0]
 
 
-def _amounts(lot: Lot) -> _Amounts:
-    return lot.quantity, lot.cost, lot.fees
+def _in_order(sql: Sql, lots: Iterable[RawLot]) -> list[RawLot]:
+    """Oldest first. Of one moment, the order of their entries tells."""
+    ordered = sorted(lots, key=lambda raw: raw[AT])
+    tied = {one[AT] for one, other in pairwise(ordered) if one[AT] == other[AT]}
+    ties = {
+        raw[ID]: sql.rows("SELECT tie FROM entries WHERE fill_id = ?", raw[ID])[0][0]
+        for raw in ordered
+        if raw[AT] in tied
+    }
+    return sorted(ordered, key=lambda raw: (raw[AT], ties.get(raw[ID], "")))
+
+
+def _is_long(sql: Sql, lots: Iterable[int]) -> bool:
+    """The side of these lots, all of which are on one."""
+    for fill_id in lots:
+        return int(sql.rows("SELECT quantity FROM entries WHERE fill_id = ?", fill_id)[0][0]) > 0
+    return True
 
 
 def _sum(one: Sequence[Decimal], other: Sequence[Decimal]) -> _Amounts:
     quantity, cost, fees = (a + b for a, b in zip(one, other, strict=True))
     return quantity, cost, fees
+
+
+def _tie(sql: Sql, fill_id: int) -> str:
+    return str(sql.rows("SELECT tie FROM entries WHERE fill_id = ?", fill_id)[0][0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
@@ -28,6 +29,10 @@ class UserScope:
         self._user_id = user_id
         self.user = user
         self.default_method: Method = method or "fifo"
+
+    def one_moment(self) -> contextlib.AbstractContextManager[None]:
+        """All that is read within is of one moment, whatever others write. For code that awaits nothing."""
+        return self._database.one_moment()
 
     def _owns(self, sql: Sql, account_id: int) -> bool:
         return sql.one("SELECT 1 FROM accounts WHERE id = ? AND user_id = ?", account_id, self._user_id) is not None

@@ -19,6 +19,9 @@ from trademon.store.database import Database
 from trademon.store.scope import Clock
 from trademon.store.user_books import UserBooks
 from trademon.store.user_looks import UserLooks
+from trademon.store.user_lots import UserLots
+from trademon.store.user_prices import UserPrices
+from trademon.store.user_transfers import UserTransfers
 
 
 class Store:
@@ -106,5 +109,5 @@ def _account_name() -> str:
         return "trader"
 
 
-class UserStore(UserLooks, UserBooks):
+class UserStore(UserPrices, UserLots, UserLooks, UserBooks, UserTransfers):
     """What one user has. Every query names that user."""

@@ -134,6 +134,7 @@ class MarketRow(Row, table=True):
     settle: str | None = None
     contract_size: Decimal | None = _money(default=None)
     inverse: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    former: str | None = Field(default=None, sa_type=Text)
 
 
 class ListingRow(Row, table=True):
@@ -152,6 +153,13 @@ class FillRow(Row, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "market_id", "trade_id", "epoch", name="one_row_per_execution"),
         Index("fills_in_order", "account_id", "market_id", "executed_at"),
+        Index(
+            "opening_fills",
+            "account_id",
+            "market_id",
+            sqlite_where=text("source = 'opening'"),
+            postgresql_where=text("source = 'opening'"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="accounts.id")
@@ -313,6 +321,51 @@ class CandleRow(Row, table=True):
     opened_at: datetime = _time(primary_key=True)
     open: Decimal | None = _money(default=None)
     seen_at: datetime = _time()
+
+
+class TransferRow(Row, table=True):
+    """Coins that came into an account or left it without a trade. `peer_id` is the other end, in another account of the
+    same user."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        UniqueConstraint("account_id", "kind", "transfer_id", name="one_transfer"),
+        Index("transfers_of_coin", "account_id", "coin", "at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    kind: str
+    transfer_id: str
+    coin: str
+    amount: Decimal = _money()
+    fee: Decimal = _money()
+    at: datetime = _time()
+    tx_id: str
+    network: str
+    peer_id: int | None = Field(default=None, foreign_key="transfers.id", ondelete="SET NULL")
+    seen_at: datetime = _time()
+    raw: str = Field(sa_type=Text)
+
+
+class CashRow(Row, table=True):
+    """Money that came or went without a trade: funding, interest. `amount` is received when positive."""
+
+    __tablename__ = "cash"
+    __table_args__ = (
+        UniqueConstraint("account_id", "kind", "cash_id", name="one_cash_line"),
+        Index("cash_in_order", "account_id", "at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    kind: str
+    cash_id: str
+    symbol: str | None = None
+    currency: str
+    amount: Decimal = _money()
+    at: datetime = _time()
+    source: str
+    seen_at: datetime = _time()
+    raw: str = Field(sa_type=Text)
 
 
 class DayRow(Row, table=True):

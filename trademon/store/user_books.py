@@ -12,6 +12,7 @@ from trademon.core.model import Method
 from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
 from trademon.core.times import to_us
+from trademon.errors import Busy
 from trademon.store.booking import Bookkeeper
 from trademon.store.entry_rows import CoinFee, group_fees, read_entries
 from trademon.store.reading import (
@@ -84,6 +85,9 @@ class UserBooks(UserBrokers):
             if not self._owns(sql, ref.account_id):
                 yield iter(())
                 return
+            now = sql.one("SELECT scale, mixed FROM books WHERE account_id = ? AND market_id = ?", *ref.key)
+            if now is None or now != (ref.scale_code, int(ref.mixed)):
+                raise Busy(f"{ref.symbol} of {ref.broker} is being booked by another run", hint="ask again")
             yield read_entries(
                 sql,
                 ref.key,

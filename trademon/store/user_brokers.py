@@ -21,7 +21,8 @@ from trademon.store.scope import UserScope, host_of, optional_time
 
 SECRET_FIELDS = ("api_key", "api_secret", "password")
 _BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
-    brokers.created_at, brokers.base_url, brokers.enabled, brokers.symbols, brokers.method, brokers.account_id"""
+    brokers.created_at, brokers.base_url, brokers.enabled, brokers.symbols, brokers.method, brokers.account_id,
+    brokers.initial_capital, brokers.capital_currency"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class UserBrokers(UserScope):
         symbols: Iterable[str],
         method: Method | None,
         credentials: Credentials | None,
+        initial_capital: Decimal | None = None,
+        capital_currency: str | None = None,
     ) -> Broker:
         """Raises UsageError where the name is taken. An account without an API is bound at once, by its name."""
         now = to_us(self._clock())
@@ -103,6 +106,8 @@ class UserBrokers(UserScope):
                 symbols=json.dumps(list(symbols)),
                 since_at=to_us(since),
                 method=method,
+                initial_capital=_stored(initial_capital),
+                capital_currency=capital_currency,
                 created_at=now,
             )
             sql.run("INSERT INTO broker_state (broker_id, errors_in_row) VALUES (?, 0)", broker_id)
@@ -335,6 +340,8 @@ def _broker(row: Sequence[Any]) -> Broker:
         symbols=tuple(json.loads(row[9])),
         method=row[10],
         account_id=row[11],
+        initial_capital=None if row[12] is None else Decimal(row[12]),
+        capital_currency=row[13],
     )
 
 

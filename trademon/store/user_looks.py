@@ -157,7 +157,9 @@ class UserLooks(UserScope):
         """When each symbol was last asked for."""
         with self._database.read() as sql:
             rows = sql.rows(
-                f"SELECT symbol, looked_at, deep_at, hot_until FROM looks WHERE {OWNED}", account_id, self._user_id
+                f"SELECT symbol, looked_at, deep_at, hot_until FROM looks WHERE {OWNED} AND symbol <> ''",
+                account_id,
+                self._user_id,
             )
         return {row[0]: Look(from_us(row[1]), optional_time(row[2]), optional_time(row[3])) for row in rows}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final, TextIO
 
 from trademon.core.money import format_decimal, format_figure
@@ -19,7 +20,12 @@ FILL_COLUMNS: Final = (
 PNL_COLUMNS: Final = (
     *("period", "user", "broker", "symbol", "currency", "gross", "fees", "net", "open_quantity", "open_cost"),
     *("average_cost", "unmatched_quantity", "unmatched_proceeds", "unvalued_fees", "disposals", "fills"),
+    *("unmatched_fees", "unmatched_reason", "net_if_unmatched_free", "provisional", "return_percent"),
 )
+STATS_COLUMNS: Final = (
+    *("wins", "losses", "win_rate", "profit", "loss", "profit_factor", "best", "worst", "max_drawdown"),
+)
+MARK_COLUMNS: Final = ("last_price", "last_price_at", "unrealized")
 _PLAIN_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,12 +39,12 @@ def safe_cell(text: str) -> str:
 
 def fills_csv(report: FillsReport, stream: TextIO) -> None:
     """A header line and one line a fill, oldest first."""
-    _write(stream, FILL_COLUMNS, (fill_cells(f) for f in report.fills))
+    write_csv(stream, FILL_COLUMNS, (fill_cells(f) for f in report.fills))
 
 
 def pnl_csv(report: PnlReport, stream: TextIO) -> None:
     """A header line and one line a book; totals are left to the reader, who must not add currencies up."""
-    _write(stream, PNL_COLUMNS, (pnl_cells(r) for r in report.rows))
+    write_csv(stream, *pnl_table(report))
 
 
 def fill_cells(fill: FillRow) -> tuple[str, ...]:
@@ -48,22 +54,50 @@ def fill_cells(fill: FillRow) -> tuple[str, ...]:
     return (format_time(fill.executed_at), fill.symbol, fill.side, *money, *ids)
 
 
-def pnl_cells(row: PnlRow) -> tuple[str, ...]:
-    """The cells of PNL_COLUMNS, exact and unescaped; several unvalued fees stand in one cell, apart with `; `."""
-    figures = (row.gross, row.fees, row.net)
-    held = "" if row.open_quantity is None else format_figure(row.open_quantity)
-    average = "" if row.average_cost is None else format_figure(row.average_cost)
-    unmatched = (format_figure(row.unmatched_quantity), format_figure(row.unmatched_proceeds))
-    unvalued = "; ".join(f"{format_figure(amount)} {currency}" for currency, amount in row.unvalued_fees)
-    return (
-        *(row.period or "", row.user, row.broker, row.symbol, row.currency),
-        *(format_figure(f) for f in figures),
-        *(held, format_figure(row.open_cost)),
-        *(average, *unmatched, unvalued, str(row.disposals), str(row.fills)),
+def pnl_table(report: PnlReport) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
+    """The header and the cells, exact and unescaped; further columns only where they were asked for."""
+    with_stats = any(row.stats for row in report.rows)
+    header = (*PNL_COLUMNS, *(STATS_COLUMNS if with_stats else ()), *(MARK_COLUMNS if report.marked else ()))
+    return header, (
+        (*pnl_cells(r), *(_stats_cells(r) if with_stats else ()), *(_mark_cells(r) if report.marked else ()))
+        for r in report.rows
     )
 
 
-def _write(stream: TextIO, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+def pnl_cells(row: PnlRow) -> tuple[str, ...]:
+    """The cells of PNL_COLUMNS, exact and unescaped; several unvalued fees stand in one cell, apart with `; `."""
+    figures = (row.gross, row.fees, row.net, row.open_quantity, row.open_cost, row.average_cost)
+    unmatched = (row.unmatched_quantity, row.unmatched_proceeds)
+    unvalued = "; ".join(f"{format_figure(amount)} {currency}" for currency, amount in row.unvalued_fees)
+    return (
+        *(row.period or "", row.user, row.broker, row.symbol, row.currency),
+        *(_figure(f) for f in (*figures, *unmatched)),
+        *(unvalued, str(row.disposals), str(row.fills)),
+        *(_figure(row.unmatched_fees), row.unmatched_reason or "", _figure(row.net_if_free)),
+        *("yes" if row.provisional else "no", _figure(row.return_percent)),
+    )
+
+
+def _stats_cells(row: PnlRow) -> tuple[str, ...]:
+    stats = row.stats
+    if stats is None:
+        return ("",) * len(STATS_COLUMNS)
+    amounts = (stats.win_rate, stats.profit, stats.loss, stats.profit_factor, stats.best, stats.worst)
+    return (str(stats.wins), str(stats.losses), *(_figure(a) for a in amounts), _figure(stats.max_drawdown))
+
+
+def _mark_cells(row: PnlRow) -> tuple[str, ...]:
+    if row.mark is None:
+        return ("",) * len(MARK_COLUMNS)
+    return _figure(row.mark.price), format_time(row.mark.at), _figure(row.mark.unrealized)
+
+
+def _figure(value: Decimal | None) -> str:
+    return "" if value is None else format_figure(value)
+
+
+def write_csv(stream: TextIO, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """A header line and the rows, every cell made inert."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([safe_cell(c) for c in row] for row in rows)

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.money import format_decimal, format_figure
 from trademon.core.reports import (
     BrokerInfo,
@@ -20,8 +21,6 @@ from trademon.core.reports import (
     FillsReport,
     ImportReport,
     PnlReport,
-    PnlRow,
-    PnlTotal,
     Problem,
     RebuildReport,
     ScanReport,
@@ -31,7 +30,11 @@ from trademon.core.reports import (
     WatchEvent,
 )
 from trademon.core.times import format_time
+from trademon.core.transfer_reports import TransfersReport
+from trademon.ui.lot_json import compare_to_json, explain_to_json, lots_to_json, what_if_to_json
+from trademon.ui.pnl_json import pnl_to_json, total_to_json
 from trademon.ui.text import acts_unseen
+from trademon.ui.transfer_tables import transfers_to_json
 
 Json = dict[str, Any]
 Report = (
@@ -43,6 +46,11 @@ Report = (
     | BrokerTest
     | ImportReport
     | RebuildReport
+    | LotsReport
+    | ExplainReport
+    | CompareReport
+    | WhatIfReport
+    | TransfersReport
     | Done
 )
 SCHEMA: Final = 1
@@ -143,49 +151,6 @@ def _done(report: Done) -> Json:
     return {"message": report.message, "next_step": report.next_step}
 
 
-# --- P&L ----------------------------------------------------------------------------------------------------------
-
-
-def _pnl(report: PnlReport) -> Json:
-    return {
-        "method": report.method,
-        "rows": [_pnl_row(r) for r in report.rows],
-        "totals": [total_to_json(t) for t in report.totals],
-    }
-
-
-def _pnl_row(row: PnlRow) -> Json:
-    figures: Json = {
-        "user": row.user,
-        "broker": row.broker,
-        "symbol": row.symbol,
-        "currency": row.currency,
-        "gross": format_figure(row.gross),
-        "fees": format_figure(row.fees),
-        "net": format_figure(row.net),
-        "open_quantity": None if row.open_quantity is None else format_figure(row.open_quantity),
-        "open_cost": format_figure(row.open_cost),
-        "average_cost": None if row.average_cost is None else format_figure(row.average_cost),
-        "unmatched_quantity": format_figure(row.unmatched_quantity),
-        "unmatched_proceeds": format_figure(row.unmatched_proceeds),
-        "unvalued_fees": [{"currency": c, "amount": format_figure(a)} for c, a in row.unvalued_fees],
-        "disposals": row.disposals,
-        "fills": row.fills,
-    }
-    return figures | ({"period": row.period} if row.period is not None else {})
-
-
-def total_to_json(total: PnlTotal) -> Json:
-    """The sum of one currency; `incomplete` says that an unmatched sale or an unvalued fee is in no figure."""
-    return {
-        "currency": total.currency,
-        "gross": format_figure(total.gross),
-        "fees": format_figure(total.fees),
-        "net": format_figure(total.net),
-        "incomplete": total.incomplete,
-    }
-
-
 # --- brokers, users -----------------------------------------------------------------------------------------------
 
 
@@ -254,12 +219,17 @@ def _time(at: datetime | None) -> str | None:
 _WRITERS: Final[Mapping[type, Callable[[Any], Json]]] = {
     ScanReport: _scan,
     FillsReport: _fills,
-    PnlReport: _pnl,
+    PnlReport: pnl_to_json,
     BrokersReport: _brokers,
     UsersReport: _users,
     BrokerTest: _broker_test,
     ImportReport: _import,
     RebuildReport: _rebuild,
+    LotsReport: lots_to_json,
+    ExplainReport: explain_to_json,
+    CompareReport: compare_to_json,
+    WhatIfReport: what_if_to_json,
+    TransfersReport: transfers_to_json,
     Done: _done,
 }
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.reports import (
     BrokerInfo,
     BrokerScan,
@@ -19,35 +19,33 @@ from trademon.core.reports import (
     FillsReport,
     ImportReport,
     PnlReport,
-    PnlRow,
-    PnlTotal,
     RebuildReport,
     ScanReport,
     UserInfo,
     UsersReport,
 )
+from trademon.core.transfer_reports import TransfersReport
 from trademon.ui.grid import Column, Grid, Row, flow
+from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
+from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
     clean,
     count,
-    format_amount,
-    format_average,
     format_fee,
     format_price,
     format_quantity,
     format_seconds,
     format_stamp,
-    money_style,
     plain,
     several,
 )
+from trademon.ui.transfer_tables import render_transfers
 
 ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
 NO_FILLS: Final = f"no fills yet: {ADD_BROKER}, then trademon scan"
-NO_PNL: Final = f"no P&L yet: it starts with the first stored fill ({ADD_BROKER}, then trademon scan)"
 NO_USERS: Final = "no users yet: trademon user add NAME"
 
 
@@ -122,86 +120,13 @@ def _fill_row(fill: FillRow, at: str) -> Row:
     )
 
 
-def _without(title: str, owned: Sequence[FillRow | PnlRow | BrokerScan | BrokerInfo], grid: Grid) -> Grid:
+def _without(title: str, owned: Sequence[FillRow | BrokerScan | BrokerInfo], grid: Grid) -> Grid:
     """`grid` without that column where all rows belong to one user."""
     if several(row.user for row in owned):
         return grid
     keep = [i for i, column in enumerate(grid.columns) if column.title != title]
     rows = tuple(Row(tuple(r.cells[i] for i in keep), r.note, r.ruled) for r in grid.rows)
     return Grid(tuple(grid.columns[i] for i in keep), rows, grid.rule)
-
-
-# --- P&L ----------------------------------------------------------------------------------------------------------
-
-_PNL_COLUMNS: Final = (
-    Column("period"),
-    Column("user"),
-    Column("broker"),
-    Column("symbol"),
-    Column("gross", "right"),
-    Column("fees", "right"),
-    Column("net", "right"),
-    Column(""),
-    Column("open", "point"),
-    Column("average cost", "point"),
-    Column("fills", "right", leaves=1),
-)
-
-
-def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
-    """Rows, then a total per currency; what is in no figure is said on the very row it belongs to."""
-    if not report.rows:
-        if report.stored:
-            return _sentence(f"nothing matches; {_stored(report.stored)} stored (trademon pnl shows all of them)")
-        return _sentence(NO_PNL)
-    rows = [_pnl_row(r, glyphs) for r in report.rows]
-    rows += [_total_row(t, glyphs, ruled=not i) for i, t in enumerate(report.totals)]
-    grid = _without("user", report.rows, Grid(_PNL_COLUMNS, tuple(rows), glyphs.rule))
-    return Group(grid, _sentence(f"realised by {report.method}; net is gross without the fees", "dim"))
-
-
-def _pnl_row(row: PnlRow, glyphs: Glyphs) -> Row:
-    average = "" if row.average_cost is None else format_average(row.average_cost)
-    return Row(
-        (
-            plain(row.period or ""),
-            plain(row.user),
-            plain(row.broker),
-            plain(row.symbol),
-            *_figures(row.gross, row.fees, row.net, row.currency),
-            plain("" if row.open_quantity is None else format_quantity(row.open_quantity)),
-            plain(average or glyphs.none),
-            plain(f"{row.fills:,}", "dim"),
-        ),
-        not_counted(row),
-    )
-
-
-def _figures(gross: Decimal, fees: Decimal, net: Decimal, currency: str) -> tuple[Text, Text, Text, Text]:
-    """Gross, fees, net and their unit."""
-    return (
-        plain(format_amount(gross, currency)),
-        plain(format_amount(fees, currency, sign=False)),
-        plain(format_amount(net, currency), money_style(net)),
-        plain(currency, "dim"),
-    )
-
-
-def not_counted(row: PnlRow) -> Text | None:
-    """What of this book is in no figure: `? 0.5 sold without known cost, fee 0.002 BNB unvalued`."""
-    said = []
-    if row.unmatched_quantity:
-        said.append(f"? {format_quantity(row.unmatched_quantity)} sold without known cost")
-    said += [f"fee {format_fee(amount, currency)} unvalued" for currency, amount in row.unvalued_fees]
-    return plain(", ".join(said)) if said else None
-
-
-def _total_row(total: PnlTotal, glyphs: Glyphs, *, ruled: bool) -> Row:
-    empty = plain("")
-    figures = _figures(total.gross, total.fees, total.net, total.currency)
-    label = plain(f"total {total.currency}", "bold")
-    note = plain(f"{glyphs.about} without what the rows say is missing") if total.incomplete else None
-    return Row((empty, empty, empty, label, *figures, empty, empty, empty), note, ruled)
 
 
 # --- scan ---------------------------------------------------------------------------------------------------------
@@ -392,5 +317,10 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     BrokerTest: render_broker_test,
     ImportReport: render_import,
     RebuildReport: render_rebuild,
+    LotsReport: render_lots,
+    ExplainReport: render_explain,
+    CompareReport: render_compare,
+    WhatIfReport: render_what_if,
+    TransfersReport: render_transfers,
     Done: render_done,
 }

@@ -140,6 +140,11 @@ def format_money(value: Decimal, currency: str, sign: bool = True) -> str:
     return f"{format_amount(value, currency, sign=sign)} {clean(currency)}".rstrip()
 
 
+def format_percent(value: Decimal, *, sign: bool = False) -> str:
+    """A percentage to the hundredth: `60.00 %`, `+12.34 %`."""
+    return format(_round(value, 2), "+,f" if sign and value else ",f") + " %"
+
+
 def format_fee(amount: Decimal, currency: str) -> str:
     """A fee as the exchange charged it, every digit; a rebate has a minus: `0.07 USDT`."""
     return f"{format_quantity(amount)} {clean(currency)}".rstrip()

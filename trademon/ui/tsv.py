@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from trademon.core.reports import BrokersReport, FillsReport, PnlReport, ScanReport, UsersReport
 from trademon.core.times import format_time
-from trademon.ui.csv_out import FILL_COLUMNS, PNL_COLUMNS, fill_cells, pnl_cells
+from trademon.ui.csv_out import FILL_COLUMNS, fill_cells, pnl_table
 from trademon.ui.json_out import format_millis
 from trademon.ui.text import clean
 
@@ -22,10 +22,6 @@ def tsv(report: FillsReport | PnlReport | ScanReport | BrokersReport | UsersRepo
 
 def _fills(report: FillsReport) -> Table:
     return FILL_COLUMNS, (fill_cells(f) for f in report.fills)
-
-
-def _pnl(report: PnlReport) -> Table:
-    return PNL_COLUMNS, (pnl_cells(r) for r in report.rows)
 
 
 def _scan(report: ScanReport) -> Table:
@@ -65,7 +61,7 @@ def _word(flag: bool) -> str:
 
 _TABLES: Final[Mapping[type, Callable[[Any], Table]]] = {
     FillsReport: _fills,
-    PnlReport: _pnl,
+    PnlReport: pnl_table,
     ScanReport: _scan,
     BrokersReport: _brokers,
     UsersReport: _users,

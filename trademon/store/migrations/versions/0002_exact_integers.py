@@ -24,6 +24,26 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "cash",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("cash_id", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("amount", ExactDecimal(), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("seen_at", UtcTime(), nullable=False),
+        sa.Column("raw", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account_id", "kind", "cash_id", name="one_cash_line"),
+    )
+    with op.batch_alter_table("cash", schema=None) as batch_op:
+        batch_op.create_index("cash_in_order", ["account_id", "at"], unique=False)
+
+    op.create_table(
         "days",
         sa.Column("account_id", sa.Integer(), nullable=False),
         sa.Column("market_id", sa.Integer(), nullable=False),
@@ -43,6 +63,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "market_id", "day"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "transfers",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("transfer_id", sa.String(), nullable=False),
+        sa.Column("coin", sa.String(), nullable=False),
+        sa.Column("amount", ExactDecimal(), nullable=False),
+        sa.Column("fee", ExactDecimal(), nullable=False),
+        sa.Column("at", UtcTime(), nullable=False),
+        sa.Column("tx_id", sa.String(), nullable=False),
+        sa.Column("network", sa.String(), nullable=False),
+        sa.Column("peer_id", sa.Integer(), nullable=True),
+        sa.Column("seen_at", UtcTime(), nullable=False),
+        sa.Column("raw", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["peer_id"], ["transfers.id"], ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account_id", "kind", "transfer_id", name="one_transfer"),
+    )
+    with op.batch_alter_table("transfers", schema=None) as batch_op:
+        batch_op.create_index("transfers_of_coin", ["account_id", "coin", "at"], unique=False)
+
     op.create_table(
         "coin_fees",
         sa.Column("fill_id", sa.Integer(), nullable=False),
@@ -111,10 +154,20 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("lot_fees", ExactDecimal(), server_default=sa.text("'0'"), nullable=False))
         batch_op.drop_index(batch_op.f("disposals_of_book"))
 
+    with op.batch_alter_table("fills", schema=None) as batch_op:
+        batch_op.create_index(
+            "opening_fills",
+            ["account_id", "market_id"],
+            unique=False,
+            sqlite_where=sa.text("source = 'opening'"),
+            postgresql_where=sa.text("source = 'opening'"),
+        )
+
     with op.batch_alter_table("markets", schema=None) as batch_op:
         batch_op.add_column(sa.Column("settle", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("contract_size", ExactDecimal(), nullable=True))
         batch_op.add_column(sa.Column("inverse", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("former", sa.Text(), nullable=True))
     # Entries, days and the new columns are derived: every book is derived again when the store is opened.
     for table in ("disposals", "lots", "unmatched"):
         op.execute(f"DELETE FROM {table}")

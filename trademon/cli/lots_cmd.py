@@ -1,0 +1,128 @@
+"""`trademon lots`: what is open, and lots entered by hand."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from trademon.cli.common import (
+    Brokers,
+    Debug,
+    Flags,
+    Json,
+    MethodOption,
+    NoColor,
+    Quiet,
+    Result,
+    Symbols,
+    User,
+    Verbose,
+    run,
+)
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
+
+
+@app.callback(epilog="Example: trademon lots --symbol BTC/USDT --method lifo")
+def lots(
+    ctx: typer.Context,
+    method: MethodOption = None,
+    symbol: Symbols = None,
+    broker: Brokers = None,
+    user: User = None,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """List the open lots, oldest first in each book. `cost` is without the fees that a lot carries."""
+    if ctx.invoked_subcommand is not None:
+        return
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("lots", flags, lambda: _list(method, symbol or [], broker or [], user, csv))
+
+
+def _list(method: MethodOption, symbols: list[str], brokers: list[str], user: str | None, csv: bool) -> Result:
+    from trademon.flows import lots as flow  # noqa: PLC0415
+    from trademon.flows.pnl import PnlQuery  # noqa: PLC0415
+    from trademon.wiring import check_brokers, open_home, resolve_symbols  # noqa: PLC0415
+
+    with open_home() as home:
+        stores = home.users(user)
+        check_brokers(stores, brokers)
+        report = flow.lots(stores, PnlQuery(method, resolve_symbols(stores, symbols), tuple(brokers)))
+    if not csv:
+        return Result(report)
+    from trademon.ui.lot_tables import lots_csv  # noqa: PLC0415
+
+    return Result(report, write=lambda: lots_csv(report, sys.stdout))
+
+
+@app.command(
+    "open",
+    epilog="Example: trademon lots open --broker main --symbol BTC/USDT --quantity 0.5 --price 20000 --at 2023-05-01",
+)
+def open_(
+    broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account it lies in.")],
+    symbol: Annotated[str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.")],
+    quantity: Annotated[str, typer.Option("--quantity", metavar="Q", help="Base units.")],
+    price: Annotated[str, typer.Option("--price", metavar="P", help="Quote per base unit; 0 for a gift.")],
+    at: Annotated[str, typer.Option("--at", metavar="T", help="When it was bought: ISO, UTC unless it says.")],
+    fee: Annotated[str, typer.Option("--fee", metavar="F", help="Fee paid, in quote.")] = "0",
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Enter a lot that was bought before the known history begins. What was sold from it is booked again with its
+    cost; `trademon lots remove` undoes that."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("lots open", flags, lambda: _open(user, broker, symbol, quantity, price, fee, at))
+
+
+def _open(user: str | None, broker: str, symbol: str, quantity: str, price: str, fee: str, at: str) -> Result:
+    from trademon.cli.common import parse_amount, parse_moment  # noqa: PLC0415
+    from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.flows.lots import open_lot  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    entered = {
+        "quantity": parse_amount("--quantity", quantity),
+        "price": parse_amount("--price", price),
+        "fee": parse_amount("--fee", fee),
+    }
+    with open_home() as home:
+        store = home.user(user)
+        lot = open_lot(store, store.broker(broker), symbol, **entered, at=parse_moment("--at", at), now=home.clock())
+    return Result(Done(f"entered lot {lot} at {broker}", f"trademon lots remove {lot} undoes it"), is_data=False)
+
+
+@app.command(epilog="Example: trademon lots remove 17")
+def remove(
+    lot: Annotated[int, typer.Argument(metavar="ID", help="As `trademon lots` shows it.")],
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Take an entered lot out again. Lots that executions opened cannot be removed."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("lots remove", flags, lambda: _remove(user, lot))
+
+
+def _remove(user: str | None, lot: int) -> Result:
+    from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.flows.lots import remove_lot  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        symbol = remove_lot(home.user(user), lot)
+    return Result(Done(f"removed entered lot {lot} of {symbol}"), is_data=False)

@@ -1,0 +1,138 @@
+"""The options of `trademon pnl` alone, and the query they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from trademon.core.times import parse_begin, parse_end, parse_stretch
+from trademon.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from trademon.cli.common import MethodOption
+    from trademon.flows.pnl import PnlQuery
+
+T = TypeVar("T")
+_WRITE = "write 24h, 7d, today, 2026, 2026-Q3, 2026-11 or 2026-11-21"
+
+
+class By(StrEnum):
+    SYMBOL = "symbol"
+    BROKER = "broker"
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+class Book(StrEnum):
+    SYMBOL = "symbol"
+    COIN = "coin"
+
+
+SinceWord = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="T",
+        help="From then on: 24h, 7d, 2w, today, yesterday, an ISO time or date, or the beginning of 2026, 2026-Q3, "
+        "2026-11. All UTC.",
+    ),
+]
+UntilWord = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="T",
+        help="Before then. 2026, 2026-Q3, 2026-11, today and yesterday are included to their end; a date alone, as in "
+        "2026-11-21, is its midnight.",
+    ),
+]
+PeriodWord = Annotated[
+    str | None,
+    typer.Option("--period", metavar="P", help="All of a 2026, 2026-Q3, 2026-11, 2026-11-21, today or yesterday."),
+]
+ByOption = Annotated[
+    By | None,
+    typer.Option("--by", metavar="WHAT", help="A row each: symbol, broker, day, month or year.", case_sensitive=False),
+]
+BookOption = Annotated[
+    Book,
+    typer.Option(
+        "--book", metavar="B", help="Match within each symbol, or within each coin over all of its symbols (with --in)."
+    ),
+]
+InOption = Annotated[str | None, typer.Option("--in", metavar="CUR", help="All figures in one currency.")]
+StatsOption = Annotated[bool, typer.Option("--stats", help="Wins, losses, best, worst, deepest fall.")]
+UnrealizedOption = Annotated[
+    bool, typer.Option("--unrealized", help="What is open at the exchange's last price; asks the exchange.")
+]
+ChartOption = Annotated[bool, typer.Option("--chart", help="What was realised so far, as a curve.")]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is to be shown, of which stretch of time."""
+
+    since: str | None = None
+    until: str | None = None
+    period: str | None = None
+    by: By | None = None
+    book: Book = Book.SYMBOL
+    currency: str | None = None
+    stats: bool = False
+    unrealized: bool = False
+    chart: bool = False
+
+    def check(self) -> None:
+        """Raises UsageError for options that contradict each other."""
+        if self.period is not None and (self.since is not None or self.until is not None):
+            raise UsageError("--period stands for --since and --until", hint="leave them away")
+        if self.book is Book.COIN and self.currency is None:
+            raise UsageError("--book coin needs --in CUR", hint="its figures are in one currency: --in USDT")
+        if self.unrealized and self.currency is not None:
+            raise UsageError("--unrealized is in the currency of each symbol", hint="leave --in away")
+
+    def stretch(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """[since, until); UsageError for a word that is no time, or where none lies between."""
+        if self.period is not None:
+            return _parsed("--period", lambda: parse_stretch(self.period or "", now=now))
+        since, until = self.since, self.until
+        start = None if since is None else _parsed("--since", lambda: parse_begin(since, now=now))
+        end = None if until is None else _parsed("--until", lambda: parse_end(until, now=now))
+        if start is not None and end is not None and start >= end:
+            raise UsageError("--since is not before --until", hint="no time lies between them")
+        if self.unrealized and end is not None and end < now:
+            raise UsageError("--unrealized is about what is open now", hint="leave --until away, or let it be to come")
+        return start, end
+
+    def query(
+        self, method: MethodOption, symbols: tuple[str, ...], brokers: tuple[str, ...], now: datetime
+    ) -> PnlQuery:
+        """What the flow is asked."""
+        from trademon.flows.pnl import PnlQuery  # noqa: PLC0415
+
+        start, end = self.stretch(now)
+        return PnlQuery(
+            method,
+            symbols,
+            brokers,
+            start,
+            end,
+            by=None if self.by is None else self.by.value,
+            stats=self.stats,
+            currency=None if self.currency is None else self.currency.strip().upper(),
+            book=self.book.value,
+            curve=self.chart,
+        )
+
+
+def _parsed(option: str, parse: Callable[[], T]) -> T:
+    try:
+        return parse()
+    except DataError as error:
+        raise UsageError(f"{option}: {error.message}", hint=_WRITE) from None

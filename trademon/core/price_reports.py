@@ -1,0 +1,80 @@
+"""What the flows around dated prices return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from trademon.core.reports import Problem, Status, exit_code, outcome
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSpan:
+    """The prices of one market that are kept: `missing` are those the host said it has none of."""
+
+    host: str
+    symbol: str
+    interval: timedelta
+    known: int
+    missing: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PricesReport:
+    """Everything the cache holds, by host, market and length of candle."""
+
+    spans: tuple[PriceSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceHost:
+    """One host's part of fetching. `unasked`: its budget was used up, or it asked us to wait (`note`)."""
+
+    broker: str
+    user: str
+    host: str
+    prices: int
+    requests: int
+    note: str | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceGap:
+    """Times at which a coin's worth in a currency is still not known."""
+
+    user: str
+    coin: str
+    currency: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFetchReport:
+    """What was read, what is still not known, and how many third-coin fees have a value since."""
+
+    hosts: tuple[PriceHost, ...]
+    wanted: int
+    gaps: tuple[PriceGap, ...]
+    fees_valued: int = 0
+
+    @property
+    def prices(self) -> int:
+        return sum(host.prices for host in self.hosts)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(host.problem for host in self.hosts if host.problem is not None)
+
+    @property
+    def status(self) -> Status:
+        return outcome(sum(host.problem is None for host in self.hosts), self.problems)
+
+    @property
+    def exit_code(self) -> int:
+        return exit_code(sum(host.problem is None for host in self.hosts), self.problems)

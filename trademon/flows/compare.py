@@ -1,0 +1,100 @@
+"""All methods side by side, and what a sale would realise by each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, localcontext
+
+from trademon.core.entries import Moved
+from trademon.core.lot_reports import CompareReport, CompareRow, MethodFigures, WhatIfReport, WhatIfRow
+from trademon.core.model import METHODS, Method
+from trademon.core.money import EXACT, ZERO
+from trademon.core.pnl import Book, RawBooked, disposal_of, fold_entries
+from trademon.errors import UsageError
+from trademon.flows.pnl import PnlQuery, chosen_books, fold_book
+from trademon.store.reading import BookRef
+from trademon.store.store import UserStore
+
+
+def compare(stores: Sequence[UserStore], query: PnlQuery) -> CompareReport:
+    """Each book by every method, and the sums per currency."""
+    rows = []
+    for store in stores:
+        for ref, own in chosen_books(store, query):
+            unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
+            rows.append(_compare_book(store, ref, own, query, incomplete=bool(unvalued)))
+    return CompareReport(tuple(rows), tuple(_totals(rows)), sum(store.fills_stored() for store in stores))
+
+
+def _compare_book(store: UserStore, ref: BookRef, own: Method, query: PnlQuery, *, incomplete: bool) -> CompareRow:
+    figures, held = [], ZERO
+    for method in METHODS:
+        book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
+        figures.append(MethodFigures(method, tally.gross, tally.fees, book.open_cost))
+        held, incomplete = book.open_quantity, incomplete or bool(tally.unmatched_quantity)
+    return CompareRow(ref.user, ref.broker, ref.symbol, ref.currency, own, held, tuple(figures), incomplete)
+
+
+def _totals(rows: Sequence[CompareRow]) -> list[CompareRow]:
+    totals = []
+    for currency in sorted({row.currency for row in rows}):
+        same = [row for row in rows if row.currency == currency]
+        figures = tuple(_sum([row.figures[n] for row in same]) for n in range(len(METHODS)))
+        totals.append(CompareRow("", "", "", currency, "", None, figures, any(row.incomplete for row in same)))
+    return totals
+
+
+def _sum(figures: Sequence[MethodFigures]) -> MethodFigures:
+    with localcontext(EXACT):
+        gross, fees = sum((f.gross for f in figures), ZERO), sum((f.fees for f in figures), ZERO)
+        return MethodFigures(figures[0].method, gross, fees, sum((f.open_cost for f in figures), ZERO))
+
+
+def the_book(stores: Sequence[UserStore], query: PnlQuery) -> tuple[UserStore, BookRef]:
+    """The one book that `query` means, with the store it is in.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    books = [(store, ref) for store in stores for ref, _ in chosen_books(store, query)]
+    if not books:
+        raise UsageError(f"nothing of {', '.join(query.symbols)} is stored", hint="trademon pnl shows what there is")
+    if len(books) > 1:
+        names = ", ".join(sorted({ref.broker for _, ref in books}))
+        raise UsageError(f"{len(books)} accounts have a book of it: {names}", hint="say which one: --broker NAME")
+    return books[0]
+
+
+def what_if(store: UserStore, ref: BookRef, quantity: Decimal, price: Decimal, price_from: str) -> WhatIfReport:
+    """What selling `quantity` of one book at `price` would realise by each method.
+
+    Raises:
+        UsageError: nothing above zero is to be sold, or the book is short.
+    """
+    if quantity <= 0:
+        raise UsageError("--sell wants a quantity above zero")
+    rows = tuple(_imagine(store, ref, method, quantity, price) for method in METHODS)
+    return WhatIfReport(ref.user, ref.broker, ref.symbol, ref.currency, quantity, price, price_from, rows)
+
+
+def _imagine(store: UserStore, ref: BookRef, method: Method, quantity: Decimal, price: Decimal) -> WhatIfRow:
+    book, _ = fold_book(store, ref, method)
+    if book.side == "sell":
+        raise UsageError(f"{ref.symbol} is short: a sale would open more, and realise nothing")
+    sale = Moved(quantity.copy_negate(), price, ZERO)
+    book.grow(book.scale.holding(sale))
+    out: list[RawBooked] = []
+    spot = Book(method, scale=book.scale, restored=book.open_lots)
+    fold_entries(spot, [spot.scale.entry(0, 0, sale)], out)
+    disposal = disposal_of(spot.scale, out[0])
+    matched = disposal.quantity if disposal else ZERO
+    return WhatIfRow(
+        method=method,
+        matched=matched,
+        unmatched=EXACT.subtract(quantity, matched),
+        gross=disposal.gross if disposal else ZERO,
+        fees=disposal.fees if disposal else ZERO,
+        lots=len(disposal.parts) if disposal else 0,
+        left_quantity=spot.open_quantity,
+        left_cost=spot.open_cost,
+    )

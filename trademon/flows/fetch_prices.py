@@ -1,0 +1,267 @@
+"""Fetching the dated prices that P&L in one currency needs and the cache lacks.
+
+A symbol book in another currency needs the price of its quote coin on each day on which something was executed; a book
+of coins needs it at the minute, where one of the two is no money, and so do fees in third coins. Each account's own
+host is asked first; what it does not list, and what accounts without an exchange need, is asked of the user's others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from trademon.core.coin_entries import rates_wanted
+from trademon.core.model import Broker, Market
+from trademon.core.price_reports import PriceFetchReport, PriceGap, PriceHost, PricesReport
+from trademon.core.reports import Problem
+from trademon.errors import Busy, HostAskedToWait, StoreError
+from trademon.exchanges.base import Exchange
+from trademon.exchanges.registry import WITHOUT_API
+from trademon.flows.isolate import isolate
+from trademon.flows.ports import Ports
+from trademon.flows.prices import Dated, fetch_prices, lacking_candles, paths_of
+from trademon.store.lease import hold
+from trademon.store.prices import DAY, MINUTE, opened_before
+from trademon.store.scope import host_of
+from trademon.store.store import UserStore
+from trademon.store.user_prices import AccountFill
+
+# Between two of these a day's price is near enough; the price of anything else moves too far within a day.
+_MONEY: Final = frozenset(
+    "USDT USDC FDUSD TUSD BUSD DAI USD EUR GBP CHF JPY AUD CAD NZD SEK NOK DKK PLN CZK TRY BRL MXN ZAR SGD HKD".split()
+)
+_RANKS: Final = 3
+"""How many ways to a rate are tried where the first one told no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceQuery:
+    """For which fills prices are fetched: of these brokers, executed within [since, until); `currency` None is each
+    user's own."""
+
+    currency: str | None = None
+    brokers: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A price of an account's. `is_fee`: it values a fee when that is booked, by a minute of the account's own host."""
+
+    account_id: int
+    dated: Dated
+    interval: timedelta
+    is_fee: bool = False
+
+
+@dataclass(slots=True)
+class _Host:
+    """A host that can be asked, by one of the user's brokers; `exchange` once it was opened."""
+
+    store: UserStore
+    broker: Broker
+    markets: dict[str, Market]
+    exchange: Exchange | None = None
+    prices: int = 0
+    note: str | None = None
+    problem: Problem | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        return self.problem is not None or self.note is not None
+
+    def report(self) -> PriceHost:
+        requests = 0 if self.exchange is None else self.exchange.requests
+        broker = self.broker
+        return PriceHost(broker.name, broker.user, host_of(broker), self.prices, requests, self.note, self.problem)
+
+
+def prices_known(stores: Sequence[UserStore]) -> PricesReport:
+    """What the cache holds: prices belong to nobody, so that one user's store tells all."""
+    return PricesReport(stores[0].price_spans() if stores else ())
+
+
+async def fetch(
+    stores: Sequence[UserStore], ports: Ports, query: PriceQuery, currencies: Sequence[str]
+) -> PriceFetchReport:
+    """Fetch what these users' fills need; `currencies` is one for each of them."""
+    jobs = [_Job(store, ports, query, currency) for store, currency in zip(stores, currencies, strict=True)]
+    for job in jobs:
+        await job.run()
+    return PriceFetchReport(
+        hosts=tuple(host.report() for job in jobs for host in job.hosts.values() if host.exchange or host.is_silent),
+        wanted=sum(len(job.needs) for job in jobs),
+        gaps=tuple(gap for job in jobs for gap in job.gaps()),
+        fees_valued=sum(job.fees_valued for job in jobs),
+    )
+
+
+@dataclass(slots=True)
+class _Job:
+    """One user's part."""
+
+    store: UserStore
+    ports: Ports
+    query: PriceQuery
+    currency: str
+    hosts: dict[str, _Host] = field(default_factory=dict)
+    needs: list[_Need] = field(default_factory=list)
+    missing: list[_Need] = field(default_factory=list)
+    fees_valued: int = 0
+
+    async def run(self) -> None:
+        with self.store.one_moment():
+            self.hosts = _hosts_of(self.store)
+            self.needs = self.missing = list(_needs_of(self.store, self.query, self.currency))
+        try:
+            self._look_again()
+            for name, host in self.hosts.items():
+                await self._ask(host, [n for n in self.missing if name in self.store.price_hosts(n.account_id)[0]])
+            for host in self.hosts.values():
+                self._look_again()
+                await self._ask(host, [n for n in self.missing if self._may_borrow(n)])
+        finally:
+            for host in self.hosts.values():
+                if host.exchange is not None:
+                    await host.exchange.close()
+        self._value_fees()
+        self._look_again()
+
+    def _may_borrow(self, need: _Need) -> bool:
+        """Whether another host's price will do: not for a fee that its own exchange values."""
+        return not (need.is_fee and self.store.price_hosts(need.account_id)[0])
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    async def _ask(self, host: _Host, needs: Sequence[_Need]) -> None:
+        """Ask a host for what it may know; one that fails is not asked again."""
+        if not needs or host.is_silent:
+            return
+        now = self.ports.clock()
+        wait_until = self.store.broker_state(host.broker).wait_until
+        if wait_until is not None and now < wait_until:
+            host.note = f"its host asked us to wait until {wait_until:%H:%M:%S} UTC"
+            return
+        broker = host.broker
+        _, error, host.problem = await isolate(self._fetch(host, needs), broker=broker.name, user=broker.user, at=now)
+        if isinstance(error, HostAskedToWait):
+            host.problem, host.note = None, error.line
+            with contextlib.suppress(StoreError):
+                self.store.note_failed_look(broker, self.ports.clock(), error.line, wait_until=error.until)
+
+    async def _fetch(self, host: _Host, needs: Sequence[_Need]) -> None:
+        if not host.markets:
+            exchange = await self._open(host)
+            self.store.save_markets(host.broker, await exchange.fetch_markets(), self.ports.clock())
+            host.markets = {m.symbol: m for m in self.store.markets(host.broker)}
+        for interval in (DAY, MINUTE):
+            pending = [n for n in needs if n.interval == interval]
+            for rank in range(_RANKS):
+                asked = [n.dated for n in pending]
+                if lacking_candles(self.store, host.broker, host.markets, asked, interval=interval, rank=rank):
+                    exchange = await self._open(host)
+                    host.prices += await fetch_prices(
+                        self.store, host.broker, exchange, host.markets, asked, interval=interval, rank=rank
+                    )
+                    if not exchange.has_budget():
+                        host.note = "its budget was used up: run it again for the rest"
+                        return
+                pending = self._unanswered(pending)
+
+    async def _open(self, host: _Host) -> Exchange:
+        if host.exchange is None:
+            host.exchange = await self.ports.open_exchange(self.store, host.broker)
+            await host.exchange.sync_clock()
+        return host.exchange
+
+    # --- what is known -------------------------------------------------------------------------------------------
+
+    def _look_again(self) -> None:
+        self.missing = self._unanswered(self.missing)
+
+    def _unanswered(self, needs: Iterable[_Need]) -> list[_Need]:
+        known = {}
+        left = []
+        with self.store.one_moment():
+            for need in needs:
+                dated, key = need.dated, (need.account_id, need.dated.currency, need.is_fee)
+                if key not in known:
+                    known[key] = self.store.rates(need.account_id, dated.currency, borrowing=self._may_borrow(need))
+                intervals = (MINUTE,) if need.interval == MINUTE else (MINUTE, DAY)
+                if known[key].find(dated.coin, dated.at, intervals) is None:
+                    left.append(need)
+        return left
+
+    def gaps(self) -> Iterator[PriceGap]:
+        """What is still not known, by coin."""
+        groups: dict[tuple[str, str], list[_Need]] = {}
+        for need in self.missing:
+            groups.setdefault((need.dated.coin, need.dated.currency), []).append(need)
+        for (coin, currency), needs in sorted(groups.items()):
+            times = {need.dated.at for need in needs}
+            why = self._why(coin, currency)
+            yield PriceGap(self.store.user, coin, currency, len(times), min(times), max(times), why)
+
+    def _why(self, coin: str, currency: str) -> str:
+        able = [h for h in self.hosts.values() if not h.markets or paths_of(coin, currency, h.markets)]
+        if not able:
+            return "no market tells it" if self.hosts else "there is no exchange to ask"
+        if any(host.is_silent for host in able):
+            return "not asked yet"
+        return "no price then"
+
+    def _value_fees(self) -> None:
+        """Value the third-coin fees that there is a price of now."""
+        accounts = {need.account_id for need in self.needs if need.is_fee}
+        for broker in self.store.brokers():
+            if broker.account_id in accounts:
+                accounts.discard(broker.account_id)
+                with contextlib.suppress(Busy), hold(self.ports.locks, f"account-{broker.account_id}"):
+                    method = self.store.method_of(broker)
+                    self.fees_valued += self.store.books.revalue(broker, broker.account_id, method=method)
+
+
+def _hosts_of(store: UserStore) -> dict[str, _Host]:
+    """The hosts that the user's brokers lead to, exchanges themselves before other addresses."""
+    brokers = [b for b in store.brokers() if b.enabled and b.exchange not in WITHOUT_API]
+    hosts: dict[str, _Host] = {}
+    for broker in sorted(brokers, key=lambda b: (b.base_url is not None, b.id)):
+        if host_of(broker) not in hosts:
+            hosts[host_of(broker)] = _Host(store, broker, {m.symbol: m for m in store.markets(broker)})
+    return hosts
+
+
+# --- what is needed -----------------------------------------------------------------------------------------------
+
+
+def _needs_of(store: UserStore, query: PriceQuery, currency: str) -> Iterator[_Need]:
+    """Each price that these fills need, once."""
+    named = {b.account_id for b in store.brokers() if b.name in query.brokers}
+    signed = {ref.account_id: ref.signed for ref in store.book_refs()}
+    for account_id, has_positions in signed.items():
+        if query.brokers and account_id not in named:
+            continue
+        found: dict[tuple[str, datetime, timedelta], _Need] = {}
+        for one in store.account_fills(account_id, since=query.since, until=query.until):
+            for coin, interval in _of_fill(one, currency, has_coins=not has_positions):
+                opened = opened_before(one.fill.executed_at, interval)
+                need = _Need(account_id, Dated(coin, currency, one.fill.executed_at), interval)
+                found.setdefault((coin, opened, interval), need)
+        yield from found.values()
+        for fee in store.fees_to_value(account_id):
+            if (query.since is None or fee.at >= query.since) and (query.until is None or fee.at < query.until):
+                yield _Need(account_id, Dated(fee.coin, fee.currency, fee.at), MINUTE, is_fee=True)
+
+
+def _of_fill(one: AccountFill, currency: str, *, has_coins: bool) -> Iterator[tuple[str, timedelta]]:
+    fill = one.fill
+    if fill.currency != currency:
+        yield fill.currency, DAY
+    if has_coins and fill.contract is None:
+        for coin in rates_wanted(fill, currency, is_lot=one.is_lot):
+            if coin not in _MONEY or currency not in _MONEY:
+                yield coin, MINUTE

@@ -1,0 +1,313 @@
+"""Lots, an explained fill, methods side by side: as a person reads them, and lots as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final, TextIO
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from trademon.core.lot_reports import (
+    CompareReport,
+    CompareRow,
+    ExplainReport,
+    FeeLine,
+    LotRow,
+    LotsReport,
+    PartLine,
+    WhatIfReport,
+    WhatIfRow,
+)
+from trademon.core.money import format_figure
+from trademon.core.times import format_time
+from trademon.ui.csv_out import write_csv
+from trademon.ui.grid import Column, Grid, Row
+from trademon.ui.text import (
+    UNICODE,
+    Glyphs,
+    clean,
+    count,
+    format_amount,
+    format_average,
+    format_fee,
+    format_price,
+    format_quantity,
+    format_stamp,
+    money_style,
+    plain,
+    several,
+)
+
+LOT_COLUMNS: Final = (
+    *("opened_at", "user", "broker", "symbol", "side", "quantity", "price", "cost", "fees", "currency"),
+    *("lot_id", "opening"),
+)
+
+
+def _sentence(text: str, style: str = "") -> Text:
+    return Text(clean(text), style=style, overflow="fold")
+
+
+def _table(columns: tuple[Column, ...], rows: Iterable[Row], glyphs: Glyphs) -> Grid:
+    """A grid without the columns that say nothing in any row."""
+    rows = tuple(rows)
+    keep = [i for i in range(len(columns)) if any(row.cells[i].plain for row in rows)]
+    cut = tuple(Row(tuple(row.cells[i] for i in keep), row.note, row.ruled) for row in rows)
+    return Grid(tuple(columns[i] for i in keep), cut, glyphs.rule)
+
+
+# --- lots ---------------------------------------------------------------------------------------------------------
+
+_LOTS: Final = (
+    Column("opened"),
+    Column("user"),
+    Column("broker"),
+    Column("symbol"),
+    Column("side", leaves=1),
+    Column("quantity", "point"),
+    Column("price", "point"),
+    Column("cost", "right"),
+    Column("fees", "right"),
+    Column("", leaves=3),
+    Column("id", "right", leaves=2),
+)
+
+
+def render_lots(report: LotsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """A row a lot; one entered by hand says so."""
+    if not report.lots:
+        if report.stored:
+            return _sentence("nothing is open (trademon pnl shows what was closed)")
+        return _sentence("no lots yet: they begin with the first stored fill (trademon scan)")
+    named = several(lot.user for lot in report.lots)
+    rows = [_lot_row(lot, glyphs, named=named) for lot in report.lots]
+    said = f"{count(len(rows), 'open lot')} by {report.method}; cost is without the fees carried"
+    return Group(_table(_LOTS, rows, glyphs), _sentence(said, "dim"))
+
+
+def _lot_row(lot: LotRow, glyphs: Glyphs, *, named: bool) -> Row:
+    return Row(
+        (
+            plain(format_stamp(lot.opened_at)),
+            plain(lot.user if named else ""),
+            plain(lot.broker),
+            plain(lot.symbol),
+            plain("long" if lot.side == "buy" else "short"),
+            plain(format_quantity(lot.quantity)),
+            plain(format_average(lot.price)),
+            plain(format_amount(lot.cost, lot.currency, sign=False)),
+            plain(format_amount(lot.fees, lot.currency, sign=False)),
+            plain(lot.currency, "dim"),
+            plain(str(lot.fill_id), "dim"),
+        ),
+        plain(f"{glyphs.about} entered by hand") if lot.opening else None,
+    )
+
+
+def lot_cells(lot: LotRow) -> tuple[str, ...]:
+    """The cells of LOT_COLUMNS, exact and unescaped."""
+    amounts = (lot.quantity, lot.price, lot.cost, lot.fees)
+    names = (lot.user, lot.broker, lot.symbol, lot.side)
+    ids = (lot.currency, str(lot.fill_id), "yes" if lot.opening else "")
+    return (format_time(lot.opened_at), *names, *(format_figure(a) for a in amounts), *ids)
+
+
+def lots_csv(report: LotsReport, stream: TextIO) -> None:
+    """A header line and one line a lot."""
+    write_csv(stream, LOT_COLUMNS, (lot_cells(lot) for lot in report.lots))
+
+
+# --- explain ------------------------------------------------------------------------------------------------------
+
+_PARTS: Final = (
+    Column("lot", "right"),
+    Column("opened"),
+    Column("quantity", "point"),
+    Column("at", "point"),
+    Column("cost", "right", leaves=1),
+    Column("proceeds", "right", leaves=2),
+    Column("gross", "right"),
+    Column("its fees", "right"),
+    Column("closing", "right"),
+    Column("net", "right"),
+)
+
+
+def render_explain(report: ExplainReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """The fill, its fees, the lots it closed, what it opened and what met no lot, and how it was rounded."""
+    parts: list[RenderableType] = [*_fill_lines(report), *_fee_lines(report, glyphs)]
+    if report.parts:
+        rows = [_part_row(part, report.currency, glyphs) for part in report.parts]
+        parts += [Text(""), _table(_PARTS, [*rows, _sum_row(report)], glyphs)]
+    parts += [Text(""), *_outcome_lines(report, glyphs)]
+    return Group(*parts)
+
+
+def _fill_lines(report: ExplainReport) -> list[RenderableType]:
+    fill = report.fill
+    what = f"{fill.side} {format_quantity(fill.quantity)} {fill.symbol} at {format_price(fill.price)}"
+    if fill.source == "opening":
+        what = f"lot of {format_quantity(fill.quantity)} {fill.symbol} at {format_price(fill.price)}, entered by hand"
+    where = f"{fill.broker}, {format_stamp(fill.executed_at)}, fill {fill.id}"
+    if fill.source != "opening":
+        where += f"; the exchange's own: trade {fill.trade_id}" + (f", order {fill.order_id}" if fill.order_id else "")
+    return [_sentence(what, "bold"), _sentence(where, "dim")]
+
+
+def _fee_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType]:
+    return [_sentence(_fee_text(fee, report, glyphs)) for fee in report.fee_lines]
+
+
+def _fee_text(fee: FeeLine, report: ExplainReport, glyphs: Glyphs) -> str:
+    said = f"fee {format_fee(fee.amount, fee.coin)}"
+    if fee.value is None:
+        return f"{glyphs.warn} {said}: {fee.source}, so it is in no figure"
+    if fee.rate is None:
+        return said
+    worth = f"{format_figure(fee.value)} {report.currency}"
+    return f"{said} = {worth} at {format_price(fee.rate)}: {fee.source}"
+
+
+def _part_row(part: PartLine, currency: str, glyphs: Glyphs) -> Row:
+    return Row(
+        (
+            plain(str(part.lot_fill_id), "dim"),
+            plain(format_stamp(part.opened_at)),
+            plain(format_quantity(part.quantity)),
+            plain(format_average(part.price)),
+            *(plain(_money(n, currency, sign=False)) for n in (part.cost, part.proceeds)),
+            plain(_money(part.gross, currency)),
+            *(plain(_money(n, currency, sign=False)) for n in (part.lot_fees, part.closing_fees)),
+            plain(_money(part.net, currency), money_style(part.net)),
+        ),
+        plain(f"{glyphs.about} entered by hand") if part.opening else None,
+    )
+
+
+def _sum_row(report: ExplainReport) -> Row:
+    empty = plain("")
+    return Row(
+        (
+            empty,
+            plain("closed", "bold"),
+            plain(format_quantity(report.closed)),
+            empty,
+            empty,
+            empty,
+            plain(_money(report.gross, report.currency)),
+            plain(_money(report.closed_fees, report.currency, sign=False)),
+            empty,
+            plain(_money(report.net, report.currency), money_style(report.net)),
+        ),
+        None,
+        True,
+    )
+
+
+def _money(amount: Decimal, currency: str, *, sign: bool = True) -> str:
+    return format_amount(amount, currency, sign=sign)
+
+
+def _outcome_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    if report.closed or not report.moved:
+        text = f"realised by {report.method}: {format_figure(report.net)} {report.currency}"
+        lines.append(
+            _sentence(f"{text} = {format_figure(report.gross)} gross - {format_figure(report.closed_fees)} fees")
+        )
+    if report.opened:
+        carried = f"carrying {format_figure(report.opened_fees)} {report.currency} of fees"
+        lines.append(_sentence(f"opened a lot of {format_quantity(report.opened)}, {carried}"))
+    if report.unmatched:
+        lines.append(_sentence(_unmatched_text(report, glyphs)))
+    rounding = "every digit is exact" if report.exact else "a share did not end: it is cut at the 60th decimal"
+    lines.append(_sentence(f"{rounding}; figures are rounded once, at the 30th", "dim"))
+    return lines
+
+
+def _unmatched_text(report: ExplainReport, glyphs: Glyphs) -> str:
+    bound = report.unmatched_proceeds - report.unmatched_fees
+    said = (
+        f"{glyphs.warn} {format_quantity(report.unmatched)} met no lot and is in no figure: {report.unmatched_reason}"
+    )
+    return f"{said}. It brought {format_figure(bound)} {report.currency}, which is the most it can have gained"
+
+
+# --- compare, what-if ---------------------------------------------------------------------------------------------
+
+
+def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """Net by each method, the best in its row in bold; the method that is kept is marked."""
+    if not report.rows:
+        return _sentence("nothing to compare" if report.stored else "no fills yet (trademon scan)")
+    methods = [figures.method for figures in report.rows[0].figures]
+    columns = (
+        Column("user"),
+        Column("broker"),
+        Column("symbol"),
+        *(Column(method, "right") for method in methods),
+        Column(""),
+        Column("kept in", leaves=1),
+    )
+    named = several(row.user for row in report.rows)
+    rows = [_compare_row(row, glyphs, named=named) for row in report.rows]
+    rows += [_compare_row(row, glyphs, named=named, ruled=not n) for n, row in enumerate(report.totals)]
+    said = "net realised by each method, in bold the highest; what is open differs the other way"
+    return Group(_table(columns, rows, glyphs), _sentence(said, "dim"))
+
+
+def _compare_row(row: CompareRow, glyphs: Glyphs, *, named: bool, ruled: bool = False) -> Row:
+    best = max(figures.net for figures in row.figures)
+    differ = len({figures.net for figures in row.figures}) > 1
+    nets = (
+        plain(
+            _money(f.net, row.currency),
+            f"bold {money_style(f.net)}".strip() if differ and f.net == best else money_style(f.net),
+        )
+        for f in row.figures
+    )
+    label = plain(row.symbol) if row.symbol else plain(f"total {row.currency}", "bold")
+    return Row(
+        (plain(row.user if named else ""), plain(row.broker), label, *nets, plain(row.currency, "dim"), plain(row.own)),
+        plain(f"{glyphs.about} without what is unmatched or unvalued") if row.incomplete else None,
+        ruled,
+    )
+
+
+_WHAT_IF: Final = (
+    Column("method"),
+    Column("gross", "right"),
+    Column("fees", "right"),
+    Column("net", "right"),
+    Column(""),
+    Column("lots", "right", leaves=1),
+    Column("left", "point"),
+    Column("cost of the rest", "right"),
+)
+
+
+def render_what_if(report: WhatIfReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """One row a method, and the price it was reckoned with."""
+    rows = [_what_if_row(row, report.currency, glyphs) for row in report.rows]
+    sale = f"selling {format_quantity(report.quantity)} {report.symbol} at {format_price(report.price)}"
+    said = f"{sale} ({report.price_from}); fees are those carried, the sale's own come on top; nothing was stored"
+    return Group(_table(_WHAT_IF, rows, glyphs), _sentence(said, "dim"))
+
+
+def _what_if_row(row: WhatIfRow, currency: str, glyphs: Glyphs) -> Row:
+    note = f"{glyphs.warn} {format_quantity(row.unmatched)} more than is held" if row.unmatched else ""
+    return Row(
+        (
+            plain(row.method),
+            plain(_money(row.gross, currency)),
+            plain(_money(row.fees, currency, sign=False)),
+            plain(_money(row.net, currency), money_style(row.net)),
+            plain(currency, "dim"),
+            plain(str(row.lots)),
+            plain(format_quantity(row.left_quantity)),
+            plain(_money(row.left_cost, currency, sign=False)),
+        ),
+        plain(note) if note else None,
+    )

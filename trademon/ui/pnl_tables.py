@@ -1,0 +1,237 @@
+"""P&L as a person reads it: rows and totals, how trades went, what is open at its last price, the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from trademon.core.money import EXACT
+from trademon.core.reports import PnlReport, PnlRow, PnlStats, PnlTotal
+from trademon.ui.chart import Chart
+from trademon.ui.grid import Column, Grid, Row
+from trademon.ui.text import (
+    UNICODE,
+    Glyphs,
+    clean,
+    count,
+    format_amount,
+    format_average,
+    format_fee,
+    format_percent,
+    format_price,
+    format_quantity,
+    format_stamp,
+    money_style,
+    plain,
+    several,
+)
+
+NO_PNL: Final = (
+    "no P&L yet: it starts with the first stored fill (trademon broker add NAME --exchange binance, then trademon scan)"
+)
+_NAMES: Final = (Column("period"), Column("user"), Column("broker"), Column("symbol"))
+_COLUMNS: Final = (
+    *_NAMES,
+    Column("gross", "right"),
+    Column("fees", "right"),
+    Column("net", "right"),
+    Column(""),
+    Column("return", "right"),
+    Column("unrealized", "right"),
+    Column("open", "point"),
+    Column("average cost", "point"),
+    Column("open cost", "right"),
+    Column("last price", "point", leaves=2),
+    Column("fills", "right", leaves=1),
+)
+_STATS_COLUMNS: Final = (
+    *_NAMES,
+    Column("closed", "right", leaves=3),
+    Column("won", "right"),
+    Column("lost", "right"),
+    Column("win rate", "right"),
+    Column("factor", "right"),
+    Column("best", "right"),
+    Column("worst", "right"),
+    Column("drawdown", "right"),
+    Column("profit", "right", leaves=1),
+    Column("loss", "right", leaves=2),
+    Column(""),
+)
+
+
+def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """Rows, then a total per currency; what is in no figure is said on the very row it belongs to."""
+    if not report.rows:
+        if report.stored:
+            are = f"{count(report.stored, 'fill')} {'is' if report.stored == 1 else 'are'}"
+            return _sentence(f"nothing matches; {are} stored (trademon pnl shows all of them)")
+        return _sentence(NO_PNL)
+    look = _Look.at(report, glyphs)
+    rows = [_row(row, look) for row in report.rows]
+    rows += [_total(total, glyphs, ruled=not i) for i, total in enumerate(report.totals)]
+    parts: list[RenderableType] = [Grid(_COLUMNS, tuple(rows), glyphs.rule), *_stats(report, look)]
+    for curve in report.curves:
+        parts += [Text(), Chart(curve, glyphs)]
+    return Group(*parts, *_said(report, glyphs))
+
+
+def _said(report: PnlReport, glyphs: Glyphs) -> list[Text]:
+    """What a reader should know, in the order of its weight."""
+    lines = [_sentence(f"{glyphs.warn} {note}", "cyan") for note in report.notes]
+    basis = f"realised by {report.method}; net is gross without the fees"
+    if any(row.period for row in report.rows):
+        basis += "; open is as of each period's end (UTC)"
+    marked = [row.mark.at for row in report.rows if row.mark is not None]
+    if marked:
+        basis += f"; last prices of {format_stamp(min(marked))}, without the fee of selling"
+    return [*lines, _sentence(basis, "dim")]
+
+
+def _sentence(text: str, style: str = "") -> Text:
+    """Prose that folds between words at any width."""
+    return Text(clean(text), style=style, overflow="fold")
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What all rows share: the signs, whether users are mixed, whether prices were asked for, and each book's newest
+    period, in which what is open now stands."""
+
+    glyphs: Glyphs
+    users_mixed: bool
+    marked: bool
+    newest: Mapping[tuple[str, ...], str]
+
+    @classmethod
+    def at(cls, report: PnlReport, glyphs: Glyphs) -> _Look:
+        newest = {_book(row): row.period for row in report.rows if row.period is not None}  # the newest comes last
+        return cls(glyphs, several(row.user for row in report.rows), report.marked, newest)
+
+    def names(self, row: PnlRow) -> tuple[Text, ...]:
+        """Whose row it is; the user only where there are several."""
+        user = row.user if self.users_mixed else ""
+        return tuple(plain(name) for name in (row.period or "", user, row.broker, row.symbol))
+
+    def lacks_price(self, row: PnlRow) -> bool:
+        """Whether something is open now that no price was told for."""
+        held = bool(row.open_cost) if row.open_quantity is None else bool(row.open_quantity)
+        return held and row.mark is None and row.period == self.newest.get(_book(row))
+
+
+def _book(row: PnlRow) -> tuple[str, ...]:
+    return row.user, row.broker, row.symbol, row.currency
+
+
+def _row(row: PnlRow, look: _Look) -> Row:
+    cells = (
+        *look.names(row),
+        *_figures(row.gross, row.fees, row.net, row.currency),
+        _percent(row.return_percent),
+        _unrealized(row, look),
+        *_held(row, look.glyphs),
+        plain(format_price(row.mark.price) if row.mark and row.mark.price is not None else ""),
+        plain(f"{row.fills:,}", "dim"),
+    )
+    return Row(cells, not_counted(row))
+
+
+def _figures(gross: Decimal, fees: Decimal, net: Decimal, currency: str) -> tuple[Text, Text, Text, Text]:
+    """Gross, fees, net and their unit."""
+    return (
+        plain(format_amount(gross, currency)),
+        plain(format_amount(fees, currency, sign=False)),
+        _money(net, currency),
+        plain(currency, "dim"),
+    )
+
+
+def _money(amount: Decimal, currency: str) -> Text:
+    return plain(format_amount(amount, currency), money_style(amount))
+
+
+def _percent(value: Decimal | None) -> Text:
+    return plain("") if value is None else plain(format_percent(value, sign=True), money_style(value))
+
+
+def _held(row: PnlRow, glyphs: Glyphs) -> tuple[Text, Text, Text]:
+    """What is open, its average cost; of several symbols only what it cost."""
+    if row.open_quantity is None:
+        return plain(""), plain(""), plain(format_amount(row.open_cost, row.currency, sign=False))
+    average = glyphs.none if row.average_cost is None else format_average(row.average_cost)
+    return plain(format_quantity(row.open_quantity)), plain(average), plain("")
+
+
+def _unrealized(row: PnlRow, look: _Look) -> Text:
+    if not look.marked:
+        return plain("")
+    if row.mark is not None:
+        return _money(row.mark.unrealized, row.currency)
+    return plain("no price" if look.lacks_price(row) else look.glyphs.none, "dim")
+
+
+def not_counted(row: PnlRow) -> Text | None:
+    """What of this row is in no figure: `? 0.5 sold without known cost (history starts later); at most +150.00 more if
+    it had cost nothing, fee 0.002 BNB unvalued`."""
+    said = [_unmatched(row)] if row.has_unmatched else []
+    said += [f"fee {format_fee(amount, currency)} unvalued" for currency, amount in row.unvalued_fees]
+    said += [f"{missing.what} {format_fee(missing.amount, missing.currency)} unvalued" for missing in row.unvalued]
+    return plain(", ".join(said)) if said else None
+
+
+def _unmatched(row: PnlRow) -> str:
+    how_much = "some" if row.unmatched_quantity is None else format_quantity(row.unmatched_quantity)
+    why = f" ({row.unmatched_reason})" if row.unmatched_reason else ""
+    more = format_amount(EXACT.subtract(row.unmatched_proceeds, row.unmatched_fees), row.currency)
+    return f"? {how_much} sold without known cost{why}; at most {more} more if it had cost nothing"
+
+
+def _total(total: PnlTotal, glyphs: Glyphs, *, ruled: bool) -> Row:
+    empty = plain("")
+    cells = (
+        *(empty, empty, empty, plain(f"total {total.currency}", "bold")),
+        *_figures(total.gross, total.fees, total.net, total.currency),
+        _percent(total.return_percent),
+        empty if total.unrealized is None else _money(total.unrealized, total.currency),
+        *(empty, empty, empty, empty, empty),
+    )
+    note = plain(f"{glyphs.about} without what the rows say is missing") if total.incomplete else None
+    return Row(cells, note, ruled)
+
+
+# --- how trades went ----------------------------------------------------------------------------------------------
+
+
+def _stats(report: PnlReport, look: _Look) -> list[RenderableType]:
+    """A second table below the first: what was won and lost, by row and by total."""
+    rows = [Row((*look.names(r), *_went(r.stats, r.currency, look.glyphs))) for r in report.rows if r.stats]
+    empty = plain("")
+    for total in report.totals:
+        if total.stats:
+            label = plain(f"total {total.currency}", "bold")
+            cells = (empty, empty, empty, label, *_went(total.stats, total.currency, look.glyphs))
+            rows.append(Row(cells, ruled=total is report.totals[0]))
+    return [Text(), Grid(_STATS_COLUMNS, tuple(rows), look.glyphs.rule)] if rows else []
+
+
+def _went(stats: PnlStats, currency: str, glyphs: Glyphs) -> tuple[Text, ...]:
+    factor = glyphs.none if stats.profit_factor is None else f"{stats.profit_factor:,.2f}"
+    rate = glyphs.none if stats.win_rate is None else format_percent(EXACT.multiply(stats.win_rate, Decimal(100)))
+    return (
+        *(plain(f"{number:,}") for number in (stats.disposals, stats.wins, stats.losses)),
+        plain(rate),
+        plain(factor),
+        *(plain(glyphs.none) if net is None else _money(net, currency) for net in (stats.best, stats.worst)),
+        plain(format_amount(stats.max_drawdown, currency, sign=False)),
+        _money(stats.profit, currency),
+        _money(stats.loss, currency),
+        plain(currency, "dim"),
+    )

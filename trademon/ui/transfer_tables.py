@@ -1,0 +1,76 @@
+"""Deposits and withdrawals as a person reads them, and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from trademon.core.money import format_decimal
+from trademon.core.times import format_time
+from trademon.core.transfer_reports import TransferRow, TransfersReport
+from trademon.ui.grid import Column, Grid, Row
+from trademon.ui.text import UNICODE, Glyphs, clean, clip, count, format_quantity, format_stamp, plain, several
+
+_COLUMNS: Final = (
+    Column("time"),
+    Column("user"),
+    Column("broker"),
+    Column(""),
+    Column("coin"),
+    Column("amount", "point"),
+    Column("fee", "point"),
+    Column("other end", leaves=1),
+    Column("transaction", leaves=2),
+)
+
+
+def render_transfers(report: TransfersReport, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """A row a transfer; the other end where it is the user's own account."""
+    if not report.transfers:
+        read = f"none in {count(report.accounts_read, 'account')}" if report.accounts_read else "not read yet"
+        hint = "" if report.accounts_read else " (trademon scan reads them)"
+        return Text(clean(f"deposits and withdrawals: {read}{hint}"))
+    named = several(row.user for row in report.transfers)
+    rows = tuple(_row(row, glyphs, named=named) for row in report.transfers)
+    said = "other end: your own account, known by the transaction's name"
+    return Group(Grid(_COLUMNS, rows, glyphs.rule), Text(said, style="dim"))
+
+
+def _row(row: TransferRow, glyphs: Glyphs, *, named: bool) -> Row:
+    return Row(
+        (
+            plain(format_stamp(row.at)),
+            plain(row.user if named else ""),
+            plain(row.broker),
+            plain(row.kind),
+            plain(row.coin),
+            plain(format_quantity(row.amount)),
+            plain(format_quantity(row.fee) if row.fee else ""),
+            plain(row.peer or glyphs.none),
+            plain(clip(row.tx_id, 16, glyphs), "dim"),
+        )
+    )
+
+
+def transfers_to_json(report: TransfersReport) -> dict[str, Any]:
+    """`{"transfers": [...]}`; `other_end` is the user's own broker, or null."""
+    return {
+        "transfers": [
+            {
+                "id": str(row.id),
+                "user": row.user,
+                "broker": row.broker,
+                "kind": row.kind,
+                "coin": row.coin,
+                "amount": format_decimal(row.amount),
+                "fee": format_decimal(row.fee),
+                "at": format_time(row.at),
+                "tx_id": row.tx_id,
+                "network": row.network,
+                "other_end": row.peer,
+            }
+            for row in report.transfers
+        ]
+    }
