@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
+from trademon.core.collector import without_collector
 from trademon.core.entries import MONEY_DIGITS, Entry, Moved, Scale, decimals, moved_by, to_decimal
 from trademon.core.lots import AT, COST, FEES, ID, PRICE, QUANTITY, OpenLots
 from trademon.core.model import Disposal, Fill, Lot, LotPart, Method, Side, Unmatched
@@ -155,10 +156,16 @@ def open_cost(lots: Iterable[Lot]) -> Decimal:
         return sum((lot.cost + lot.fees if lot.side == "buy" else lot.cost - lot.fees for lot in lots), ZERO)
 
 
-def fold_entries(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop would cost as much as the loop
-    book: Book, entries: Iterable[tuple[int, ...]], out: list[RawBooked] | None = None
+def fold_entries(book: Book, entries: Iterable[tuple[int, ...]], out: list[RawBooked] | None = None) -> None:
+    """Book `entries`, in order and in integers of `book.scale`, into `book`; what each did is added to `out`."""
+    with without_collector():
+        _fold(book, entries, out)
+
+
+def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop would cost as much as the loop
+    book: Book, entries: Iterable[tuple[int, ...]], out: list[RawBooked] | None
 ) -> None:
-    """Book `entries`, in order and in integers of `book.scale`, into `book`.
+    """The loop of `fold_entries`.
 
     This loop runs over millions of fills: it calls nothing of ours, keeps everything in local names, and tells what
     each entry did only where `out` is given.

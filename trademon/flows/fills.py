@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import gc
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from pathlib import Path
 
+from trademon.core.collector import without_collector
 from trademon.core.model import Broker, Fill, Market
 from trademon.core.money import format_decimal
 from trademon.core.reports import ImportReport
@@ -48,7 +47,7 @@ def import_fills(
     """
     has_api = broker.exchange != "manual"
     how = dataclasses.replace(how or ReadAs(), exchange=broker.exchange if has_api else None)
-    with _without_collector():
+    with without_collector():
         fills = read_csv(path, store.markets(broker), now=now, ids_needed=has_api, how=how)
         account_id = broker.account_id or store.bind_account(broker, None)
         new = store.books.book_page(
@@ -60,19 +59,6 @@ def import_fills(
             seen_at=now,
         )
     return ImportReport(broker.name, len(fills), new)
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Python's collector looks for cycles among all objects again and again while a large file's fills are made. They
-    have none, and looking costs a sixth of the import."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def read_csv(
