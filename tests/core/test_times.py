@@ -13,9 +13,14 @@ from trademon.core.times import (
     format_time,
     from_ms,
     from_us,
+    parse_begin,
+    parse_end,
     parse_ms,
     parse_since,
+    parse_stretch,
     parse_time,
+    period_bounds,
+    period_of,
     to_ms,
     to_us,
 )
@@ -168,3 +173,94 @@ def test_since_neither_a_span_nor_a_past_time_is_refused(text: str):
     """Unknown units, foreign digits and the future."""
     with pytest.raises(DataError):
         parse_since(text, now=NOON)
+
+
+# --- days, months, quarters, years --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "end"),
+    [
+        ("2026", "2026-01-01", "2027-01-01"),
+        ("2025-Q4", "2025-10-01", "2026-01-01"),
+        (" 2026-q1 ", "2026-01-01", "2026-04-01"),
+        ("2025-Q3", "2025-07-01", "2025-10-01"),
+        ("2026-03", "2026-03-01", "2026-04-01"),
+        ("2025-12", "2025-12-01", "2026-01-01"),
+        ("2024-02", "2024-02-01", "2024-03-01"),
+        ("Today", "2026-03-29", "2026-03-30"),
+        ("yesterday", "2026-03-28", "2026-03-29"),
+        ("1970", "1970-01-01", "1971-01-01"),
+    ],
+)
+def test_a_word_names_a_stretch_from_its_beginning_to_its_end(text: str, begin: str, end: str):
+    """As `--since` it is the beginning, as `--until` the end, and both as `--period`."""
+    assert parse_begin(text, now=NOON) == parse_time(begin)
+    assert parse_end(text, now=NOON) == parse_time(end)
+    assert parse_stretch(text, now=NOON) == (parse_time(begin), parse_time(end))
+
+
+def test_february_has_a_day_more_in_a_leap_year():
+    """2024 had one, 2026 has none, nor will 2100."""
+    days = [parse_end(f"{year}-02", now=NOON) - parse_time(f"{year}-02-01") for year in (2024, 2026, 2100)]
+    assert [d.days for d in days] == [29, 28, 28]
+
+
+def test_a_date_alone_is_its_midnight_at_either_end_and_a_day_as_a_period():
+    """`--until 2026-03-28` ends where that day begins; `--period 2026-03-28` is all of it."""
+    midnight = parse_time("2026-03-28")
+    assert parse_begin("2026-03-28", now=NOON) == parse_end("2026-03-28", now=NOON) == midnight
+    assert parse_stretch("2026-03-28", now=NOON) == (midnight, midnight + timedelta(days=1))
+    assert parse_stretch("2024-02-29", now=NOON)[1] == parse_time("2024-03-01")
+
+
+def test_spans_and_moments_are_as_everywhere_else():
+    """`24h` counts back from now, an ISO time is itself, at either end."""
+    for parse in (parse_begin, parse_end):
+        assert parse("24h", now=NOON) == NOON - timedelta(hours=24)
+        assert parse("2026-03-01T10:00:00+02:00", now=NOON) == parse_time("2026-03-01T08:00:00Z")
+
+
+def test_an_end_may_lie_in_the_future_a_beginning_may_not():
+    """The year that runs has an end; nothing was executed in the one to come."""
+    assert parse_end("2026-12-31", now=NOON) == parse_time("2026-12-31")
+    assert parse_end("2199", now=NOON) == parse_time("2199-12-31") + timedelta(days=1)
+    for text in ("2027", "2026-Q2", "2026-04", "2026-03-30"):
+        with pytest.raises(DataError, match="future"):
+            parse_begin(text, now=NOON)
+        with pytest.raises(DataError, match="future"):
+            parse_stretch(text, now=NOON)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", " ", "q3", "2026-Q0", "2026-Q5", "2026-Q", "2026Q3", "2026-00", "2026-13", "2026-1", "20260", "-2026"],
+        *["1969", "1969-12", "2200", "0000", "9999-Q4", "٢٠٢٦", "2026-\u0660\u0661", "tomorrow", "2026/03"],
+        *["2026-02-30", "2026-Q3-01", "1e3", "NaN", "\x1b[31m2026", "2026\x00", "9" * 5000, "2026-Q3; DROP"],
+    ],
+)
+def test_what_names_no_time_is_refused_at_either_end(text: str):
+    """Never a crash, never a guess."""
+    for parse in (parse_begin, parse_end, parse_stretch):
+        with pytest.raises(DataError):
+            parse(text, now=NOON)
+
+
+@given(st.text(max_size=12))
+def test_hostile_text_is_a_time_or_a_data_error(text: str):
+    """Whatever was typed, nothing else comes of it."""
+    for parse in (parse_begin, parse_end, parse_stretch):
+        try:
+            parse(text, now=NOON)
+        except DataError:
+            continue
+
+
+@given(times, st.sampled_from(["day", "month", "year"]))
+def test_a_moment_lies_within_the_period_it_is_counted_to(at: datetime, unit):
+    """And the period is a word that is understood again."""
+    begin, end = period_bounds(period_of(to_us(at), unit))
+    assert begin <= at < end
+    assert period_of(to_us(begin), unit) == period_of(to_us(end) - 1, unit) == period_of(to_us(at), unit)
+    assert period_of(to_us(end), unit) != period_of(to_us(at), unit)

@@ -9,6 +9,7 @@ their own. For the rest each expectation is translated and compared within the c
 - `zero_cost` (an oversell is all profit): its result is our net and what we list as unmatched; `error` (it refuses):
   we must list something as unmatched.
 - `global` scope is one book, `per_account` a book for each account.
+- quantities are contracts of `multiplier` each; an `inverse` case settles in its `currency`.
 - an acquisition or a disposal that is no trade (income, gift, donation, a fee paid in kind) is a buy or a sale at its
   value; `funding` is cash beside the trades and taken off the engine's result before comparing.
 """
@@ -26,7 +27,8 @@ from typing import Any
 
 import pytest
 
-from trademon.core.model import Fee, Fill, Lot
+from trademon.core.entries import inverse_price
+from trademon.core.model import Contract, Fee, Fill, Lot
 from trademon.core.money import round_figure
 from trademon.core.pnl import Book, Booked, fold
 from trademon.core.times import parse_time
@@ -86,8 +88,6 @@ def fee_rates_differ(v: Vector) -> bool:
 
 
 NOT_RUN: dict[str, Callable[[Vector], bool]] = {
-    "inverse contracts settle in the base coin: not there yet": lambda v: bool(v.get("inverse")),
-    "contract multipliers: not there yet": lambda v: v.get("multiplier", "1") != "1",
     "a third-coin fee is valued and sold from its own book; ours is listed as unvalued": has_third_coin_fee,
     "a base fee on a buy is sold at once, so open lots and results differ until flat": lambda v: (
         v.get("base_fee") == "disposal_at_market" and buys_with_base_fee(v) and not ends_flat(v)
@@ -117,7 +117,20 @@ def why_not(v: Vector) -> str | None:
 # --- a case in our terms ------------------------------------------------------------------------------------------
 
 
-def to_fill(n: int, x: dict[str, Any]) -> Fill:
+def size_of(v: Vector) -> Decimal:
+    """What one unit of the case's quantities stands for."""
+    return Decimal(v.get("multiplier", "1"))
+
+
+def contract_of(v: Vector) -> Contract | None:
+    """An inverse case settles in the coin that its figures are in, all others in the symbol's quote."""
+    if not v.get("inverse") and size_of(v) == 1:
+        return None
+    settle = v["currency"] if v.get("inverse") else v["fills"][0]["symbol"].split("/")[1]
+    return Contract(settle, size_of(v), bool(v.get("inverse")))
+
+
+def to_fill(n: int, x: dict[str, Any], contract: Contract | None = None) -> Fill:
     base, quote = x["symbol"].split("/")
     price = Decimal(x["price"])
     if x.get("quote_qty"):  # the exact total; a price that does not end is cut where trademon's prices end
@@ -134,6 +147,7 @@ def to_fill(n: int, x: dict[str, Any]) -> Fill:
         price=price,
         executed_at=parse_time(x["ts"]),
         fees=tuple(Fee(Decimal(e["fee"]), e["fee_currency"]) for e in several if e.get("fee_currency")),
+        contract=contract,
     )
 
 
@@ -161,7 +175,7 @@ class Ours:
         for n, x in enumerate(v["fills"]):
             account = x.get("account", "") if v.get("scope") == "per_account" else ""
             book = self.books.setdefault((x["symbol"], account), Book(v["method"], v.get("oversell") == "short"))
-            self.booked += fold(book, [(n, to_fill(n, x))])
+            self.booked += fold(book, [(n, to_fill(n, x, contract_of(v)))])
         self.opened: dict[int, Lot] = {b.fill_id: b.opened for b in self.booked if b.opened}
 
     def total(self, name: str) -> Fraction:
@@ -173,7 +187,8 @@ class Ours:
 
     @property
     def open_qty(self) -> Fraction:
-        return sum((Fraction(book.open_quantity) for book in self.books.values()), NIL)
+        """In the engine's units: a book counts what a contract stands for."""
+        return sum((Fraction(book.open_quantity) for book in self.books.values()), NIL) / Fraction(size_of(self.v))
 
     @property
     def carried(self) -> Fraction:
@@ -301,7 +316,8 @@ def compare(v: Vector, ours: Ours) -> int:
         mine = [Fraction(book.open_quantity) for (name, _), book in ours.books.items() if name == symbol]
         near.check(f"open {symbol}", sum(mine, NIL), theirs)
     if at_mark := expected.get("at_mark"):
-        worth = ours.open_qty * Fraction(at_mark["price"]) - ours.open_cost
+        price = inverse_price(Decimal(at_mark["price"])) if v.get("inverse") else at_mark["price"]
+        worth = ours.open_qty * Fraction(size_of(v)) * Fraction(price) - ours.open_cost
         near.check("gross at mark", ours.gross + worth, at_mark.get("gross_total"))
         near.check("net at mark", ours.net + worth, at_mark.get("net_total"))
     for lot, theirs in zip(ours.opened.values(), expected.get("lots_at_purchase") or [], strict=False):

@@ -173,6 +173,7 @@ def test_a_broker_s_options_are_changed_one_by_one(ann: UserStore) -> None:
         method="average",
         enabled=False,
         base_url="http://localhost:1",
+        initial_capital=Decimal("1000.5"),
     )
     assert ann.broker("two") == other
 

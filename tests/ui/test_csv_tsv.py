@@ -10,7 +10,7 @@ import pytest
 
 from tests.ui.world import fill, info, pnl_row, scan
 from trademon.core.reports import BrokersReport, FillsReport, PnlReport, ScanReport, UsersReport
-from trademon.ui.csv_out import fills_csv, pnl_csv, safe_cell
+from trademon.ui.csv_out import fills_csv, safe_cell
 from trademon.ui.tsv import tsv
 
 
@@ -37,15 +37,6 @@ def test_exported_fills_begin_with_the_columns_an_import_reads() -> None:
         *("2026-11-21T14:01:34.000Z", "BTC/USDT", "sell", "0.0015", "47000", "-0.00001", "USDT", "o1", "'=1"),
         *("main", "ann", "1", "scan"),
     ]
-
-
-def test_pnl_csv_has_a_cell_for_each_figure() -> None:
-    """As many cells as titles, unvalued fees in one of them."""
-    stream = io.StringIO()
-    pnl_csv(PnlReport("fifo", (pnl_row(unvalued_fees=(("BNB", Decimal("0.002")), ("OKB", Decimal(1)))),), ()), stream)
-    stream.seek(0)
-    (row,) = csv.DictReader(stream)
-    assert (row["net"], row["unvalued_fees"]) == ("1191.77", "0.002 BNB; 1 OKB")
 
 
 def test_a_pipe_gets_tab_separated_lines_without_decoration() -> None:

@@ -84,44 +84,6 @@ def test_further_fees_are_listed_only_where_there_are_any() -> None:
     assert to_json(report)["fills"][0]["more_fees"] == [{"fee": "0.002", "fee_currency": "BNB"}]
 
 
-def test_a_pnl_row_has_the_columns_of_the_contract() -> None:
-    """Every key of the contract, figures as text, unvalued fees as objects."""
-    row = pnl_row(unvalued_fees=(("BNB", Decimal("0.002")),))
-    data = to_json(PnlReport("fifo", (row,), (PnlTotal("USDT", Decimal("1204.1"), Decimal("12.33"), True),)))
-    assert data == {
-        "method": "fifo",
-        "rows": [
-            {
-                "user": "ann",
-                "broker": "main",
-                "symbol": "BTC/USDT",
-                "currency": "USDT",
-                "gross": "1204.1",
-                "fees": "12.33",
-                "net": "1191.77",
-                "open_quantity": "0.4123",
-                "open_cost": "18215.6",
-                "average_cost": "44180.5287654321",
-                "unmatched_quantity": "0",
-                "unmatched_proceeds": "0",
-                "unvalued_fees": [{"currency": "BNB", "amount": "0.002"}],
-                "disposals": 12,
-                "fills": 40,
-            }
-        ],
-        "totals": [
-            {"currency": "USDT", "gross": "1204.1", "fees": "12.33", "net": "1191.77", "incomplete": True},
-        ],
-    }
-
-
-def test_a_period_stands_only_in_grouped_rows_and_no_average_where_nothing_is_open() -> None:
-    """`period` when grouped, `average_cost` null when flat."""
-    data = to_json(PnlReport("fifo", (pnl_row(period="2026-11", average_cost=None),), ()))
-    assert data["rows"][0]["period"] == "2026-11"
-    assert data["rows"][0]["average_cost"] is None
-
-
 def test_a_scan_counts_and_times_its_brokers() -> None:
     """Seconds are text with three decimals."""
     data = to_json(ScanReport((scan(), scan("okx", "failed", AUTH, new_fills=0, seconds=Decimal(10)))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -16,35 +15,18 @@ from trademon.core.reports import (
     FillsReport,
     ImportReport,
     PnlReport,
-    PnlTotal,
     Problem,
     ScanReport,
     UserInfo,
     UsersReport,
 )
-from trademon.ui.tables import render, render_brokers, render_fills, render_pnl, render_scan
+from trademon.ui.tables import render, render_brokers, render_fills, render_scan
 from trademon.ui.text import ASCII, format_fee, format_price, format_quantity
 
 FILLS = FillsReport(tuple(e.fill for e in (*EXECUTIONS, *HOSTILE)), 1204)
-PNL = PnlReport(
-    "fifo",
-    (
-        pnl_row(),
-        pnl_row(
-            symbol="DOGE/USDT",
-            gross=Decimal("-88.2"),
-            fees=Decimal("0.00012"),
-            open_quantity=Decimal(0),
-            average_cost=None,
-            unmatched_quantity=Decimal("0.5"),
-            unvalued_fees=(("BNB", Decimal("0.002")),),
-        ),
-    ),
-    (PnlTotal("USDT", Decimal("1115.9"), Decimal("12.33012"), True),),
-)
 REPORTS = [
     FILLS,
-    PNL,
+    PnlReport("fifo", (pnl_row(),), ()),
     ScanReport((scan(), scan("okx", "failed", Problem("network", "no answer", "asked again", "okx")))),
     BrokersReport((info(), info("old", enabled=False))),
     UsersReport((UserInfo("ann", True, None, "EUR", 2, NOW),)),
@@ -52,20 +34,6 @@ REPORTS = [
     ImportReport("csv", 12, 10),
     Done("broker main is added", "trademon broker test main"),
 ]
-
-
-def test_pnl_at_eighty_columns_reads_so() -> None:
-    """Totals per currency below, the unknown said on its own row."""
-    assert text_of(render_pnl(PNL), 80).splitlines() == [
-        "broker  symbol          gross     fees        net          open  average cost",
-        "main    BTC/USDT    +1,204.10    12.33  +1,191.77  USDT  0.4123     44,180.53",
-        "main    DOGE/USDT      -88.20  0.00012     -88.20  USDT  0               —",
-        "    ? 0.5 sold without known cost, fee 0.002 BNB unvalued",
-        "─────────────────────────────────────────────────────────────────────────────",
-        "        total USDT  +1,115.90    12.33  +1,103.57  USDT",
-        "    ± without what the rows say is missing",
-        "realised by fifo; net is gross without the fees",
-    ]
 
 
 def test_fills_share_their_day_in_the_title_and_stand_oldest_first() -> None:
@@ -103,21 +71,6 @@ def test_every_line_keeps_within_the_width_and_holds_only_text(report: Any, widt
     assert max(len(line.rstrip()) for line in shown.split("\n")) <= width
     plain = text_of(render(report, ASCII), width)
     assert plain.replace("币安人生", "").isascii()
-
-
-@pytest.mark.parametrize("width", [34, 40, 80, 120])
-def test_the_unknown_is_said_in_words_on_its_row(width: int) -> None:
-    """Between the row it belongs to and the next one."""
-    shown = re.sub(r"\s+", " ", text_of(render_pnl(PNL), width))
-    assert "? 0.5 sold without known cost, fee 0.002 BNB unvalued" in shown
-    assert shown.index("DOGE/USDT") < shown.index("? 0.5 sold") < shown.index("total USDT")
-
-
-def test_gain_and_loss_have_a_sign_and_a_colour() -> None:
-    """Green with a plus, red with a minus."""
-    shown = text_of(render_pnl(PNL), 120, color=True)
-    assert "\x1b[32m+1,191.77\x1b[0m" in shown
-    assert "\x1b[31m-88.20\x1b[0m" in shown
 
 
 def test_markup_of_an_exchange_is_three_characters() -> None:

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "fills": "List the stored fills; import some from a CSV file.",
     "lots": "Open lots; enter one that a missing history opened.",
     "transfers": "Deposits and withdrawals, and which are between your own accounts.",
+    "prices": "Dated prices, for P&L in one currency: list, fetch.",
     "rebuild": "Derive all P&L again from the stored fills.",
     "broker": "The accounts: add, set, list, test, enable, remove.",
     "user": "The people whose accounts they are: add, list.",

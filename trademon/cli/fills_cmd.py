@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import export_opts
 from trademon.cli.common import (
     Brokers,
     Debug,
@@ -131,3 +132,26 @@ def _import(user: str | None, broker: str, file: Path, format_: str, mapping: li
         store = home.user(user)
         report = import_fills(store, store.broker(broker), file, now=home.clock(), how=how)
     return Result(report, is_data=False)
+
+
+@app.command(epilog="Example: trademon fills export fills.csv --since 2026-01-01")
+def export(
+    file: export_opts.FileArgument,
+    format_: export_opts.FormatOption = None,
+    force: export_opts.ForceOption = False,
+    user: User = None,
+    broker: Brokers = None,
+    symbol: Symbols = None,
+    since: Since = None,
+    until: Until = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Write the stored fills to a file, oldest first; `trademon fills import` reads the CSV back. Lots entered by hand
+    are no fills."""
+    flags, target = Flags(json, quiet, verbose, debug, no_color), export_opts.Target(file, format_, force)
+    asked = export_opts.Asked(user, broker or [], symbol or [], lambda now: parse_period(since, until, now=now))
+    run("fills export", flags, lambda: export_opts.export(target, asked, flags, export_opts.find_fills))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import export_opts
 from trademon.cli.common import (
     Brokers,
     Debug,
@@ -16,9 +17,12 @@ from trademon.cli.common import (
     NoColor,
     Quiet,
     Result,
+    Since,
     Symbols,
+    Until,
     User,
     Verbose,
+    parse_period,
     run,
 )
 
@@ -126,3 +130,27 @@ def _remove(user: str | None, lot: int) -> Result:
     with open_home() as home:
         symbol = remove_lot(home.user(user), lot)
     return Result(Done(f"removed entered lot {lot} of {symbol}"), is_data=False)
+
+
+@app.command(epilog="Example: trademon lots export lots.csv --until 2026-01-01")
+def export(
+    file: export_opts.FileArgument,
+    format_: export_opts.FormatOption = None,
+    force: export_opts.ForceOption = False,
+    method: MethodOption = None,
+    symbol: Symbols = None,
+    broker: Brokers = None,
+    user: User = None,
+    since: Since = None,
+    until: Until = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Write the open lots to a file, oldest first in each book: as they were at --until, those opened from --since
+    on. `cost` is without the fees that a lot carries."""
+    flags, target = Flags(json, quiet, verbose, debug, no_color), export_opts.Target(file, format_, force)
+    asked = export_opts.Asked(user, broker or [], symbol or [], lambda now: parse_period(since, until, now=now), method)
+    run("lots export", flags, lambda: export_opts.export(target, asked, flags, export_opts.find_lots))

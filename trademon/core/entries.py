@@ -20,6 +20,10 @@ MONEY_DIGITS: Final = 60
 """Decimals of an amount inside the fold: what a share of a fee or of a pool's cost is cut at."""
 
 
+LEAVES: Final = Decimal(-1)
+"""The price that stands for none: coins that leave a spot book without a sale. No spot price is below zero."""
+
+
 class Entry(NamedTuple):
     """One step of the fold in integers: `quantity` in base units, above zero when coins came in; `price` in currency
     per base unit, `fee` a cost when positive; each scaled by its own part of a `Scale`. `at_us` is its time."""
@@ -107,6 +111,8 @@ def moved_by(fill: Fill, rates: Mapping[str, Decimal] | None = None) -> Moved:
     is a cost at the fill's price. One in a third coin is a cost at `rates` (currency per coin, at the fill's time).
     A contract moves no coins: its fee in the base coin is a third coin's, or the book's own where it settles in it.
     """
+    if fill.leaves:
+        return Moved(fill.quantity.copy_negate(), LEAVES, ZERO)
     contract, add, multiply = fill.contract, EXACT.add, EXACT.multiply
     fees, in_base = ZERO, ZERO
     unvalued: list[tuple[str, Decimal]] = []

@@ -10,6 +10,8 @@ from trademon.core.model import Method
 from trademon.core.money import EXACT, divide
 from trademon.core.times import DAY_US, MICROSECOND
 
+AcquiredBy = Literal["fill", "entered by hand", "transfer"]
+
 
 class Sale(NamedTuple):
     """The fill that closed something, and whose it is. `price` counts as the fold has it; `side` is what was closed,
@@ -29,8 +31,8 @@ class Sale(NamedTuple):
 
 
 class SoldLot(NamedTuple):
-    """What was taken from one lot. `gross` is the proceeds less the cost, for a short the other way round; `is_opening`
-    says that a person entered the lot."""
+    """What was taken from one lot. `gross` is the proceeds less the cost, for a short the other way round; a lot that a
+    transfer carried over from another account keeps the date it was acquired at."""
 
     lot_id: int
     acquired_at: datetime
@@ -38,14 +40,15 @@ class SoldLot(NamedTuple):
     gross: Decimal
     opening_fees: Decimal
     trade_id: str
-    is_opening: bool
+    acquired_by: AcquiredBy
 
 
 class SoldRow(NamedTuple):
     """A disposal and one lot that it closed, with its share of the sale's fee.
 
     Without a lot, `unmatched` says why none was met, and the row is in no P&L figure. With neither, it is the fee of a
-    fill of which it left nothing: quantity zero, and a cost all the same.
+    fill of which it left nothing: quantity zero, and a cost all the same. `provisional`: the sale or the fill that
+    opened the lot has a fee whose price is not known, which is in no figure.
     """
 
     sale: Sale
@@ -53,6 +56,7 @@ class SoldRow(NamedTuple):
     closing_fees: Decimal
     lot: SoldLot | None = None
     unmatched: str | None = None
+    provisional: bool = False
 
     @property
     def proceeds(self) -> Decimal:

@@ -80,6 +80,10 @@ class OpenLots:
             lot[AGE] = self.age
             self.push(lot)
 
+    def put_in_order(self) -> None:
+        """Sort by the date of acquisition: a lot that was carried over may be older than those already here."""
+        self.reset(sorted(self.items, key=lambda lot: (lot[AT], lot[AGE])), long=self.long)
+
     def rescale(self, quantity: int, price: int) -> None:
         """Multiply what is scaled by the book's scale, after it has grown. The order stays as it is."""
         for lot in self.items:

@@ -63,6 +63,9 @@ class Fill:
 
     `trade_id` is the exchange's own and unique only per account, market type and symbol (and `epoch`, where an
     exchange starts counting anew). Never identify a fill by what it looks like.
+
+    Two kinds are no executions and stand for one end of a transfer between a user's own accounts: one that `leaves`
+    takes lots out of its book, without a sale; one with `acquired_at` brings a lot in, with its old price and date.
     """
 
     trade_id: str
@@ -79,7 +82,14 @@ class Fill:
     is_maker: bool | None = None
     epoch: int = 0
     contract: Contract | None = None
+    acquired_at: datetime | None = None
+    leaves: bool = False
     raw: str = field(default="", compare=False)
+
+    @property
+    def opened_at(self) -> datetime:
+        """The date of a lot that it opens: a lot carried over from another account keeps its own."""
+        return self.acquired_at or self.executed_at
 
     @property
     def currency(self) -> str:

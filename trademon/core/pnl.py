@@ -39,7 +39,7 @@ class RawBooked(NamedTuple):
     """What one entry did to its book, in the fold's integers: `closed`, `opened`, `unmatched` are base units.
 
     `closing_fee` belongs to what was closed, `rest_fee` to what was opened or met no lot. An entry that moved nothing
-    has realised its fee: `closing_fee` with nothing closed.
+    has realised its fee: `closing_fee` with nothing closed. What `leaves` took its parts out without a sale.
     """
 
     entry: Entry
@@ -49,6 +49,7 @@ class RawBooked(NamedTuple):
     opened: int
     unmatched: int
     rest_fee: int
+    leaves: bool = False
 
 
 @dataclass(slots=True)
@@ -182,6 +183,7 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
     gains = costs = fees = 0  # gains and costs: of longs proceeds and cost, of shorts both below zero
     missing = missing_proceeds = missing_fees = disposals = count = 0
     parts: list[RawPart] = []
+    newest = max((lot[AT] for lot in items), default=0)
 
     for entry_id, at_us, quantity, price, fee in entries:
         count += 1
@@ -217,6 +219,12 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
                     left_fees = lot[FEES] if unused else 0
                     parts.append(RawPart(lot[ID], lot[AT], taken, part_cost * cost_unit, taken_fees, unused, left_fees))
             closed = wanted - left
+            if price < 0 and not signed:  # they go to another of the user's accounts, with their cost and fees
+                if out is not None:
+                    moved = Entry(entry_id, at_us, quantity, price, 0)
+                    out.append(RawBooked(moved, closed, tuple(parts), 0, 0, 0, 0, leaves=True))
+                    parts.clear()
+                continue
             closing_fee = fee * closed // wanted if left else fee
             fee -= closing_fee  # noqa: PLW2901
             fees += lot_fees + closing_fee
@@ -230,6 +238,8 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
         opened = unmatched = 0
         if left:
             if quantity < 0 and not signed:
+                if price < 0:  # nothing that is known here left
+                    left = 0
                 unmatched = left
                 missing += left
                 missing_proceeds += left * price
@@ -247,9 +257,14 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
                     age += 1
                     cost = left * price * to_money if pooled else 0
                     push([-price if by_price else 0, age, left, price, fee, entry_id, at_us, cost])
+                    if at_us < newest:
+                        lots.put_in_order()
+                    else:
+                        newest = at_us
         if out is not None:
             entry = Entry(entry_id, at_us, quantity, price, 0)
-            out.append(RawBooked(entry, closed, tuple(parts), closing_fee, opened, unmatched, fee))
+            leaves = price < 0 and quantity < 0 and not signed
+            out.append(RawBooked(entry, closed, tuple(parts), closing_fee, opened, unmatched, fee, leaves))
             parts.clear()
 
     lots.long, lots.age = long, age
@@ -295,7 +310,7 @@ def book_moved(book: Book, fill_id: int, fill: Fill, moved: Moved) -> Booked:
     """Book one fill that moves `moved`."""
     book.grow(book.scale.holding(moved))
     out: list[RawBooked] = []
-    fold_entries(book, [book.scale.entry(fill_id, to_us(fill.executed_at), moved)], out)
+    fold_entries(book, [book.scale.entry(fill_id, to_us(fill.opened_at), moved)], out)
     book.tally.add_unvalued(moved.unvalued)
     raw = out[0]
     return Booked(
@@ -328,7 +343,7 @@ def opened_of(book: Book, raw: RawBooked) -> Lot | None:
 
 def disposal_of(scale: Scale, raw: RawBooked) -> Disposal | None:
     """What an entry closed, as values; the last part takes what is left of the closing fee."""
-    if not raw.closed:
+    if not raw.closed or raw.leaves:
         return None
     with localcontext(EXACT):
         parts = tuple(_part_values(scale, raw))
@@ -357,7 +372,10 @@ def _part_values(scale: Scale, raw: RawBooked) -> Iterator[LotPart]:
 
 
 def part_figures(scale: Scale, raw: RawBooked) -> Iterator[tuple[RawPart, int, int]]:
-    """Each part with its gross and its fees (opening and closing share) in MONEY_DIGITS."""
+    """Each part with its gross and its fees (opening and closing share) in MONEY_DIGITS; what leaves realises none."""
+    if raw.leaves:
+        yield from ((part, 0, 0) for part in raw.parts)
+        return
     price = raw.entry.price * 10 ** (MONEY_DIGITS - scale.quantity - scale.price)
     fee_left, long = raw.closing_fee, raw.entry.quantity < 0
     for n, part in enumerate(raw.parts, start=1):

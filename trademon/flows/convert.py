@@ -81,7 +81,7 @@ class Missing:
 
     def values(self) -> tuple[Unvalued, ...]:
         """In the order of their time."""
-        found = sorted(self._sums.items(), key=lambda item: (item[1][0], item[0]))
+        found = sorted(self._sums.items(), key=lambda item: item[1][0])
         return tuple(Unvalued(coin, amount, from_us(at), what) for (coin, what, _), (at, amount) in found)
 
 

@@ -17,7 +17,8 @@ from trademon.flows.csv_cells import Dates
 
 FIELDS: Final = ("executed_at", "symbol", "side", "quantity", "price", "fee", "fee_currency", "order_id", "trade_id")
 REQUIRED: Final = ("executed_at", "symbol", "side", "quantity", "price")
-MAPPED: Final = (*FIELDS, "base", "quote", "total")
+SIZE: Final = "contract_size"
+MAPPED: Final = (*FIELDS, "base", "quote", "total", SIZE)
 FORMATS: Final = ("trademon", "binance", "bitget", "saxo")
 _ZONE: Final = re.compile(r"\(UTC-?([+-]?\d{0,2}(?::?\d\d)?)\)")
 Columns = Mapping[str, tuple[str, ...]]
@@ -60,7 +61,7 @@ OWN: Final = Format(
     "trademon",
     "trademon's own columns",
     {name: (name,) for name in REQUIRED},
-    {name: (name,) for name in FIELDS if name not in REQUIRED},
+    {name: (name,) for name in (*FIELDS, SIZE) if name not in REQUIRED},
     has_ids=True,
 )
 _BITGET_PAIR: Final = {"symbol": ("Trading pair",), "base": ("Base Asset",), "quote": ("Quote Asset",)}

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Final
 
-from trademon.core.model import Fee, Market, Side
-from trademon.core.money import ZERO, parse_decimal
+from trademon.core.model import Contract, Fee, Market, Side
+from trademon.core.money import ZERO, format_decimal, parse_decimal
 from trademon.core.symbols import compact, make_symbol
 from trademon.core.times import parse_time
 from trademon.errors import DataError, TrademonError
+from trademon.flows.csv_cells import number_of
 from trademon.flows.csv_executions import fitted, not_whole, with_executions
 from trademon.flows.csv_file import Rows, Table
-from trademon.flows.csv_formats import FIELDS, OWN, REQUIRED, Layout
+from trademon.flows.csv_formats import FIELDS, OWN, REQUIRED, SIZE, Layout
 from trademon.flows.csv_translate import CellError, OwnCells, Translator
 
 CLOCK_MARGIN: Final = timedelta(days=1)
 MAX_SYMBOL: Final = 40
 NEEDS_IDS: Final = "an account with an API takes only rows with the exchange's own ids; others into a manual broker"
+NEEDS_SWAP: Final = "contracts go into a broker that was added with --exchange manual --market swap"
+ONE: Final = Decimal(1)
 _ALWAYS: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _FORMULA: Final = ("=", "+", "-", "@")
 _SIDES: Final[dict[str, Side]] = {"buy": "buy", "sell": "sell"}
@@ -35,12 +39,28 @@ Draft = tuple[str, str, Market, Side, Decimal, Decimal, tuple[Fee, ...], datetim
 
 
 class Parser:
-    """Cells to drafts. What repeats (symbols, coins) is looked at once."""
+    """Cells to drafts. What repeats (symbols, coins) is looked at once.
 
-    def __init__(self, layout: Layout, markets: Iterable[Market], now: datetime | None, *, ids_needed: bool) -> None:
+    `contracts`: the account may hold them. One symbol has one size, in `markets` and in all rows.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        markets: Iterable[Market],
+        now: datetime | None,
+        *,
+        separator: str = ",",
+        ids_needed: bool,
+        contracts: bool = False,
+    ) -> None:
         self._layout = layout
         self._known = {compact(m.symbol): m for m in markets}
         self._markets: dict[str, Market] = {}
+        self._takes_contracts = contracts
+        self._contracts = {m.symbol: m for m in self._known.values() if m.contract is not None}
+        self._size_at = layout.index.get(SIZE)
+        self._number = number_of(separator, groups=layout.format.groups)
         self._coins: dict[str, str] = {}
         self._latest = _ALWAYS if now is None else now + CLOCK_MARGIN
         self._ids_needed = ids_needed
@@ -57,12 +77,14 @@ class Parser:
         field = "symbol"
         try:
             market = self._markets.get(symbol) or self._market(symbol)
+            if market.contract is not None or self._size_at is not None:
+                market = self._sized(market, row)
             field = "side"
             side = _SIDES.get(side_text) or _side(side_text)
             field = "quantity"
             quantity = _quantity(quantity_text)
             field = "price"
-            price = _price(price_text)
+            price = _price(price_text, market)
             field = "executed_at"
             executed_at = self._time(at_text)
             field = "fee"
@@ -91,8 +113,40 @@ class Parser:
     def _market(self, symbol: str) -> Market:
         text = clean(symbol)
         market = self._known.get(compact(text)) or parse_market(text)
+        if market.contract is not None and not self._takes_contracts:
+            raise DataError(f"{market.symbol} is no symbol of a spot account but a contract", hint=NEEDS_SWAP)
         self._markets[symbol] = market
         return market
+
+    def _sized(self, market: Market, row: list[str]) -> Market:
+        """The market with the contract size of the row; another than the symbol has so far is refused."""
+        size = self._size(row)
+        if market.contract is None:
+            if size != ONE:
+                hint = "a contract is written BASE/QUOTE:SETTLE, as in BTC/USDT:USDT"
+                raise CellError(SIZE, DataError(f"{market.symbol} is no contract and has no size", hint=hint))
+            return market
+        known = self._contracts.get(market.symbol)
+        if known is None or known.contract is None:
+            known = self._contracts[market.symbol] = replace(market, contract=replace(market.contract, size=size))
+        elif known.contract.size != size:
+            sizes = f"{format_decimal(known.contract.size)}, not {format_decimal(size)}"
+            hint = f"one symbol has one size: write it in a column {SIZE}"
+            raise CellError(SIZE, DataError(f"a contract of {market.symbol} has a size of {sizes}", hint=hint))
+        return known
+
+    def _size(self, row: list[str]) -> Decimal:
+        """What the row says one contract stands for: 1 where it says nothing."""
+        text = "" if self._size_at is None else clean(row[self._size_at])
+        if not text:
+            return ONE
+        try:
+            size = parse_decimal(self._number(text), what="it")
+            if size <= ZERO:
+                raise DataError(f"it is not above zero: {text[:30]!r}")
+        except DataError as error:
+            raise CellError(SIZE, error) from None
+        return size
 
     def _fees(self, text: str, coin: str) -> tuple[Fee, ...]:
         amount = parse_decimal(text, what="it")
@@ -111,14 +165,21 @@ class Parser:
 
 
 def read_drafts(
-    table: Table, layout: Layout, markets: Iterable[Market], *, now: datetime | None, zone: tzinfo, ids_needed: bool
+    table: Table,
+    layout: Layout,
+    markets: Iterable[Market],
+    *,
+    now: datetime | None,
+    zone: tzinfo,
+    ids_needed: bool,
+    contracts: bool = False,
 ) -> Iterator[Draft]:
-    """Every row of the table that executed something.
+    """Every row of the table that executed something; `contracts`: the account may hold them.
 
     Raises:
         DataError: the first bad row, by line and column.
     """
-    parser = Parser(layout, markets, now, ids_needed=ids_needed)
+    parser = Parser(layout, markets, now, separator=table.separator, ids_needed=ids_needed, contracts=contracts)
     if layout.format is OWN and zone is UTC:
         pick = _picker(layout)
         return (parser.draft(line, pick(row), row) for line, row in _whole(table.rows, len(layout.names)))
@@ -176,18 +237,32 @@ def clean(text: str) -> str:
 def parse_market(text: str) -> Market:
     """`BTC/USDT`, `btc-usdt` or `BTCUSDT` as a market; the base of a share is its name at its exchange, `AAPL:XNAS`.
 
+    `BTC/USDT:USDT` is a contract that settles in its quote, `BTC/USD:BTC` an inverse one, which settles in its base;
+    each of size 1.
+
     Raises:
-        DataError: it is no symbol of something bought and paid for, or one of a contract.
+        DataError: it is no symbol of something bought and paid for, or a contract that settles in a third coin.
     """
     name = text.upper()
-    base, slash, quote = (name if "/" in name else name.replace("-", "/")).partition("/")
+    base, slash, rest = (name if "/" in name else name.replace("-", "/")).partition("/")
+    quote, colon, settle = rest.partition(":")
     if not slash:
         quote = next((q for q in _QUOTES if name.endswith(q) and name != q), "")
         base = name.removesuffix(quote)
-    is_odd = ":" in quote or (":" in base and not slash) or not (base + quote).isprintable()
-    if not base or not quote or is_odd or len(name) > MAX_SYMBOL:
+    is_odd = bool(colon) != bool(settle) or (":" in base and not slash) or ":" in settle or "/" in rest
+    if not base or not quote or is_odd or not name.isprintable() or len(name) > MAX_SYMBOL:
         raise DataError(f"{text[:20]!r} is no symbol: write BASE/QUOTE, as in BTC/USDT")
-    return Market(make_symbol(base, quote), base, quote, base + quote)
+    contract = _contract(base, quote, settle) if settle else None
+    return Market(make_symbol(base, quote, settle or None), base, quote, base + quote + colon + settle, contract)
+
+
+def _contract(base: str, quote: str, settle: str) -> Contract:
+    if settle not in (base, quote):
+        raise DataError(
+            f"a contract of {base[:20]}/{quote[:20]} that settles in {settle[:20]!r} cannot be booked",
+            hint=f"one that settles in {quote[:20]} or in {base[:20]} can",
+        )
+    return Contract(settle, inverse=settle != quote)
 
 
 def _side(text: str) -> Side:
@@ -204,8 +279,10 @@ def _quantity(text: str) -> Decimal:
     return value
 
 
-def _price(text: str) -> Decimal:
+def _price(text: str, market: Market) -> Decimal:
     value = parse_decimal(text, what="it")
     if value < ZERO:
         raise DataError(f"it is below zero: {text[:30]!r}")
+    if not value and market.contract is not None and market.contract.inverse:
+        raise DataError("it is zero, at which an inverse contract has no worth")
     return value

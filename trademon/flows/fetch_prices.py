@@ -8,10 +8,10 @@ host is asked first; what it does not list, and what accounts without an exchang
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from trademon.core.coin_entries import rates_wanted
 from trademon.core.model import Broker, Market
@@ -23,15 +23,19 @@ from trademon.exchanges.registry import WITHOUT_API
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
 from trademon.flows.prices import Dated, fetch_prices, lacking_candles, paths_of
+from trademon.flows.scan import LONGEST_WAIT
 from trademon.store.lease import hold
-from trademon.store.prices import DAY, MINUTE, opened_before
+from trademon.store.prices import DAY, MINUTE, Rates, opened_before
 from trademon.store.scope import host_of
 from trademon.store.store import UserStore
 from trademon.store.user_prices import AccountFill
 
 # Between two of these a day's price is near enough; the price of anything else moves too far within a day.
 _MONEY: Final = frozenset(
-    "USDT USDC FDUSD TUSD BUSD DAI USD EUR GBP CHF JPY AUD CAD NZD SEK NOK DKK PLN CZK TRY BRL MXN ZAR SGD HKD".split()
+    (
+        *("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "USD", "EUR", "GBP", "CHF", "JPY", "AUD", "CAD", "NZD"),
+        *("SEK", "NOK", "DKK", "PLN", "CZK", "TRY", "BRL", "MXN", "ZAR", "SGD", "HKD"),
+    )
 )
 _RANKS: Final = 3
 """How many ways to a rate are tried where the first one told no price."""
@@ -39,10 +43,8 @@ _RANKS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class PriceQuery:
-    """For which fills prices are fetched: of these brokers, executed within [since, until); `currency` None is each
-    user's own."""
+    """For which fills prices are fetched: of these brokers, executed within [since, until)."""
 
-    currency: str | None = None
     brokers: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -109,68 +111,81 @@ class _Job:
     query: PriceQuery
     currency: str
     hosts: dict[str, _Host] = field(default_factory=dict)
+    lenders: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     needs: list[_Need] = field(default_factory=list)
-    missing: list[_Need] = field(default_factory=list)
     fees_valued: int = 0
 
     async def run(self) -> None:
         with self.store.one_moment():
-            self.hosts = _hosts_of(self.store)
-            self.needs = self.missing = list(_needs_of(self.store, self.query, self.currency))
+            self.needs = list(_needs_of(self.store, self.query, self.currency))
+            self.lenders = {n.account_id: self.store.price_hosts(n.account_id) for n in self.needs}
+            self.hosts = _hosts_of(self.store) if self.needs else {}
         try:
-            self._look_again()
-            for name, host in self.hosts.items():
-                await self._ask(host, [n for n in self.missing if name in self.store.price_hosts(n.account_id)[0]])
             for host in self.hosts.values():
-                self._look_again()
-                await self._ask(host, [n for n in self.missing if self._may_borrow(n)])
+                await self._ask(host, self._list_markets(host))
+            homes = {need: next(iter(self._able(need)), None) for need in self.needs}
+            for name, host in self.hosts.items():
+                await self._ask(host, self._fetch(host, [n for n in self.needs if homes[n] == name]))
+            for name, host in self.hosts.items():
+                rest = [n for n in self._unanswered(self.needs) if name in self._able(n) and homes[n] != name]
+                await self._ask(host, self._fetch(host, rest))
         finally:
             for host in self.hosts.values():
                 if host.exchange is not None:
                     await host.exchange.close()
         self._value_fees()
-        self._look_again()
 
     def _may_borrow(self, need: _Need) -> bool:
         """Whether another host's price will do: not for a fee that its own exchange values."""
-        return not (need.is_fee and self.store.price_hosts(need.account_id)[0])
+        return not (need.is_fee and self.lenders[need.account_id][0])
+
+    def _able(self, need: _Need) -> list[str]:
+        """The hosts that list what makes the price: the account's own before others."""
+        own, _ = self.lenders[need.account_id]
+        names = [*own, *(n for n in self.hosts if n not in own)] if self._may_borrow(need) else [*own]
+        coin, currency = need.dated.coin, need.dated.currency
+        return [n for n in names if n in self.hosts and paths_of(coin, currency, self.hosts[n].markets)]
 
     # --- asking --------------------------------------------------------------------------------------------------
 
-    async def _ask(self, host: _Host, needs: Sequence[_Need]) -> None:
-        """Ask a host for what it may know; one that fails is not asked again."""
-        if not needs or host.is_silent:
-            return
-        now = self.ports.clock()
-        wait_until = self.store.broker_state(host.broker).wait_until
-        if wait_until is not None and now < wait_until:
+    async def _ask(self, host: _Host, work: Coroutine[Any, Any, None]) -> None:
+        """Have a host asked; one that failed or is to be left alone is not."""
+        now, broker = self.ports.clock(), host.broker
+        wait_until = self.store.broker_state(broker).wait_until
+        if wait_until is not None and now < wait_until <= now + LONGEST_WAIT:
             host.note = f"its host asked us to wait until {wait_until:%H:%M:%S} UTC"
+        if host.is_silent:
+            work.close()
             return
-        broker = host.broker
-        _, error, host.problem = await isolate(self._fetch(host, needs), broker=broker.name, user=broker.user, at=now)
+        _, error, host.problem = await isolate(work, broker=broker.name, user=broker.user, at=now)
         if isinstance(error, HostAskedToWait):
             host.problem, host.note = None, error.line
             with contextlib.suppress(StoreError):
                 self.store.note_failed_look(broker, self.ports.clock(), error.line, wait_until=error.until)
 
-    async def _fetch(self, host: _Host, needs: Sequence[_Need]) -> None:
+    async def _list_markets(self, host: _Host) -> None:
         if not host.markets:
             exchange = await self._open(host)
             self.store.save_markets(host.broker, await exchange.fetch_markets(), self.ports.clock())
             host.markets = {m.symbol: m for m in self.store.markets(host.broker)}
+
+    async def _fetch(self, host: _Host, needs: Sequence[_Need]) -> None:
         for interval in (DAY, MINUTE):
             pending = [n for n in needs if n.interval == interval]
             for rank in range(_RANKS):
-                asked = [n.dated for n in pending]
-                if lacking_candles(self.store, host.broker, host.markets, asked, interval=interval, rank=rank):
-                    exchange = await self._open(host)
-                    host.prices += await fetch_prices(
-                        self.store, host.broker, exchange, host.markets, asked, interval=interval, rank=rank
-                    )
-                    if not exchange.has_budget():
-                        host.note = "its budget was used up: run it again for the rest"
-                        return
+                if not await self._fetch_rank(host, [n.dated for n in pending], interval, rank):
+                    host.note = "its budget was used up: run it again for the rest"
+                    return
                 pending = self._unanswered(pending)
+
+    async def _fetch_rank(self, host: _Host, asked: Sequence[Dated], interval: timedelta, rank: int) -> bool:
+        """Ask for what is lacking by the `rank`th way to each rate; False where the budget does not allow all of it."""
+        options: dict[str, Any] = {"interval": interval, "rank": rank}
+        if not lacking_candles(self.store, host.broker, host.markets, asked, **options):
+            return True
+        exchange = await self._open(host)
+        host.prices += await fetch_prices(self.store, host.broker, exchange, host.markets, asked, **options)
+        return exchange.has_budget() or not lacking_candles(self.store, host.broker, host.markets, asked, **options)
 
     async def _open(self, host: _Host) -> Exchange:
         if host.exchange is None:
@@ -180,18 +195,16 @@ class _Job:
 
     # --- what is known -------------------------------------------------------------------------------------------
 
-    def _look_again(self) -> None:
-        self.missing = self._unanswered(self.missing)
-
-    def _unanswered(self, needs: Iterable[_Need]) -> list[_Need]:
-        known = {}
+    def _unanswered(self, needs: Iterable[_Need], *, at_all: bool = False) -> list[_Need]:
+        """Those without a price of their own interval; `at_all`: for which a day's will not do either."""
+        known: dict[tuple[int, str, bool], Rates] = {}
         left = []
         with self.store.one_moment():
             for need in needs:
                 dated, key = need.dated, (need.account_id, need.dated.currency, need.is_fee)
                 if key not in known:
                     known[key] = self.store.rates(need.account_id, dated.currency, borrowing=self._may_borrow(need))
-                intervals = (MINUTE,) if need.interval == MINUTE else (MINUTE, DAY)
+                intervals = (MINUTE, DAY) if at_all and not need.is_fee else (need.interval,)
                 if known[key].find(dated.coin, dated.at, intervals) is None:
                     left.append(need)
         return left
@@ -199,19 +212,19 @@ class _Job:
     def gaps(self) -> Iterator[PriceGap]:
         """What is still not known, by coin."""
         groups: dict[tuple[str, str], list[_Need]] = {}
-        for need in self.missing:
+        for need in self._unanswered(self.needs, at_all=True):
             groups.setdefault((need.dated.coin, need.dated.currency), []).append(need)
         for (coin, currency), needs in sorted(groups.items()):
             times = {need.dated.at for need in needs}
-            why = self._why(coin, currency)
+            why = self._why(needs)
             yield PriceGap(self.store.user, coin, currency, len(times), min(times), max(times), why)
 
-    def _why(self, coin: str, currency: str) -> str:
-        able = [h for h in self.hosts.values() if not h.markets or paths_of(coin, currency, h.markets)]
+    def _why(self, needs: Iterable[_Need]) -> str:
+        able = {name for need in needs for name in self._able(need)}
+        if any(self.hosts[name].is_silent for name in able or self.hosts):
+            return "not all was asked"
         if not able:
             return "no market tells it" if self.hosts else "there is no exchange to ask"
-        if any(host.is_silent for host in able):
-            return "not asked yet"
         return "no price then"
 
     def _value_fees(self) -> None:

@@ -140,9 +140,7 @@ def _with_unrealized(totals: Iterable[PnlTotal], rows: Sequence[PnlRow]) -> tupl
     return tuple(filled)
 
 
-def _notes(
-    books: Iterable[BookFigures], brokers: dict[tuple[str, int], Asked], told: dict[object, _Told]
-) -> list[str]:
+def _notes(books: Iterable[BookFigures], brokers: dict[tuple[str, int], Asked], told: dict[object, _Told]) -> list[str]:
     """Who has something open and no price, and why; hosts that failed are problems, not notes."""
     silent: dict[str, list[str]] = {}
     for book in books:

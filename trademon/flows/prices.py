@@ -16,6 +16,8 @@ from trademon.store.store import UserStore
 # A question begins this much before the first candle it needs: where nothing was traded there is none, and the one
 # before stands for it.
 _LEAD = {MINUTE: timedelta(minutes=30), DAY: timedelta(days=3)}
+# Of a time just past a candle may yet come; where there is none after this long, there never will be.
+_SETTLED = {MINUTE: 2 * LONGEST_AGE[MINUTE], DAY: timedelta(days=2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,7 @@ async def _fetch_window(
         before = [c for c in candles if at - LONGEST_AGE[interval] < c.opened_at <= at]
         if before:
             found.append(before[-1])
-        # Of a time just past the candle may yet come.
-        if (not before or before[-1].opened_at != at) and exchange.now() - at > 2 * LONGEST_AGE[interval]:
+        if (not before or before[-1].opened_at != at) and exchange.now() - at > _SETTLED[interval]:
             missing.append(at)
     store.save_candles(broker, market.symbol, found, interval=interval, missing=missing)
     return len({candle.opened_at for candle in found})

@@ -384,6 +384,7 @@ class _Look:
                     async for page in self.exchange.fetch_transfers(kind, span):
                         seen_at = self.ports.clock()
                         store.save_transfers(self.account_id, kind, page.transfers, page.covered, seen_at)
+            store.carry_lots()
         except HostAskedToWait:
             raise
         except (Transient, ActionNeeded) as fault:

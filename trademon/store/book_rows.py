@@ -190,7 +190,7 @@ def _by_day(scale: Scale, booked: list[RawBooked]) -> dict[int, Tally]:
         day = sums.setdefault(done.entry.at_us // DAY_US, [0] * 7)
         day[6] += 1
         day[1] += done.closing_fee
-        if done.closed:
+        if done.closed and not done.leaves:
             day[5] += 1
             gain = done.closed * done.entry.price * to_money - sum(part.cost for part in done.parts)
             day[0] += gain if done.entry.quantity < 0 else -gain
@@ -293,7 +293,7 @@ def opened_since(scale: Scale, booked: Iterable[RawBooked]) -> tuple[Decimal, De
     quantity = cost = 0
     for done in booked:
         sign = 1 if done.entry.quantity > 0 else -1  # what is opened is long, what is closed was short
-        quantity += done.entry.quantity + done.unmatched
+        quantity += -done.closed if done.leaves else done.entry.quantity + done.unmatched
         for part in done.parts:
             cost -= part.cost - sign * part.lot_fees
         if done.opened:

@@ -23,6 +23,7 @@ from trademon.core.entries import moved_by
 from trademon.core.model import Broker, Fill, Method
 from trademon.core.money import EXACT
 from trademon.core.pnl import Book, RawBooked, fold_entries
+from trademon.core.times import to_us
 from trademon.errors import BadAnswer
 from trademon.store import coverage_rows
 from trademon.store.book_rows import (
@@ -34,6 +35,8 @@ from trademon.store.book_rows import (
     write_lots,
     write_results,
 )
+from trademon.store.carrier import carry_on
+from trademon.store.carry import account_method, carriages_from, carriages_new
 from trademon.store.database import Database, Sql
 from trademon.store.entry_rows import (
     CoinFee,
@@ -48,6 +51,7 @@ from trademon.store.entry_rows import (
     write_entries,
 )
 from trademon.store.fill_rows import (
+    TRANSFER,
     BookKey,
     Content,
     content,
@@ -118,6 +122,7 @@ class Bookkeeper:
                 if page.since is not None:
                     rows = [fill_values(fill_id, key, fill, broker.id, source, seen_at) for fill_id, fill in page.add]
                     self._change(sql, key, page, rows, host_of(broker), method, signed=broker.market != "spot")
+                    self._carry_on(sql, account_id, page.since.at_us)
                 new += len(page.add)
             if covered is not None:
                 coverage_rows.extend(sql, account_id, "fills", covered[0], covered[1])
@@ -150,6 +155,34 @@ class Bookkeeper:
             market, at_us, tie = sql.rows("SELECT market_id, at, tie FROM entries WHERE fill_id = ?", fill_id)[0]
             page = _Page(replace=[fill_id], since=Position(at_us, tie))
             self._change(sql, (account_id, market), page, [], "", method, signed=signed)
+            self._carry_on(sql, account_id, at_us)
+
+    def carry_new(self, user_id: int) -> None:
+        """Carry lots along with the transfers between the user's accounts that stand in no book yet."""
+        with self._writing() as sql:
+            carry_on(sql, carriages_new(sql, user_id), self.replace_rows)
+
+    def _carry_on(self, sql: Sql, account_id: int, since_us: int) -> None:
+        """What changed in an account's books from then on may change which lots left it."""
+        carry_on(sql, carriages_from(sql, account_id, since_us), self.replace_rows)
+
+    def replace_rows(self, sql: Sql, key: BookKey, remove: list[int], add: list[Fill]) -> None:
+        """Take rows that are no executions out of a book, put others in, and book on from the earliest."""
+        account_id, _ = key
+        broker = sql.one("SELECT min(id) FROM brokers WHERE account_id = ?", account_id)
+        row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
+        assert broker is not None
+        assert row is not None
+        placed = sorted(((position(fill), fill) for fill in add), key=itemgetter(0))
+        page = _Page(
+            add=list(enumerate((fill for _, fill in placed), start=row[0] + 1)),
+            places=[place for place, _ in placed],
+            replace=remove,
+        )
+        gone = [Position(*row) for fill_id in remove for row in sql.rows(_PLACE, fill_id)]
+        page.since = min([*page.places[:1], *gone])
+        rows = [fill_values(n, key, fill, broker[0], TRANSFER, fill.executed_at) for n, fill in page.add]
+        self._change(sql, key, page, rows, "", account_method(sql, account_id), signed=False)
 
     def revalue(self, broker: Broker, account_id: int, *, method: Method) -> int:
         """Value third-coin fees whose price has become known since they were booked; returns how many were."""
@@ -163,6 +196,7 @@ class Bookkeeper:
                 ]
                 if rates:
                     self._revalue_book(sql, key, rates, method, signed=broker.market != "spot")
+                    self._carry_on(sql, account_id, min(fee.position.at_us for fee, _ in rates))
                 valued += len(rates)
         return valued
 
@@ -195,6 +229,8 @@ class Bookkeeper:
             with self._writing() as sql:
                 for key in keys:
                     self._derive(sql, key, method, signed=signed)
+                for account_id in {account_id for account_id, _ in keys}:
+                    self._carry_on(sql, account_id, 0)
         return len(keys)
 
     # --- one book ------------------------------------------------------------------------------------------------
@@ -216,7 +252,10 @@ class Bookkeeper:
         insert_fills(sql, rows)
         rates = value_fees(sql, host, page.add, key)
         moves = [moved_by(fill, {c: r.rate for c, r in rates.get(n, {}).items()}) for n, fill in page.add]
-        steps = [Step(n, *place, move) for (n, _), place, move in zip(page.add, page.places, moves, strict=True)]
+        steps = [
+            Step(n, *place, move, _acquired_us(fill))
+            for (n, fill), place, move in zip(page.add, page.places, moves, strict=True)
+        ]
         entries = self._write_entries(sql, key, point, steps, beside=point.version > 0)
         if derive:
             self._derive(sql, key, method, signed=signed)
@@ -236,8 +275,8 @@ class Bookkeeper:
         if scale != point.book.scale:
             point.mixed = point.mixed or beside
             point.book.grow(scale)
-        entries, large = write_entries(sql, key, steps, scale)
-        point.mixed = point.mixed or large
+        entries, odd = write_entries(sql, key, steps, scale)
+        point.mixed = point.mixed or odd
         return entries
 
     def _book(self, sql: Sql, key: BookKey, point: Checkpoint, entries: Iterable[tuple[int, ...]]) -> None:
@@ -288,9 +327,13 @@ class Bookkeeper:
         rest, beside = iter(iter_fills(sql, key)), False
         while batch := list(islice(rest, _BATCH)):
             value_fees(sql, "", [(n, fill) for n, fill in batch if n not in rates], key)
-            steps = [Step(n, *position(fill), moved_by(fill, rates.get(n))) for n, fill in batch]
+            steps = [Step(n, *position(fill), moved_by(fill, rates.get(n)), _acquired_us(fill)) for n, fill in batch]
             self._write_entries(sql, key, point, steps, beside=beside)
             beside = True
+
+
+def _acquired_us(fill: Fill) -> int | None:
+    return None if fill.acquired_at is None else to_us(fill.acquired_at)
 
 
 def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:

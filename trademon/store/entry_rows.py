@@ -111,29 +111,31 @@ class Step(NamedTuple):
     at_us: int
     tie: str
     moved: Moved
+    acquired_us: int | None = None
 
 
 def write_entries(sql: Sql, key: BookKey, steps: Iterable[Step], scale: Scale) -> tuple[list[tuple[int, ...]], bool]:
-    """Store what fills move, in integers of `scale`; those integers, and whether one was too large for a column."""
+    """Store what fills move, in integers of `scale`; those integers, and whether one needs `mixed` reading."""
     entries: list[tuple[int, ...]] = []
     rows: list[tuple[Any, ...]] = []
-    code, large = scale.code, False
-    for fill_id, at_us, tie, moved in steps:
-        entry = scale.entry(fill_id, at_us, moved)
+    code, odd = scale.code, False
+    for fill_id, at_us, tie, moved, acquired_us in steps:
+        entry = scale.entry(fill_id, at_us if acquired_us is None else acquired_us, moved)
         _, _, quantity, price, fee = entry
         if -_LARGEST <= quantity <= _LARGEST and -_LARGEST <= price <= _LARGEST and -_LARGEST <= fee <= _LARGEST:
-            rows.append((*key, at_us, tie, fill_id, quantity, price, fee, code))
+            rows.append((*key, at_us, tie, fill_id, quantity, price, fee, code, acquired_us))
         else:
             numbers = (n if -_LARGEST <= n <= _LARGEST else str(n) for n in (quantity, price, fee))
-            rows.append((*key, at_us, tie, fill_id, *numbers, code))
-            large = True
+            rows.append((*key, at_us, tie, fill_id, *numbers, code, acquired_us))
+            odd = True
+        odd = odd or acquired_us is not None
         entries.append(entry)
     sql.many(
-        """INSERT INTO entries (account_id, market_id, at, tie, fill_id, quantity, price, fee, scale)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO entries (account_id, market_id, at, tie, fill_id, quantity, price, fee, scale, acquired_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         rows,
     )
-    return entries, large
+    return entries, odd
 
 
 def read_entries(
@@ -148,7 +150,8 @@ def read_entries(
 ) -> Iterator[tuple[int, ...]]:
     """The book's entries in order, in integers of `scale`; from `start` on, or of [since, until) microseconds.
 
-    `mixed`: the book's rows are not all of one scale, or some are too large for a column.
+    `mixed`: the book's rows are not all of one scale, or some are too large for a column, or lots were carried over,
+    whose time is that of their acquisition.
     """
     where, values = "account_id = ? AND market_id = ?", list[Any](key)
     if start is not None:
@@ -161,7 +164,8 @@ def read_entries(
     order = f"FROM entries WHERE {where} ORDER BY at, tie"
     if not mixed:
         return sql.stream(f"SELECT fill_id, at, quantity, price, fee {order}", *values)
-    return _scaled(sql.stream(f"SELECT fill_id, at, quantity, price, fee, scale {order}", *values), scale)
+    columns = "fill_id, coalesce(acquired_at, at), quantity, price, fee, scale"
+    return _scaled(sql.stream(f"SELECT {columns} {order}", *values), scale)
 
 
 def _scaled(rows: Iterator[tuple[int, ...]], scale: Scale) -> Iterator[tuple[int, ...]]:

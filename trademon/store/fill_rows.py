@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from trademon.core.model import Broker, Contract, Fee, Fill, id_order
 from trademon.core.money import format_decimal, parse_decimal
@@ -16,10 +16,15 @@ from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql, in_list
 from trademon.store.exact import decimal_text
 
+TRANSFER = "transfer"
+"""The source of rows that stand for one end of a transfer between a user's own accounts."""
+OUT = "-out"
+"""How the ids of those end that take lots out of a book."""
 _MAX_IN = 500
 _FILL_COLUMNS = """fills.id, trade_id, epoch, side, quantity, price, fee, fee_currency, more_fees, executed_at,
     order_id, order_type, is_maker, markets.symbol, markets.base, markets.quote, markets.settle,
-    markets.contract_size, markets.inverse, markets.former"""
+    markets.contract_size, markets.inverse, markets.former,
+    acquired_at, source"""
 
 BookKey = tuple[int, int]
 """(account id, market id)"""
@@ -83,6 +88,8 @@ def fill_of(row: Sequence[Any]) -> Fill:
         base=base,
         quote=quote,
         contract=None if row[16] is None else Contract(row[16], Decimal(row[17]), bool(row[18])),
+        acquired_at=None if row[20] is None else from_us(row[20]),
+        leaves=row[21] == TRANSFER and row[1].endswith(OUT),
     )
 
 
@@ -156,6 +163,7 @@ def fill_values(
         first.currency if first else "",
         json.dumps([[format_decimal(f.amount), f.currency] for f in more if f]) if more else None,
         to_us(fill.executed_at),
+        None if fill.acquired_at is None else to_us(fill.acquired_at),
         fill.order_type,
         fill.is_maker,
         source,
@@ -168,7 +176,36 @@ def insert_fills(sql: Sql, rows: list[tuple[Any, ...]]) -> None:
     """Write rows of `fill_values`."""
     sql.many(
         """INSERT INTO fills (id, account_id, market_id, trade_id, epoch, broker_id, order_id, side, quantity,
-        price, fee, fee_currency, more_fees, executed_at, order_type, is_maker, source, seen_at, raw)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        price, fee, fee_currency, more_fees, executed_at, acquired_at, order_type, is_maker, source, seen_at, raw)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         rows,
     )
+
+
+class BookMarket(NamedTuple):
+    """What a book is of."""
+
+    market_id: int
+    symbol: str
+    base: str
+    quote: str
+
+
+def market_of(sql: Sql, number: int, *, account_id: int | None = None) -> BookMarket:
+    """A market by its number; with an account, the market of the same symbol at that account's exchange, which is made
+    where there is none yet."""
+    row = sql.rows("SELECT id, symbol, base, quote FROM markets WHERE id = ?", number)[0]
+    if account_id is None:
+        return BookMarket(*row)
+    exchange, market = sql.rows("SELECT exchange, market FROM accounts WHERE id = ?", account_id)[0]
+    there = sql.one(
+        """SELECT id, symbol, base, quote FROM markets WHERE exchange = ? AND market = ? AND symbol = ?
+        ORDER BY exchange_symbol IS NULL, id DESC LIMIT 1""",
+        exchange,
+        market,
+        row[1],
+    )
+    if there is not None:
+        return BookMarket(*there)
+    number = sql.insert("markets", exchange=exchange, market=market, symbol=row[1], base=row[2], quote=row[3])
+    return BookMarket(number, *row[1:])

@@ -103,7 +103,7 @@ def read_fill(sql: Sql, user_id: int, fill_id: int) -> FillRow | None:
 
 
 def _where(user_id: int, query: FillQuery) -> tuple[str, list[Any]]:
-    parts: list[str] = ["users.id = ?", "fills.source <> 'opening'"]
+    parts: list[str] = ["users.id = ?", "fills.source NOT IN ('opening', 'transfer')"]
     values: list[Any] = [user_id]
     if query.brokers:
         # By account, as P&L does: two brokers may lead to one.
@@ -291,7 +291,7 @@ def read_unvalued(
 def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:
     """Executions stored after the fill `after_id`, newest execution first, with what each realised."""
     rows = sql.rows(
-        f"""SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id > ? AND fills.source <> 'opening'
+        f"""SELECT {_ROW} {_FROM} WHERE users.id = ? AND fills.id > ? AND fills.source NOT IN ('opening', 'transfer')
         ORDER BY {_REVERSE} LIMIT ?""",
         user_id,
         after_id,

@@ -96,11 +96,12 @@ def _collect(sql: Sql, key: BookKey, point: Checkpoint, since: Position) -> _Und
     for fill_id, at_us, quantity, price, fee in read_entries(sql, key, scale, mixed=point.mixed, start=since):
         undone.fills.add(fill_id)
         mine, missing = parts.get(fill_id, []), unmatched.get(fill_id)
+        leaves = price < 0 and not point.book.signed
         tally = Tally(
             gross=sum((p.gross for p in mine), ZERO),
             # a fill whose base fee ate all of it has realised its fee
             fees=sum((p.fees for p in mine), ZERO) if quantity else to_decimal(fee, scale.fee),
-            disposals=1 if mine else 0,
+            disposals=1 if mine and not leaves else 0,
             fills=1,
         )
         if missing is not None:
@@ -109,10 +110,11 @@ def _collect(sql: Sql, key: BookKey, point: Checkpoint, since: Position) -> _Und
         for part in mine:
             undone.give_back(part)
         change, sign = to_decimal(quantity, scale.quantity), 1 if quantity > 0 else -1
-        undone.quantity += change + (missing[0] if missing is not None else ZERO)
+        gone = sum((p.quantity for p in mine), ZERO)
+        undone.quantity += -gone if leaves else change + (missing[0] if missing is not None else ZERO)
         undone.cost -= sum((p.cost - sign * p.lot_fees for p in mine), ZERO)
-        opened = abs(change) - sum((p.quantity for p in mine), ZERO)
-        if opened and missing is None:
+        opened = abs(change) - gone
+        if opened and missing is None and not leaves:
             rest_fee = to_decimal(fee, scale.fee) - sum((p.fees - p.lot_fees for p in mine), ZERO)
             cost = opened * to_decimal(price, scale.price)
             undone.joined = _sum(undone.joined, (opened, cost, rest_fee))
@@ -181,7 +183,7 @@ def _restore_pool(sql: Sql, key: BookKey, book: Book, undone: _Undone) -> None:
 
 def _consumed_lot(sql: Sql, book: Book, fill_id: int) -> RawLot:
     """An empty lot with the price and time of the entry that opened it."""
-    row = sql.one("SELECT price, at, scale FROM entries WHERE fill_id = ?", fill_id)
+    row = sql.one("SELECT price, coalesce(acquired_at, at), scale FROM entries WHERE fill_id = ?", fill_id)
     assert row is not None
     price = int(row[0]) * book.scale.factors_from(Scale.of_code(row[2]))[1]
     return [-price if book.method == "hifo" else 0, 0, 0, price, 0, fill_id, row[1], 0]

@@ -17,7 +17,8 @@ from trademon.errors import UnknownName, UsageError
 from trademon.store.crypto import SecretBox
 from trademon.store.database import Database
 from trademon.store.scope import Clock
-from trademon.store.user_books import UserBooks
+from trademon.store.user_cash import UserCash
+from trademon.store.user_exports import UserExports
 from trademon.store.user_looks import UserLooks
 from trademon.store.user_lots import UserLots
 from trademon.store.user_prices import UserPrices
@@ -109,5 +110,5 @@ def _account_name() -> str:
         return "trader"
 
 
-class UserStore(UserPrices, UserLots, UserLooks, UserBooks, UserTransfers):
+class UserStore(UserExports, UserPrices, UserLots, UserLooks, UserTransfers, UserCash):
     """What one user has. Every query names that user."""

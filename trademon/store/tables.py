@@ -175,6 +175,7 @@ class FillRow(Row, table=True):
     fee_currency: str
     more_fees: str | None = Field(default=None, sa_type=Text)
     executed_at: datetime = _time()
+    acquired_at: datetime | None = _time(default=None)
     order_type: str
     is_maker: bool | None = None
     source: str
@@ -284,6 +285,7 @@ class EntryRow(Row, table=True):
     price: int = Field(sa_type=AnyInteger)
     fee: int = Field(sa_type=AnyInteger)
     scale: int
+    acquired_at: datetime | None = _time(default=None)
 
 
 class CoinFeeRow(Row, table=True):

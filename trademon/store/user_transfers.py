@@ -14,12 +14,12 @@ from trademon.store import coverage_rows
 from trademon.store.database import Sql
 from trademon.store.exact import decimal_text
 from trademon.store.reading import account_names
-from trademon.store.scope import UserScope
+from trademon.store.user_books import UserBooks
 
 STREAMS: dict[TransferKind, str] = {"deposit": "deposits", "withdrawal": "withdrawals"}
 
 
-class UserTransfers(UserScope):
+class UserTransfers(UserBooks):
     """The part of a user's store that holds deposits and withdrawals."""
 
     def save_transfers(
@@ -33,6 +33,10 @@ class UserTransfers(UserScope):
             if new:
                 _match(sql, self._user_id)
         return new
+
+    def carry_lots(self) -> None:
+        """Have lots go along with the transfers between the user's own accounts."""
+        self.books.carry_new(self._user_id)
 
     def transfers(self, brokers: Iterable[str] = ()) -> tuple[TransferRow, ...]:
         """The user's deposits and withdrawals, oldest first; of these brokers' accounts where some are named."""

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from trademon.core.reports import NetCurve
 from trademon.core.times import to_us
+from trademon.ui.grid import flow
 from trademon.ui.text import UNICODE, Glyphs, format_amount, format_money, format_stamp, money_style, plain
 
 HEIGHT: Final = 12
@@ -77,14 +78,14 @@ class Chart:
         margin = max(cell_len(label) for label in labels.values()) + 2
         room = width - margin
         if room < LOWEST_WIDTH:
-            return [_title(self.curve, self.glyphs)]
+            return flow([_title(self.curve)], width, indent=2)
         zero = scale.row(Decimal(0), HEIGHT)
         canvas = _dots(self.curve, scale, room, ascii_only=self.glyphs.rule.isascii())
         rows = [
             self._line(labels.get(n, ""), dots, margin, room, above=n <= zero, axis=n == zero)
             for n, dots in enumerate(canvas)
         ]
-        return [_title(self.curve, self.glyphs), *rows, *_dates(self.curve.points, margin, room)]
+        return [*flow([_title(self.curve)], width, indent=2), *rows, *_dates(self.curve.points, margin, room)]
 
     def _line(self, label: str, dots: str, margin: int, room: int, *, above: bool, axis: bool) -> Text:
         line = Text(no_wrap=True, end="")
@@ -98,7 +99,7 @@ class Chart:
         return line
 
 
-def _title(curve: NetCurve, glyphs: Glyphs) -> Text:
+def _title(curve: NetCurve) -> Text:
     last = curve.points[-1][1]
     line = Text(no_wrap=True, end="").append("realised so far ", "dim")
     return line.append_text(plain(format_money(last, curve.currency), money_style(last)))

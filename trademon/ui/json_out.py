@@ -8,8 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.money import format_decimal, format_figure
+from trademon.core.price_reports import PriceFetchReport, PricesReport
 from trademon.core.reports import (
     BrokerInfo,
     BrokerScan,
@@ -31,8 +33,10 @@ from trademon.core.reports import (
 )
 from trademon.core.times import format_time
 from trademon.core.transfer_reports import TransfersReport
+from trademon.ui.cash_tables import cash_import_to_json, cash_to_json
 from trademon.ui.lot_json import compare_to_json, explain_to_json, lots_to_json, what_if_to_json
 from trademon.ui.pnl_json import pnl_to_json, total_to_json
+from trademon.ui.price_json import price_fetch_to_json, prices_to_json
 from trademon.ui.text import acts_unseen
 from trademon.ui.transfer_tables import transfers_to_json
 
@@ -50,7 +54,11 @@ Report = (
     | ExplainReport
     | CompareReport
     | WhatIfReport
+    | CashReport
+    | CashImportReport
     | TransfersReport
+    | PricesReport
+    | PriceFetchReport
     | Done
 )
 SCHEMA: Final = 1
@@ -229,7 +237,11 @@ _WRITERS: Final[Mapping[type, Callable[[Any], Json]]] = {
     ExplainReport: explain_to_json,
     CompareReport: compare_to_json,
     WhatIfReport: what_if_to_json,
+    CashReport: cash_to_json,
+    CashImportReport: cash_import_to_json,
     TransfersReport: transfers_to_json,
+    PricesReport: prices_to_json,
+    PriceFetchReport: price_fetch_to_json,
     Done: _done,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -51,16 +51,16 @@ _COLUMNS: Final = (
 )
 _STATS_COLUMNS: Final = (
     *_NAMES,
-    Column("closed", "right", leaves=3),
+    Column("closed", "right", leaves=6),
     Column("won", "right"),
     Column("lost", "right"),
     Column("win rate", "right"),
-    Column("factor", "right"),
-    Column("best", "right"),
-    Column("worst", "right"),
+    Column("factor", "right", leaves=1),
+    Column("best", "right", leaves=2),
+    Column("worst", "right", leaves=3),
     Column("drawdown", "right"),
-    Column("profit", "right", leaves=1),
-    Column("loss", "right", leaves=2),
+    Column("profit", "right", leaves=4),
+    Column("loss", "right", leaves=5),
     Column(""),
 )
 
@@ -75,10 +75,20 @@ def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     look = _Look.at(report, glyphs)
     rows = [_row(row, look) for row in report.rows]
     rows += [_total(total, glyphs, ruled=not i) for i, total in enumerate(report.totals)]
-    parts: list[RenderableType] = [Grid(_COLUMNS, tuple(rows), glyphs.rule), *_stats(report, look)]
+    parts: list[RenderableType] = [Grid(_columns(report), tuple(rows), glyphs.rule), *_stats(report, look)]
     for curve in report.curves:
         parts += [Text(), Chart(curve, glyphs)]
     return Group(*parts, *_said(report, glyphs))
+
+
+def _columns(report: PnlReport) -> tuple[Column, ...]:
+    """What is asked for beside the plain figures is what stays when the width runs out."""
+    leaves: dict[str, int] = {}
+    if report.marked:
+        leaves = {"average cost": 4, "last price": 3}
+    if any(row.period for row in report.rows):
+        leaves = {"open": 3, "average cost": 4, "last price": 5}
+    return tuple(replace(column, leaves=leaves.get(column.title, column.leaves)) for column in _COLUMNS)
 
 
 def _said(report: PnlReport, glyphs: Glyphs) -> list[Text]:

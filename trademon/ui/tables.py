@@ -8,7 +8,9 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
+from trademon.core.price_reports import PriceFetchReport, PricesReport
 from trademon.core.reports import (
     BrokerInfo,
     BrokerScan,
@@ -25,9 +27,11 @@ from trademon.core.reports import (
     UsersReport,
 )
 from trademon.core.transfer_reports import TransfersReport
+from trademon.ui.cash_tables import render_cash, render_cash_import
 from trademon.ui.grid import Column, Grid, Row, flow
 from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
 from trademon.ui.pnl_tables import render_pnl
+from trademon.ui.price_tables import render_price_fetch, render_prices
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
@@ -321,6 +325,10 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     ExplainReport: render_explain,
     CompareReport: render_compare,
     WhatIfReport: render_what_if,
+    CashReport: render_cash,
+    CashImportReport: render_cash_import,
     TransfersReport: render_transfers,
+    PricesReport: render_prices,
+    PriceFetchReport: render_price_fetch,
     Done: render_done,
 }

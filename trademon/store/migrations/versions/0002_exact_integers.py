@@ -125,6 +125,7 @@ def upgrade() -> None:
         sa.Column("price", AnyInteger(), nullable=False),
         sa.Column("fee", AnyInteger(), nullable=False),
         sa.Column("scale", sa.Integer(), nullable=False),
+        sa.Column("acquired_at", UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["fill_id"], ["fills.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
@@ -144,8 +145,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("scale", sa.Integer(), server_default=sa.text("0"), nullable=False))
         batch_op.add_column(sa.Column("mixed", sa.Boolean(), server_default=sa.text("0"), nullable=False))
         batch_op.drop_column("last_trade_id")
-        batch_op.drop_column("last_epoch")
         batch_op.drop_column("unvalued")
+        batch_op.drop_column("last_epoch")
 
     with op.batch_alter_table("brokers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("capital_currency", sa.String(), nullable=True))
@@ -155,6 +156,7 @@ def upgrade() -> None:
         batch_op.drop_index(batch_op.f("disposals_of_book"))
 
     with op.batch_alter_table("fills", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("acquired_at", UtcTime(), nullable=True))
         batch_op.create_index(
             "opening_fills",
             ["account_id", "market_id"],

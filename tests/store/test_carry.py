@@ -1,0 +1,277 @@
+"""Lots go along with a transfer between two of a user's own accounts, with their cost, fee and date.
+
+`Two` is a user with two spot accounts, `one` at Binance and `two` at Bitget. Times are minutes after ten.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+
+from tests.store.world import NOON, add_broker, book, fill, minute
+from trademon.core.coverage import Span
+from trademon.core.model import METHODS, Broker, Fill, Lot, Method, Transfer
+from trademon.core.money import EXACT, ZERO, format_figure
+from trademon.core.reports import PnlRow
+from trademon.flows.pnl import PnlQuery, pnl
+from trademon.store.reading import FillQuery
+from trademon.store.store import UserStore
+
+EACH_METHOD = pytest.mark.parametrize("method", METHODS)
+WHOLE_DAY = Span(minute(-600), minute(600))
+
+
+@dataclass
+class Two:
+    """A user with two accounts."""
+
+    user: UserStore
+    one: Broker
+    two: Broker
+
+    def book(self, broker: str, *fills: Fill) -> None:
+        book(self.user, self.broker(broker), fills)
+
+    def broker(self, name: str) -> Broker:
+        return self.one if name == "one" else self.two
+
+    def withdraw(self, broker: str, amount: str, at: float, tx: str, *, fee: str = "0", coin: str = "BTC") -> None:
+        self._save(broker, Transfer(tx, "withdrawal", coin, Decimal(amount), Decimal(fee), minute(at), tx))
+
+    def deposit(self, broker: str, amount: str, at: float, tx: str, *, coin: str = "BTC") -> None:
+        self._save(broker, Transfer(tx, "deposit", coin, Decimal(amount), ZERO, minute(at), tx))
+
+    def _save(self, broker: str, transfer: Transfer) -> None:
+        account_id = self.broker(broker).account_id
+        assert account_id is not None
+        self.user.save_transfers(account_id, transfer.kind, [transfer], WHOLE_DAY, NOON)
+        self.user.carry_lots()
+
+    def lots(self, broker: str) -> list[Lot]:
+        """Open lots of all books of an account."""
+        refs = [r for r in self.user.book_refs() if r.account_id == self.broker(broker).account_id]
+        return [lot for ref in refs for lot in self.user.stored_lots(ref)]
+
+    def open(self, broker: str) -> str:
+        """`quantity @ price` of each open lot."""
+        lots = self.lots(broker)
+        return ", ".join(f"{format_figure(lot.quantity)} @ {format_figure(lot.price)}" for lot in lots)
+
+    def row(self, broker: str, symbol: str = "BTC/USDT") -> PnlRow:
+        (found,) = (r for r in pnl([self.user], PnlQuery()).rows if (r.broker, r.symbol) == (broker, symbol))
+        return found
+
+    def figures(self) -> list[PnlRow]:
+        return list(pnl([self.user], PnlQuery()).rows)
+
+    def rebuild(self) -> None:
+        for account_id, method, signed in self.user.accounts_to_derive():
+            self.user.books.rebuild(account_id, method=method, signed=signed)
+
+
+def two(user: UserStore, method: Method = "fifo") -> Two:
+    return Two(
+        user, add_broker(user, "one", method=method), add_broker(user, "two", exchange="bitget", uid="8", method=method)
+    )
+
+
+def test_a_transfer_carries_the_lots_that_the_method_picks(ann: UserStore) -> None:
+    """1 at 100 and half of 1 at 120 go over; sold there at 200 they gain 100 + 40, and nothing was gained by moving."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "buy", "1", "120", at=1))
+    desk.withdraw("one", "1.5", 10, "t1")
+    desk.deposit("two", "1.5", 20, "t1")
+    assert desk.open("one") == "0.5 @ 120"
+    assert desk.open("two") == "1 @ 100, 0.5 @ 120"
+    assert [lot.opened_at for lot in desk.lots("two")] == [minute(0), minute(1)]
+    desk.book("two", fill("9", "sell", "1.5", "200", at=30))
+    assert (desk.row("two").gross, desk.row("two").unmatched_quantity) == (140, 0)
+    assert (desk.row("one").gross, desk.row("one").fees, desk.row("one").disposals) == (0, 0, 0)
+
+
+def test_a_carried_lot_brings_its_buying_fee(ann: UserStore) -> None:
+    """Half of the lot goes with half of its fee of 2."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0, fee="2 USDT"))
+    desk.withdraw("one", "0.5", 10, "t1")
+    desk.deposit("two", "0.5", 20, "t1")
+    desk.book("two", fill("9", "sell", "0.5", "200", at=30, fee="1 USDT"))
+    assert (desk.row("two").gross, desk.row("two").fees) == (50, 2)
+    assert desk.row("one").open_cost == 51
+
+
+def test_the_withdrawal_s_own_fee_costs_what_its_coins_had_cost(ann: UserStore) -> None:
+    """0.1 of a lot at 100 is paid while the last price is 150: gross 5, fees 15, net -10."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "sell", "0.1", "150", at=1))
+    desk.withdraw("one", "0.5", 10, "t1", fee="0.1")
+    desk.deposit("two", "0.5", 20, "t1")
+    row = desk.row("one")
+    assert (row.gross, row.fees, row.net) == (10, 15, -5)
+    assert desk.open("one") == "0.3 @ 100"
+
+
+def test_a_carried_lot_takes_its_place_by_its_date(ann: UserStore) -> None:
+    """What was bought first is sold first, though it came later than what was bought there."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.book("two", fill("5", "buy", "1", "130", at=5), fill("6", "sell", "1", "150", at=40))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    assert desk.row("two").gross == 50
+    assert desk.open("two") == "1 @ 130"
+
+
+def test_nothing_is_sold_before_it_has_arrived(ann: UserStore) -> None:
+    """A sale between the withdrawal and the deposit meets no lot."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.book("two", fill("9", "sell", "1", "200", at=15))
+    assert desk.row("two").unmatched_quantity == 1
+    assert desk.open("two") == "1 @ 100"
+
+
+def test_more_than_the_known_lots_leaves_and_what_is_unknown_stays_unknown(ann: UserStore) -> None:
+    """Of 2 that moved 1 has a cost: the sale of 2 is half unmatched."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.withdraw("one", "2", 10, "t1")
+    desk.deposit("two", "2", 20, "t1")
+    desk.book("two", fill("9", "sell", "2", "200", at=30))
+    assert (desk.row("two").gross, desk.row("two").unmatched_quantity) == (100, 1)
+    assert (desk.open("one"), desk.row("one").unmatched_quantity) == ("", 0)
+
+
+def test_a_late_fill_in_the_sending_book_changes_what_was_carried(ann: UserStore) -> None:
+    """An older, cheaper lot becomes known: it is the one that moved."""
+    desk = two(ann)
+    desk.book("one", fill("2", "buy", "1", "120", at=1))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.book("two", fill("9", "sell", "1", "200", at=30))
+    assert desk.row("two").gross == 80
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    assert desk.row("two").gross == 100
+    assert desk.open("one") == "1 @ 120"
+
+
+def test_lots_that_go_on_to_a_third_place_and_back_keep_cost_and_date(ann: UserStore) -> None:
+    """One to two and back again; a late fill at the start reaches the end of the chain."""
+    desk = two(ann)
+    desk.book("one", fill("2", "buy", "1", "120", at=1))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.withdraw("two", "1", 30, "t2")
+    desk.deposit("one", "1", 40, "t2")
+    desk.book("one", fill("9", "sell", "1", "200", at=50))
+    assert (desk.row("one").gross, desk.open("one"), desk.open("two")) == (80, "", "")
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    assert (desk.row("one").gross, desk.open("one"), desk.open("two")) == (100, "1 @ 120", "")
+
+
+def test_of_several_books_of_the_coin_the_oldest_lots_go(ann: UserStore) -> None:
+    """BTC was bought with USDT and with EUR: what is older goes first, each into the book of its own symbol."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "90", at=0, symbol="BTC/EUR"), fill("2", "buy", "1", "120", at=1))
+    desk.withdraw("one", "1.5", 10, "t1")
+    desk.deposit("two", "1.5", 20, "t1")
+    assert desk.open("one") == "0.5 @ 120"
+    desk.book("two", fill("8", "sell", "1", "100", at=30, symbol="BTC/EUR"), fill("9", "sell", "0.5", "140", at=30))
+    assert (desk.row("two", "BTC/EUR").gross, desk.row("two").gross) == (10, 10)
+
+
+def test_the_rows_that_stand_for_a_transfer_are_no_executions(ann: UserStore) -> None:
+    """They are in no list of fills, and a scan goes on from real ones alone."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    assert [f.trade_id for f in ann.fills(FillQuery()).fills] == ["1"]
+    assert [e.fill.trade_id for e in ann.executions()] == ["1"]
+
+
+@EACH_METHOD
+def test_all_orders_of_arrival_and_a_rebuild_give_the_same_figures(ann: UserStore, method: Method) -> None:
+    """Fills of both accounts, withdrawal and deposit in any order: the figures are a function of the set."""
+    steps = [
+        lambda d: d.book("one", fill("1", "buy", "3", "100", at=0, fee="1 USDT")),
+        lambda d: d.book("one", fill("2", "buy", "1", "121", at=1), fill("3", "sell", "0.5", "130", at=2)),
+        lambda d: d.withdraw("one", "1.7", 10, "t1", fee="0.01"),
+        lambda d: d.deposit("two", "1.7", 20, "t1"),
+        lambda d: d.book("two", fill("8", "buy", "1", "90", at=5), fill("9", "sell", "2", "200", at=30)),
+    ]
+    seen = []
+    chosen = random.Random(3).sample(list(permutations(range(len(steps)))), 12)
+    for number, order in enumerate([tuple(range(len(steps))), *chosen]):
+        user = ann if not number else other_user(ann, number)
+        desk = two(user, method)
+        for step in order:
+            steps[step](desk)
+        seen.append([figures(row) for row in desk.figures()])
+        desk.rebuild()
+        seen.append([figures(row) for row in desk.figures()])
+    assert all(one == seen[0] for one in seen)
+
+
+def figures(row: PnlRow) -> tuple[object, ...]:
+    """A row's figures as they leave trademon; whose it is left out."""
+    amounts = (row.gross, row.fees, row.open_quantity, row.open_cost, row.unmatched_quantity, row.unmatched_proceeds)
+    return (row.broker, row.symbol, *(format_figure(a or ZERO) for a in amounts), row.disposals)
+
+
+def other_user(user: UserStore, number: int) -> UserStore:
+    """Another user in the same store."""
+    from trademon.store.store import Store
+
+    store = object.__new__(Store)
+    store._database, store._box, store._clock = user._database, user._box, user._clock
+    store.add_user(f"u{number}", method=None, currency=None, telegram_chat=None)
+    return store.for_user(f"u{number}")
+
+
+@EACH_METHOD
+def test_money_is_kept_to_the_last_digit(ann: UserStore, method: Method) -> None:
+    """Cash out = what is open over both accounts + what was realised, whatever moved in thirds."""
+    desk = two(ann, method)
+    chance = random.Random(7)
+    spent = ZERO
+    for n in range(12):
+        price, quantity = Decimal(chance.randint(90, 130)), Decimal(chance.choice(["1", "3", "0.7"]))
+        desk.book("one", fill(str(n), "buy", str(quantity), str(price), at=n, fee="0.1 USDT"))
+        spent += quantity * price + Decimal("0.1")
+    for n in range(3):
+        desk.withdraw("one", str(Decimal(n + 1) / 4), 20 + n, f"t{n}")
+        desk.deposit("two", str(Decimal(n + 1) / 4), 30 + n, f"t{n}")
+    desk.book("two", fill("90", "sell", "0.3", "200", at=60))
+    rows = desk.figures()
+    cost, net = ZERO, ZERO
+    for row in rows:
+        cost, net = EXACT.add(cost, row.open_cost), EXACT.add(net, row.net)
+    assert format_figure(EXACT.subtract(EXACT.add(cost, Decimal(60)), net)) == format_figure(spent)
+
+
+def test_another_s_deposit_is_no_end_of_mine(ann: UserStore) -> None:
+    """Two users who sent coins to each other: neither sees the other's lots."""
+    mine, theirs = two(ann), two(other_user(ann, 1))
+    mine.book("one", fill("1", "buy", "1", "100", at=0))
+    mine.withdraw("one", "1", 10, "t1")
+    theirs.deposit("two", "1", 20, "t1")
+    assert mine.open("one") == "1 @ 100"
+    assert theirs.open("two") == ""
+
+
+def test_a_transfer_seen_at_the_other_end_first_waits_for_its_pair(ann: UserStore) -> None:
+    """The deposit is known an hour before the withdrawal is."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.deposit("two", "1", 20, "t1")
+    assert desk.open("two") == ""
+    desk.withdraw("one", "1", 10, "t1")
+    assert desk.open("two") == "1 @ 100"
+    assert desk.lots("two")[0].opened_at == minute(0)

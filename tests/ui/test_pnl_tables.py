@@ -1,0 +1,133 @@
+"""P&L as a table: what a person reads at 120, 80 and 40 columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.ui.world import NOW, pnl_row, text_of
+from trademon.core.reports import Mark, PnlReport, PnlStats, PnlTotal, Unvalued
+from trademon.ui.pnl_tables import render_pnl
+from trademon.ui.text import ASCII
+
+D = Decimal
+DOGE = pnl_row(
+    symbol="DOGE/USDT",
+    gross=D("-88.2"),
+    fees=D("0.00012"),
+    open_quantity=D(0),
+    open_cost=D(0),
+    average_cost=None,
+    unmatched_quantity=D("0.5"),
+    unmatched_proceeds=D("150.1"),
+    unmatched_fees=D("0.1"),
+    unmatched_reason="history starts later",
+    unvalued_fees=(("BNB", D("0.002")),),
+)
+PNL = PnlReport("fifo", (pnl_row(), DOGE), (PnlTotal("USDT", D("1115.9"), D("12.33012"), True),))
+STATS = PnlStats(12, 7, 4, D(1500), D("-308.23"), D("900.5"), D(-120), D("310.25"), D("0.636363"), D("4.8665"))
+MARK = Mark(D(47000), NOW, D("1162.5"))
+FULL = PnlReport(
+    "lifo",
+    (
+        replace(pnl_row(), period="2026-11-20", stats=STATS),
+        replace(pnl_row(), period="2026-11-21", stats=STATS, mark=MARK),
+        replace(DOGE, period="2026-11-21", open_quantity=D(3), stats=STATS, return_percent=D("-3.25")),
+    ),
+    (PnlTotal("USDT", D("2320"), D("24.66012"), True, STATS, D("1162.5"), D("12.345")),),
+    marked=True,
+    notes=("no exchange to ask for a price: csv",),
+)
+
+
+def test_pnl_at_eighty_columns_reads_so() -> None:
+    """Totals per currency below, the unknown said on its own row with its reason and its bound."""
+    assert text_of(render_pnl(PNL), 80).splitlines() == [
+        "broker  symbol          gross     fees        net          open  average cost",
+        "main    BTC/USDT    +1,204.10    12.33  +1,191.77  USDT  0.4123     44,180.53",
+        "main    DOGE/USDT      -88.20  0.00012     -88.20  USDT  0               —",
+        "    ? 0.5 sold without known cost (history starts later); at most +150.00 more",
+        "    if it had cost nothing, fee 0.002 BNB unvalued",
+        "─────────────────────────────────────────────────────────────────────────────",
+        "        total USDT  +1,115.90    12.33  +1,103.57  USDT",
+        "    ± without what the rows say is missing",
+        "realised by fifo; net is gross without the fees",
+    ]
+
+
+def test_statistics_stand_in_a_table_of_their_own() -> None:
+    """Below the first one, by row and by total; what does not fit leaves by its weight."""
+    report = PnlReport("fifo", (replace(pnl_row(), stats=STATS),), (replace(PNL.totals[0], stats=STATS),))
+    assert text_of(render_pnl(report), 100).splitlines()[6:10] == [
+        "broker  symbol      won  lost  win rate  factor     best    worst  drawdown     profit",
+        "main    BTC/USDT      7     4   63.64 %    4.87  +900.50  -120.00    310.25  +1,500.00  USDT",
+        "─" * 92,
+        "        total USDT    7     4   63.64 %    4.87  +900.50  -120.00    310.25  +1,500.00  USDT",
+    ]
+    wide = text_of(render_pnl(report), 120)
+    assert "closed" in wide
+    assert "-308.23" in wide
+
+
+def test_a_row_without_the_price_that_was_asked_for_says_so() -> None:
+    """Only where something is open now: an earlier period has no price of today."""
+    lines = text_of(render_pnl(FULL), 160).splitlines()
+    assert "+1,162.50" in lines[2]
+    assert [line.split()[0] for line in lines[1:4]] == ["2026-11-20", "2026-11-21", "2026-11-21"]
+    assert ["no price" in line for line in lines[1:4]] == [False, False, True]
+    shown = " ".join(text_of(render_pnl(FULL), 160).split())
+    assert "no exchange to ask for a price: csv" in shown
+    assert "last prices of 2026-11-21 14:02:14" in shown
+    assert "+12.34 %" in shown
+
+
+def test_a_broker_row_has_no_quantities() -> None:
+    """What is open of several symbols is said as money; how much was unmatched is not added up."""
+    row = pnl_row(symbol="", open_quantity=None, average_cost=None, unmatched_quantity=None, unmatched_proceeds=D(7))
+    shown = text_of(render_pnl(PnlReport("fifo", (row,), ())), 100)
+    assert "average cost" not in shown
+    assert "18,215.60" in shown
+    assert "? some sold without known cost; at most +7.00 more if it had cost nothing" in shown
+
+
+def test_an_amount_without_a_rate_is_named() -> None:
+    """What a conversion could not value stands on its row, as a fee does."""
+    row = pnl_row(unvalued=(Unvalued("SOL", D("1.5"), NOW, "proceeds of"),))
+    assert "proceeds of 1.5 SOL unvalued" in text_of(render_pnl(PnlReport("fifo", (row,), ())), 100)
+
+
+@pytest.mark.parametrize("width", [34, 40, 80, 120])
+def test_the_unknown_is_said_in_words_on_its_row(width: int) -> None:
+    """Between the row it belongs to and the next one."""
+    shown = re.sub(r"\s+", " ", text_of(render_pnl(PNL), width))
+    assert "? 0.5 sold without known cost" in shown
+    assert "fee 0.002 BNB unvalued" in shown
+    assert shown.index("DOGE/USDT") < shown.index("? 0.5 sold") < shown.index("total USDT")
+
+
+@pytest.mark.parametrize("report", [PNL, FULL], ids=["plain", "full"])
+@pytest.mark.parametrize("width", [20, 40, 57, 80, 120])
+def test_every_line_keeps_within_the_width_and_holds_only_text(report: Any, width: int) -> None:
+    """No overflow and no figure cut at any width, with ASCII signs only ASCII."""
+    shown = text_of(render_pnl(report, ASCII), width)
+    assert shown.isascii()
+    assert max(len(line.rstrip()) for line in shown.split("\n")) <= width
+    assert "+1,191.77" in shown
+
+
+def test_gain_and_loss_have_a_sign_and_a_colour() -> None:
+    """Green with a plus, red with a minus."""
+    shown = text_of(render_pnl(PNL), 120, color=True)
+    assert "\x1b[32m+1,191.77\x1b[0m" in shown
+    assert "\x1b[31m-88.20\x1b[0m" in shown
+
+
+def test_users_are_named_where_there_are_several() -> None:
+    """And only there."""
+    assert "ann" not in text_of(render_pnl(PNL), 120)
+    both = PnlReport("fifo", (pnl_row(), pnl_row(user="bea")), ())
+    assert [line.split()[0] for line in text_of(render_pnl(both), 120).splitlines()[:3]] == ["user", "ann", "bea"]

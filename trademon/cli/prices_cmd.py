@@ -1,0 +1,123 @@
+"""`trademon prices`: dated prices, listed and fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trademon.cli.common import (
+    Brokers,
+    Debug,
+    Flags,
+    Json,
+    NoColor,
+    Quiet,
+    Result,
+    Since,
+    Until,
+    User,
+    Verbose,
+    parse_period,
+    run,
+    run_async,
+)
+
+if TYPE_CHECKING:
+    from trademon.store.store import UserStore
+    from trademon.wiring import Home
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
+In = Annotated[
+    str | None, typer.Option("--in", metavar="CUR", help="The currency; by default the user's reporting currency.")
+]
+
+
+@app.callback(epilog="Example: trademon prices fetch --in EUR --since 30d")
+def prices(
+    ctx: typer.Context,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """The dated prices that are kept: for fees in other coins, and for P&L in one currency. Alone it lists them."""
+    if ctx.invoked_subcommand is None:
+        run("prices", Flags(json, quiet, verbose, debug, no_color), _list)
+
+
+@app.command("list", epilog="Example: trademon prices list --json")
+def list_(
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """How many prices are kept of each market, and from when to when."""
+    run("prices list", Flags(json, quiet, verbose, debug, no_color), _list)
+
+
+def _list() -> Result:
+    from trademon.flows.fetch_prices import prices_known  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        return Result(prices_known(home.users(None)))
+
+
+@app.command(epilog="Example: trademon prices fetch --in EUR --broker main")
+def fetch(
+    currency: In = None,
+    broker: Brokers = None,
+    user: User = None,
+    since: Since = None,
+    until: Until = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Read the prices that `pnl --in CUR` and `pnl --book coin --in CUR` need for the stored fills and that are not
+    kept yet. Doing it again asks for nothing."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("prices fetch", flags, lambda: _fetch(currency, broker or [], user, since, until))
+
+
+def _fetch(currency: str | None, brokers: list[str], user: str | None, since: str | None, until: str | None) -> Result:
+    from trademon.flows import fetch_prices as flow  # noqa: PLC0415
+    from trademon.wiring import check_brokers, open_home  # noqa: PLC0415
+
+    async def work(home: Home) -> Result:
+        stores = home.users(user)
+        check_brokers(stores, brokers)
+        start, end = parse_period(since, until, now=home.clock())
+        query = flow.PriceQuery(tuple(brokers), start, end)
+        currencies = _currencies(home, stores, currency)
+        async with home.network() as ports:
+            report = await flow.fetch(stores, ports, query, currencies)
+        return Result(report, report.problems, report.status, report.exit_code)
+
+    with open_home() as home:
+        return run_async(lambda: work(home))
+
+
+def _currencies(home: Home, stores: Sequence[UserStore], named: str | None) -> list[str]:
+    """The currency for each of the users.
+
+    Raises:
+        UsageError: none was named, and one of them has none.
+    """
+    from trademon.errors import UsageError  # noqa: PLC0415
+
+    if named:
+        return [named.upper()] * len(stores)
+    own = {info.name: info.currency for info in home.store.users()}
+    found = [own.get(store.user) for store in stores]
+    if None in found:
+        lacking = stores[found.index(None)].user
+        raise UsageError(f"{lacking} has no reporting currency", hint="say which one: --in EUR")
+    return [currency.upper() for currency in found if currency is not None]
