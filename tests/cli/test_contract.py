@@ -32,6 +32,7 @@ SUBCOMMANDS = {
     "broker": ("add", "set", "list", "test", "enable", "disable", "remove"),
     "user": ("list", "add"),
     "fills": ("import",),
+    "cash": ("import",),
 }
 
 

@@ -309,7 +309,7 @@ def test_ten_thousand_fills_take_a_moment(purse: Purse) -> None:
         for n in range(10_000)
     ]
     purse.book(fills)
-    began = time.perf_counter()
+    began = time.process_time()
     coins = purse.coins()
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert (coins["ETH"].fills, coins["ETH"].gross, coins["BTC"].fills) == (10_000, 0, 10_000)

@@ -191,14 +191,14 @@ def test_the_methods_on_a_linear_contract(inbox: Inbox, method: Method, gross: s
 @pytest.mark.parametrize(
     ("method", "gross", "left"),
     [
-        ("fifo", "0.06", "-0.05"),  # 1/10,000 - 1/25,000
-        ("lifo", "0.01", "-0.1"),  # 1/20,000 - 1/25,000
-        ("hifo", "0.01", "-0.1"),  # 20,000 is the higher price
-        ("average", "0.035", "-0.075"),  # (1/10,000 + 1/20,000) / 2 - 1/25,000
+        ("fifo", "0.06", "0.05"),  # 1/10,000 - 1/25,000
+        ("lifo", "0.01", "0.1"),  # 1/20,000 - 1/25,000
+        ("hifo", "0.01", "0.1"),  # 20,000 is the higher price
+        ("average", "0.035", "0.075"),  # (1/10,000 + 1/20,000) / 2 - 1/25,000
     ],
 )
 def test_the_methods_on_an_inverse_contract(inbox: Inbox, method: Method, gross: str, left: str) -> None:
-    """1,000 USD at 10,000, 1,000 at 20,000, 1,000 sold at 25,000; what is left cost -1,000 / its price in BTC."""
+    """1,000 USD at 10,000, 1,000 at 20,000, 1,000 sold at 25,000; what is left cost 1,000 / its price in BTC."""
     inbox.trade(INVERSE, ("buy", "1000", "10000"), ("buy", "1000", "20000"), ("sell", "1000", "25000"))
     row = inbox.row(method)
     assert (row.gross, row.open_quantity, row.open_cost) == (D(gross), D(1000), D(left))

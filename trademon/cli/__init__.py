@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "lots": "Open lots; enter one that a missing history opened.",
     "transfers": "Deposits and withdrawals, and which are between your own accounts.",
     "prices": "Dated prices, for P&L in one currency: list, fetch.",
+    "cash": "Funding and interest beside the trades; import some from a CSV file.",
     "rebuild": "Derive all P&L again from the stored fills.",
     "broker": "The accounts: add, set, list, test, enable, remove.",
     "user": "The people whose accounts they are: add, list.",

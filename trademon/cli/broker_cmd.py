@@ -57,7 +57,7 @@ def add(
     name: Name,
     exchange: Annotated[str, typer.Option("--exchange", metavar="ID", help="binance, bitget, manual or demo.")],
     user: User = None,
-    market: Annotated[str, typer.Option("--market", metavar="M", help="spot (margin and swap come later).")] = "spot",
+    market: Annotated[str, typer.Option("--market", metavar="M", help="spot; if manual, margin or swap.")] = "spot",
     base_url: BaseUrl = None,
     api_key_env: KeyEnv = None,
     api_secret_env: SecretEnv = None,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trademon.cli.common import Result
-from trademon.core.model import Credentials, Method
+from trademon.core.model import MARKET_TYPES, Credentials, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
 from trademon.core.times import parse_since
@@ -56,8 +56,9 @@ def add_broker(
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name[:40]!r} is no broker name", hint="letters, digits and . _ -")
     exchange = check_exchange(exchange)
-    if market != "spot":
-        raise UsageError(f"--market {market} is not read by this release", hint="spot is")
+    if market not in MARKET_TYPES or (market != "spot" and exchange != "manual"):
+        hint = "spot is; a manual broker may also be margin or swap"
+        raise UsageError(f"--market {market} is not read by this release", hint=hint)
     base_url = check_base_url(base_url)
     amount, currency = read_capital(capital)
     with open_home() as home:

@@ -114,6 +114,9 @@ def import_(
     empty or absent. A row: 2026-01-31T10:00:00Z,BTC/USDT,buy,0.001,45000,0.045,USDT,,12. Times are UTC unless they say
     otherwise; side is buy or sell; fee is a cost when positive.
 
+    A manual broker added with --market swap or margin holds contracts, too: BTC/USDT:USDT, which settles in its quote,
+    and BTC/USD:BTC, an inverse one. A column contract_size says what one stands for, 1 where there is none.
+
     Any other file: --map executed_at="Trade date" --map base=Coin --map quote=Currency --map side=Action --map
     quantity=Units --map price=Price. Fields are those of our header, with base and quote for symbol, and total for
     price where total / quantity has an end.

@@ -29,9 +29,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from trademon.core.entries import Moved
+from trademon.core.entries import Moved, written_decimals
 from trademon.core.model import Fill
-from trademon.core.money import EXACT, ZERO, divide, round_figure
+from trademon.core.money import EXACT, MAX_DECIMALS, ZERO, divide, round_figure
 
 RateOf = Callable[[str, datetime], Decimal | None]
 """What one of a coin was worth in the currency at a time; None where that is not known."""
@@ -100,13 +100,18 @@ def _prices(fill: Fill, fees: Mapping[str, Decimal], currency: str, rate: RateOf
         prices[fill.quote] = round_figure(divide(_ONE, fill.price))
     else:
         worth = prices[fill.quote] = _rounded(rate(fill.quote, at))
-        prices[fill.base] = None if worth is None else round_figure(EXACT.multiply(fill.price, worth))
+        prices[fill.base] = None if worth is None else _cut(EXACT.multiply(fill.price, worth))
     prices[currency] = _ONE
     return prices
 
 
 def _rounded(rate: Decimal | None) -> Decimal | None:
-    return None if rate is None else round_figure(rate)
+    return None if rate is None else _cut(rate)
+
+
+def _cut(value: Decimal) -> Decimal:
+    """`value` with at most 30 decimals: no coin is divided further."""
+    return value if written_decimals(value) <= MAX_DECIMALS else round_figure(value)
 
 
 def _cost(
@@ -124,8 +129,8 @@ def _cost(
 
 
 def _deltas(fill: Fill, fees: Mapping[str, Decimal], *, is_lot: bool) -> dict[str, Decimal]:
-    """How many of each coin came in, below zero: went out. Beyond 30 decimals no coin is divided."""
-    given = round_figure(EXACT.multiply(fill.quantity, fill.price))
+    """How many of each coin came in, below zero: went out."""
+    given = _cut(EXACT.multiply(fill.quantity, fill.price))
     bought = fill.side == "buy"
     deltas = {fill.base: fill.quantity if bought else fill.quantity.copy_negate()}
     if not is_lot:

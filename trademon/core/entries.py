@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from trademon.core.model import Fill
-from trademon.core.money import EXACT, ZERO, cut_share, divide, round_figure, strip_zeros
+from trademon.core.money import EXACT, RATE_CONTEXT, ZERO, cut_share, divide, round_figure, strip_zeros
 from trademon.errors import DataError
 
 MONEY_DIGITS: Final = 60
@@ -153,6 +153,11 @@ def inverse_price(price: Decimal) -> Decimal:
     if not price:
         return ZERO
     return round_figure(divide(Decimal(-1), price))
+
+
+def shown_price(price: Decimal, *, inverse: bool) -> Decimal:
+    """The price a person paid, out of the one that a book of inverse contracts reckons with."""
+    return strip_zeros(RATE_CONTEXT.divide(Decimal(-1), price)) if inverse and price else price
 
 
 # --- integers and decimals ----------------------------------------------------------------------------------------

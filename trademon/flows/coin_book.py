@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from trademon.core.coin_entries import CoinEntry, coin_entries
-from trademon.core.entries import Entry, Scale
+from trademon.core.entries import MONEY_DIGITS, Entry, Scale
 from trademon.core.model import Method
-from trademon.core.money import ZERO
+from trademon.core.money import MAX_DECIMALS, ZERO
 from trademon.core.pnl import Book, Tally, fold_entries
 from trademon.core.reports import PnlReport, PnlRow
 from trademon.core.stats import Performance
@@ -29,6 +29,9 @@ from trademon.flows.pnl_views import view
 from trademon.store.prices import Rates
 from trademon.store.reading import BookRef, row_of
 from trademon.store.store import UserStore
+
+_SCALE = Scale(quantity=MAX_DECIMALS, price=MAX_DECIMALS, fee=MONEY_DIGITS)
+"""What holds any entry of a coin's book: none has more decimals."""
 
 
 def coin_pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
@@ -105,10 +108,7 @@ class _CoinBook:
 
     def __init__(self, ref: BookRef, method: Method, query: PnlQuery, steps: Sequence[_Step]) -> None:
         self.ref, self.method, self.query = ref, method, query
-        scale = Scale()
-        for step in steps:
-            scale = scale.holding(step.entry.moved)
-        self.book = Book(method, scale=scale)
+        self.book = Book(method, scale=_SCALE)
         self.todo = steps
         self.steps = Steps()
 
@@ -167,7 +167,7 @@ class _CoinBook:
         self.book.tally = before + Tally(fills=1)
 
     def _integers(self, step: _Step) -> Entry:
-        return self.book.scale.entry(step.fill_id, step.at_us, step.entry.moved)
+        return _SCALE.entry(step.fill_id, step.at_us, step.entry.moved)
 
     def _row(self, stretches: Sequence[_Stretch], tally: Tally, period: str | None) -> PnlRow:
         row = row_of(self.ref, tally, (), self.book.open_quantity, open_cost(self.book))

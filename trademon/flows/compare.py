@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
 
-from trademon.core.entries import Moved
+from trademon.core.entries import Moved, inverse_price
 from trademon.core.lot_reports import CompareReport, CompareRow, MethodFigures, WhatIfReport, WhatIfRow
 from trademon.core.model import METHODS, Method
 from trademon.core.money import EXACT, ZERO
@@ -30,7 +30,8 @@ def _compare_book(store: UserStore, ref: BookRef, own: Method, query: PnlQuery, 
     figures, held = [], ZERO
     for method in METHODS:
         book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
-        figures.append(MethodFigures(method, tally.gross, tally.fees, book.open_cost))
+        cost = book.open_cost.copy_negate() if ref.inverse else book.open_cost
+        figures.append(MethodFigures(method, tally.gross, tally.fees, cost))
         held, incomplete = book.open_quantity, incomplete or bool(tally.unmatched_quantity)
     return CompareRow(ref.user, ref.broker, ref.symbol, ref.currency, own, held, tuple(figures), incomplete)
 
@@ -81,7 +82,7 @@ def _imagine(store: UserStore, ref: BookRef, method: Method, quantity: Decimal, 
     book, _ = fold_book(store, ref, method)
     if book.side == "sell":
         raise UsageError(f"{ref.symbol} is short: a sale would open more, and realise nothing")
-    sale = Moved(quantity.copy_negate(), price, ZERO)
+    sale = Moved(quantity.copy_negate(), inverse_price(price) if ref.inverse else price, ZERO)
     book.grow(book.scale.holding(sale))
     out: list[RawBooked] = []
     spot = Book(method, scale=book.scale, restored=book.open_lots)
@@ -96,5 +97,5 @@ def _imagine(store: UserStore, ref: BookRef, method: Method, quantity: Decimal, 
         fees=disposal.fees if disposal else ZERO,
         lots=len(disposal.parts) if disposal else 0,
         left_quantity=spot.open_quantity,
-        left_cost=spot.open_cost,
+        left_cost=spot.open_cost.copy_negate() if ref.inverse else spot.open_cost,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from trademon.core.entries import MONEY_DIGITS, to_decimal
+from trademon.core.entries import MONEY_DIGITS, shown_price, to_decimal
 from trademon.core.lot_reports import ExplainReport, FeeLine, PartLine
 from trademon.core.model import Fee, Fill, Method
 from trademon.core.money import EXACT, ZERO, divide
@@ -66,13 +66,13 @@ def _report(store: UserStore, row: FillRow, fill: Fill, ref: BookRef, book: Book
         method=book.method,
         currency=ref.currency,
         moved=to_decimal(raw.entry.quantity, book.scale.quantity),
-        price=to_decimal(raw.entry.price, book.scale.price),
+        price=shown_price(to_decimal(raw.entry.price, book.scale.price), inverse=ref.inverse),
         fees=to_decimal(raw.closing_fee + raw.rest_fee, MONEY_DIGITS),
         fee_lines=tuple(_fee_line(fee, fill, noted.get(fee.currency)) for fee in fill.fees if fee.amount),
         closed=disposal.quantity if disposal else ZERO,
         gross=disposal.gross if disposal else ZERO,
         closed_fees=disposal.fees if disposal else loose,
-        parts=tuple(_part_lines(book, raw, set(store.openings()))),
+        parts=tuple(_part_lines(ref, book, raw, set(store.openings()))),
         opened=to_decimal(raw.opened, book.scale.quantity),
         opened_fees=to_decimal(raw.rest_fee if raw.opened else 0, MONEY_DIGITS),
         unmatched=unmatched.quantity if unmatched else ZERO,
@@ -96,17 +96,19 @@ def _fee_line(fee: Fee, fill: Fill, noted: NotedFee | None) -> FeeLine:
     return FeeLine(fee.amount, fee.currency, value, noted.rate, noted.at, noted.source or "")
 
 
-def _part_lines(book: Book, raw: RawBooked, openings: set[int]) -> Iterator[PartLine]:
+def _part_lines(ref: BookRef, book: Book, raw: RawBooked, openings: set[int]) -> Iterator[PartLine]:
+    """Of an inverse book the worth of what was bought and sold, which the book itself counts below zero."""
     disposal = disposal_of(book.scale, raw)
     price = to_decimal(raw.entry.price, book.scale.price)
     for part in disposal.parts if disposal else ():
+        proceeds = EXACT.multiply(part.quantity, price)
         yield PartLine(
             lot_fill_id=part.lot_fill_id,
             opened_at=part.opened_at,
             quantity=part.quantity,
-            price=divide(part.cost, part.quantity),
-            cost=part.cost,
-            proceeds=EXACT.multiply(part.quantity, price),
+            price=shown_price(divide(part.cost, part.quantity), inverse=ref.inverse),
+            cost=part.cost.copy_negate() if ref.inverse else part.cost,
+            proceeds=proceeds.copy_negate() if ref.inverse else proceeds,
             gross=part.gross,
             lot_fees=part.lot_fees,
             closing_fees=EXACT.subtract(part.fees, part.lot_fees),

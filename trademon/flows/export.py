@@ -158,13 +158,10 @@ class _Sold:
         if part is None:
             quantity, reason = to_decimal(raw.unmatched, scale.quantity), self._reason if raw.unmatched else None
             return SoldRow(sale, quantity, to_decimal(fees, MONEY_DIGITS), None, reason, name.provisional)
-        lot_name = names[part.lot_id]
-        quantity, closing_fees = (
-            to_decimal(part.quantity, scale.quantity),
-            to_decimal(fees - part.lot_fees, MONEY_DIGITS),
-        )
-        provisional = name.provisional or lot_name.provisional
-        return SoldRow(sale, quantity, closing_fees, _sold_lot(part, gross, lot_name), None, provisional)
+        opener = names[part.lot_id]
+        quantity, lot = to_decimal(part.quantity, scale.quantity), _sold_lot(part, gross, opener)
+        closing_fees = to_decimal(fees - part.lot_fees, MONEY_DIGITS)
+        return SoldRow(sale, quantity, closing_fees, lot, None, name.provisional or opener.provisional)
 
     def _sale(self, scale: Scale, raw: RawBooked, name: FillName) -> Sale:
         ref, entry = self.ref, raw.entry
@@ -185,14 +182,6 @@ def _ids(piece: _Piece) -> tuple[int, ...]:
 
 
 def _sold_lot(part: RawPart, gross: int, name: FillName) -> SoldLot:
-    cost, fees = to_decimal(part.cost, MONEY_DIGITS), to_decimal(part.lot_fees, MONEY_DIGITS)
-    acquired_at = from_us(part.opened_us)
-    return SoldLot(
-        part.lot_id,
-        acquired_at,
-        cost,
-        to_decimal(gross, MONEY_DIGITS),
-        fees,
-        name.trade_id,
-        _WAYS.get(name.source, "fill"),
-    )
+    cost, gained, fees = (to_decimal(amount, MONEY_DIGITS) for amount in (part.cost, gross, part.lot_fees))
+    acquired_by = _WAYS.get(name.source, "fill")
+    return SoldLot(part.lot_id, from_us(part.opened_us), cost, gained, fees, name.trade_id, acquired_by)

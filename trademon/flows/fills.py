@@ -48,7 +48,9 @@ def import_fills(
     has_api = broker.exchange != "manual"
     how = dataclasses.replace(how or ReadAs(), exchange=broker.exchange if has_api else None)
     with without_collector():
-        fills = read_csv(path, store.markets(broker), now=now, ids_needed=has_api, how=how)
+        markets = (*store.markets(broker), *store.contracts(broker))
+        contracts = broker.market != "spot"
+        fills = read_csv(path, markets, now=now, ids_needed=has_api, how=how, contracts=contracts)
         account_id = broker.account_id or store.bind_account(broker, None)
         new = store.books.book_page(
             broker,
@@ -68,8 +70,11 @@ def read_csv(
     now: datetime | None = None,
     ids_needed: bool = False,
     how: ReadAs | None = None,
+    contracts: bool = False,
 ) -> list[Fill]:
     """Every row of the file as a Fill, rows without an id given one. Columns may stand in any order.
+
+    `contracts`: the account may hold them; the size of one in `markets` holds for the file, too.
 
     `ids_needed`: an account with an API, where a row without the exchange's id would be counted beside the same
     execution from the exchange.
@@ -81,7 +86,8 @@ def read_csv(
         if ids_needed:
             _check_ids(layout, how)
         at = _zone(table, layout, zone)
-        fills = _with_ids(read_drafts(table, layout, markets, now=now, zone=at, ids_needed=ids_needed))
+        drafts = read_drafts(table, layout, markets, now=now, zone=at, ids_needed=ids_needed, contracts=contracts)
+        fills = _with_ids(drafts)
     if not fills:
         what = "row that was executed" if layout.format.are_orders else "row"
         raise DataError(f"{path} has a header and no {what}", hint="nothing was imported")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from trademon.core.entries import shown_price
 from trademon.core.lot_reports import LotRow, LotsReport
 from trademon.core.model import Broker, Fee, Fill, Lot, Market, Method
 from trademon.core.symbols import make_symbol, match_symbol, nearest
@@ -44,8 +45,8 @@ def _row(ref: BookRef, lot: Lot, openings: set[int]) -> LotRow:
         currency=ref.currency,
         side=lot.side,
         quantity=lot.quantity,
-        price=lot.price,
-        cost=lot.cost,
+        price=shown_price(lot.price, inverse=ref.inverse),
+        cost=lot.cost.copy_negate() if ref.inverse else lot.cost,
         fees=lot.fees,
         opened_at=lot.opened_at,
         fill_id=lot.fill_id,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
-from trademon.core.model import Broker
+from trademon.core.entries import inverse_price
+from trademon.core.model import Broker, Market
 from trademon.core.money import EXACT, ZERO
 from trademon.core.reports import Mark, PnlReport, PnlRow, PnlTotal, Problem
 from trademon.exchanges.registry import DEMO, WITHOUT_API
@@ -113,18 +114,20 @@ def _marked(book: BookFigures, asked: Asked | None, told: dict[object, _Told]) -
     answer = told.get(_host(broker))
     if answer is None:
         return book
-    wires = {m.symbol: m.exchange_symbol for m in (*store.unlisted_markets(broker), *store.markets(broker))}
-    price = answer.prices.get(wires.get(book.row.symbol, ""))
-    if price is None:
+    markets = {market.symbol: market for market in (*store.unlisted_markets(broker), *store.markets(broker))}
+    market = markets.get(book.row.symbol)
+    price = answer.prices.get(market.exchange_symbol) if market is not None else None
+    if market is None or price is None:
         return book
-    row = replace(book.row, mark=_mark(book.row, price, answer.at))
+    row = replace(book.row, mark=_mark(book.row, market, price, answer.at))
     # By period, what is open now stands in the newest row.
     newest = tuple(replace(period, mark=row.mark) for period in book.periods[-1:])
     return replace(book, row=row, periods=(*book.periods[:-1], *newest))
 
 
-def _mark(row: PnlRow, price: Decimal, at: datetime) -> Mark:
-    return Mark(price, at, unrealized(row.open_quantity or ZERO, row.open_cost, price))
+def _mark(row: PnlRow, market: Market, price: Decimal, at: datetime) -> Mark:
+    counted = inverse_price(price) if market.contract is not None and market.contract.inverse else price
+    return Mark(price, at, unrealized(row.open_quantity or ZERO, row.open_cost, counted))
 
 
 def _with_unrealized(totals: Iterable[PnlTotal], rows: Sequence[PnlRow]) -> tuple[PnlTotal, ...]:

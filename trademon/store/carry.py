@@ -176,10 +176,9 @@ def arriving(
         # A pool's cost by unit need not end: what the price cannot say goes with the fee, so that no money is lost.
         carried = EXACT.add(fees, EXACT.subtract(cost, EXACT.multiply(quantity, price)))
         fee = (Fee(round_figure(carried), like.quote),) if round_figure(carried) else ()
-        at = carriage.arrived_at
-        rows.append(
-            _row(carriage, like, "buy", quantity, price, at, f"-in-{number:04d}", fees=fee, acquired_at=part.acquired_at)
-        )
+        name, at = f"-in-{number:04d}", carriage.arrived_at
+        row = _row(carriage, like, "buy", quantity, price, at, name, fees=fee, acquired_at=part.acquired_at)
+        rows.append(row)
         left = EXACT.subtract(left, quantity)
     return rows
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from trademon.core.model import Candle
 from trademon.core.money import RATE_CONTEXT
 from trademon.core.symbols import make_symbol
-from trademon.core.times import format_time, from_us, to_us
+from trademon.core.times import MICROSECOND, format_time, from_us, to_us
 from trademon.store.database import Sql
 from trademon.store.exact import decimal_text
 
@@ -21,6 +21,7 @@ MINUTE: Final = timedelta(minutes=1)
 DAY: Final = timedelta(days=1)
 # How old the newest candle before a moment may be to stand for it: where nothing was traded there is none.
 LONGEST_AGE: Final = {MINUTE: timedelta(hours=1), DAY: timedelta(days=4)}
+_LONGEST_US: Final = {interval: age // MICROSECOND for interval, age in LONGEST_AGE.items()}
 BRIDGES: Final = ("USDT", "USDC", "BTC", "USD", "EUR")
 """Coins that a rate may go through where no market trades the two directly."""
 MANUAL: Final = "manual"
@@ -91,65 +92,89 @@ def find_rate(
     By the market of the two, written either way, else over one coin that both are traded against. An account without an
     exchange of its own takes any host's candles.
     """
-    for one in cached_hosts(sql) or ("",) if host == MANUAL else (host,):
+    for one in cached_hosts(sql) if host == MANUAL and coin != currency else (host,):
         rate = rate_by(partial(_candle, sql, one), one, coin, currency, at, intervals)
         if rate is not None:
             return rate
     return None
 
 
-CandleOf = Callable[[str, datetime, timedelta], tuple[Decimal, datetime] | None]
+class Leg(NamedTuple):
+    """One market's part of a rate: what it makes of one coin, by a candle opened at `at_us`; `symbol` was read the
+    other way round where it `is_inverse`."""
+
+    rate: Decimal
+    at_us: int
+    symbol: str
+    is_inverse: bool
+
+
+CandleOf = Callable[[str, int, timedelta], tuple[Decimal, int] | None]
 """A host's newest candle of a symbol and an interval that may stand for a time: its price, and when it was opened."""
 
 
 def rate_by(
     candle: CandleOf, host: str, coin: str, currency: str, at: datetime, intervals: tuple[timedelta, ...]
 ) -> Rate | None:
-    """The same by any way of looking a candle up."""
+    """What `find_rate` says, by any way of looking a candle up."""
     if coin == currency:
-        return Rate(coin, currency, Decimal(1), at, "the same coin")
+        return Rate(coin, currency, _ONE, at, "the same coin")
     for interval in intervals:
-        direct = _direct(candle, host, coin, currency, at, interval)
-        if direct is not None:
-            return direct
-        for bridge in BRIDGES:
-            if bridge in (coin, currency):
-                continue
-            first = _direct(candle, host, coin, bridge, at, interval)
-            second = _direct(candle, host, bridge, currency, at, interval) if first is not None else None
-            if first is not None and second is not None:
-                rate = RATE_CONTEXT.multiply(first.rate, second.rate)
-                return Rate(coin, currency, rate, min(first.at, second.at), f"{first.source} x {second.source}")
+        legs = legs_by(candle, coin, currency, to_us(at), interval)
+        if legs:
+            source = " x ".join(_source(host, leg, interval) for leg in legs)
+            return Rate(coin, currency, product_of(legs), from_us(min(leg.at_us for leg in legs)), source)
     return None
 
 
-def _direct(candle: CandleOf, host: str, coin: str, currency: str, at: datetime, interval: timedelta) -> Rate | None:
-    found = candle(make_symbol(coin, currency), at, interval)
+def product_of(legs: Sequence[Leg]) -> Decimal:
+    return legs[0].rate if len(legs) == 1 else RATE_CONTEXT.multiply(legs[0].rate, legs[1].rate)
+
+
+def legs_by(candle: CandleOf, coin: str, currency: str, at_us: int, interval: timedelta) -> tuple[Leg, ...]:
+    """The markets and prices that make the rate; () where they are not known."""
+    direct = _direct(candle, coin, currency, at_us, interval)
+    if direct is not None:
+        return (direct,)
+    for bridge in BRIDGES:
+        if bridge in (coin, currency):
+            continue
+        first = _direct(candle, coin, bridge, at_us, interval)
+        second = _direct(candle, bridge, currency, at_us, interval) if first is not None else None
+        if first is not None and second is not None:
+            return first, second
+    return ()
+
+
+def _direct(candle: CandleOf, coin: str, currency: str, at_us: int, interval: timedelta) -> Leg | None:
+    symbol = make_symbol(coin, currency)
+    found = candle(symbol, at_us, interval)
     if found is not None:
-        return Rate(coin, currency, found[0], found[1], _source(host, make_symbol(coin, currency), found[1], interval))
-    found = candle(make_symbol(currency, coin), at, interval)
+        return Leg(found[0], found[1], symbol, is_inverse=False)
+    symbol = make_symbol(currency, coin)
+    found = candle(symbol, at_us, interval)
     if found is not None and found[0]:
-        source = "1 / " + _source(host, make_symbol(currency, coin), found[1], interval)
-        return Rate(coin, currency, RATE_CONTEXT.divide(Decimal(1), found[0]), found[1], source)
+        return Leg(RATE_CONTEXT.divide(_ONE, found[0]), found[1], symbol, is_inverse=True)
     return None
 
 
-def _candle(sql: Sql, host: str, symbol: str, at: datetime, interval: timedelta) -> tuple[Decimal, datetime] | None:
+def _candle(sql: Sql, host: str, symbol: str, at_us: int, interval: timedelta) -> tuple[Decimal, int] | None:
     row = sql.one(
         """SELECT open, opened_at FROM candles WHERE host = ? AND symbol = ? AND interval_s = ? AND opened_at <= ?
         AND opened_at > ? AND open IS NOT NULL ORDER BY opened_at DESC LIMIT 1""",
         host,
         symbol,
         _seconds(interval),
-        to_us(at),
-        to_us(at - LONGEST_AGE[interval]),
+        at_us,
+        at_us - _LONGEST_US[interval],
     )
-    return None if row is None else (Decimal(row[0]), from_us(row[1]))
+    return None if row is None else (Decimal(row[0]), row[1])
 
 
-def _source(host: str, symbol: str, at: datetime, interval: timedelta) -> str:
+def _source(host: str, leg: Leg, interval: timedelta) -> str:
     name = {MINUTE: "1m", DAY: "1d"}[interval]
-    return f"{symbol} {name} candle of {format_time(at)} at {host}"
+    told = f"{leg.symbol} {name} candle of {format_time(from_us(leg.at_us))} at {host}"
+    return "1 / " + told if leg.is_inverse else told
 
 
 # --- many rates ---------------------------------------------------------------------------------------------------
@@ -203,11 +228,9 @@ class Rates:
 
     def find(self, coin: str, at: datetime, intervals: tuple[timedelta, ...] = (MINUTE, DAY)) -> Rate | None:
         """What one `coin` was worth at that time, and by which candle; None where no host knows."""
-        for place, host in enumerate(self.hosts):
+        for host in self.hosts:
             rate = rate_by(partial(self._candle, host), host, coin, self.currency, at, intervals)
             if rate is not None:
-                if place >= self._own and coin != self.currency:
-                    self.borrowed.setdefault(host, set()).add(coin)
                 return rate
         return None
 
@@ -222,19 +245,31 @@ class Rates:
             return _ONE
         key = coin, at_us // _MINUTE_US
         if key not in self._prices:
-            found = self.find(coin, from_us(at_us))
-            self._prices[key] = None if found is None else found.rate
+            self._prices[key] = self._look_up(coin, at_us)
         return self._prices[key]
 
-    def _candle(self, host: str, symbol: str, at: datetime, interval: timedelta) -> tuple[Decimal, datetime] | None:
+    def _look_up(self, coin: str, at_us: int) -> Decimal | None:
+        for place, host in enumerate(self.hosts):
+            for interval in (MINUTE, DAY):
+                legs = legs_by(partial(self._candle, host), coin, self.currency, at_us, interval)
+                if legs:
+                    if place >= self._own:
+                        self.borrowed.setdefault(host, set()).add(coin)
+                    return product_of(legs)
+        return None
+
+    def _candle(self, host: str, symbol: str, at_us: int, interval: timedelta) -> tuple[Decimal, int] | None:
         key = host, symbol, interval
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = self._load(host, symbol, interval)
-        place = bisect_right(series.opened, to_us(at)) - 1
-        if place < 0 or series.opened[place] <= to_us(at - LONGEST_AGE[interval]):
+        opened = series.opened
+        if not opened:
             return None
-        return Decimal(series.prices[place]), from_us(series.opened[place])
+        place = bisect_right(opened, at_us) - 1
+        if place < 0 or opened[place] <= at_us - _LONGEST_US[interval]:
+            return None
+        return Decimal(series.prices[place]), opened[place]
 
 
 def _seconds(interval: timedelta) -> int:

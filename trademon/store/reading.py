@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
-from trademon.core.entries import Scale, to_decimal
+from trademon.core.entries import Scale, shown_price, to_decimal
 from trademon.core.money import EXACT, ZERO, divide
 from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillRow, PnlRow
@@ -66,6 +66,7 @@ class BookRef:
     last_at: datetime
     scale_code: int
     mixed: bool
+    inverse: bool = False
 
     @property
     def key(self) -> BookKey:
@@ -164,14 +165,28 @@ def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
     names = account_names(sql, user_id)
     rows = sql.rows(
         """SELECT books.account_id, books.market_id, users.name, markets.symbol,
-        coalesce(markets.settle, markets.quote), accounts.market, books.method, books.last_at, books.scale, books.mixed
+        coalesce(markets.settle, markets.quote), accounts.market, books.method, books.last_at, books.scale, books.mixed,
+        markets.inverse
         FROM books JOIN accounts ON accounts.id = books.account_id JOIN users ON users.id = accounts.user_id
         JOIN markets ON markets.id = books.market_id WHERE users.id = ?""",
         user_id,
     )
     refs = [
-        BookRef(a, m, user, names.get(a, "?"), symbol, currency, market, method, from_us(last), scale, bool(mixed))
-        for a, m, user, symbol, currency, market, method, last, scale, mixed in rows
+        BookRef(
+            a,
+            m,
+            user,
+            names.get(a, "?"),
+            symbol,
+            currency,
+            market,
+            method,
+            from_us(last),
+            scale,
+            bool(mixed),
+            bool(inv),
+        )
+        for a, m, user, symbol, currency, market, method, last, scale, mixed, inv in rows
     ]
     yield from sorted(refs, key=lambda ref: (ref.broker, ref.symbol))
 
@@ -205,7 +220,10 @@ def read_books(sql: Sql, user_id: int, refs: Iterable[BookRef] | None = None) ->
 def row_of(
     ref: BookRef, tally: Tally, unvalued: tuple[tuple[str, Decimal], ...], open_quantity: Decimal, open_cost: Decimal
 ) -> PnlRow:
-    """A book's totals as a P&L row."""
+    """A book's totals as a P&L row. What an inverse book holds it counts below zero: a person reads its worth."""
+    average = divide(open_cost, open_quantity.copy_abs()) if open_quantity else None
+    if ref.inverse:
+        open_cost = open_cost.copy_negate()
     return PnlRow(
         user=ref.user,
         broker=ref.broker,
@@ -215,7 +233,7 @@ def row_of(
         fees=tally.fees,
         open_quantity=open_quantity,
         open_cost=open_cost,
-        average_cost=divide(open_cost, open_quantity.copy_abs()) if open_quantity else None,
+        average_cost=None if average is None else shown_price(average, inverse=ref.inverse),
         unmatched_quantity=tally.unmatched_quantity,
         unmatched_proceeds=tally.unmatched_proceeds,
         unmatched_fees=tally.unmatched_fees,

@@ -148,7 +148,7 @@ class UserBrokers(UserScope):
             if not with_fills or shared is not None:
                 return 0
             deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
-            for table in ("books", "coverage", "looks", "balances", "open_orders"):
+            for table in ("books", "coverage", "looks", "balances", "open_orders", "cash"):
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
             return int(deleted)
 
@@ -253,7 +253,7 @@ class UserBrokers(UserScope):
             return
         for table in ("lots", "disposals", "unmatched", "coverage", "looks", "balances", "open_orders"):
             sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
-        for table in ("fills", "books"):
+        for table in ("fills", "books", "cash"):
             sql.run(f"UPDATE OR IGNORE {table} SET account_id = ? WHERE account_id = ?", account_id, nameless)
             sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
         sql.run("UPDATE books SET method = '' WHERE account_id = ?", account_id)

@@ -88,11 +88,12 @@ class UserExports(UserScope):
                 rows = sql.rows(
                     f"""SELECT id, trade_id, order_id, source,
                     EXISTS (SELECT 1 FROM coin_fees WHERE fill_id = fills.id AND rate IS NULL)
-                    FROM fills WHERE id IN {in_list(some)} AND +account_id IN (SELECT id FROM accounts WHERE user_id = ?)""",
+                    FROM fills WHERE id IN {in_list(some)}
+                    AND +account_id IN (SELECT id FROM accounts WHERE user_id = ?)""",
                     *some,
                     self._user_id,
                 )
-                names.update((n, FillName(*name, bool(unvalued))) for n, *name, unvalued in rows)
+                names.update((n, FillName(trade, order, source, bool(no))) for n, trade, order, source, no in rows)
         return names
 
     def _broker_names(self, sql: Sql) -> dict[int, str]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Broker, Candle, Market, OpenOrder
+from trademon.core.model import Balance, Broker, Candle, Contract, Market, OpenOrder
 from trademon.core.times import from_us, to_us
 from trademon.store import coverage_rows, prices
 from trademon.store.exact import decimal_text
@@ -51,6 +51,20 @@ class UserLooks(UserScope):
                 host_of(broker),
             )
         return tuple(Market(*row) for row in rows)
+
+    def contracts(self, broker: Broker) -> tuple[Market, ...]:
+        """The contracts of the broker's exchange that are known with their size, from a list or from a file."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                """SELECT symbol, base, quote, coalesce(exchange_symbol, ''), settle, contract_size, inverse
+                FROM markets WHERE exchange = ? AND market = ? AND settle IS NOT NULL""",
+                broker.exchange,
+                broker.market,
+            )
+        return tuple(
+            Market(symbol, base, quote, wire, Contract(settle, Decimal(size), bool(inverse)))
+            for symbol, base, quote, wire, settle, size, inverse in rows
+        )
 
     def markets_seen_at(self, broker: Broker) -> datetime | None:
         with self._database.read() as sql:
