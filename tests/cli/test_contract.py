@@ -31,8 +31,11 @@ FOUNDING = f"""{HEADER}
 SUBCOMMANDS = {
     "broker": ("add", "set", "list", "test", "enable", "disable", "remove"),
     "user": ("list", "add"),
-    "fills": ("import",),
+    "fills": ("import", "export"),
     "cash": ("import",),
+    "lots": ("open", "remove", "export"),
+    "pnl": ("explain", "compare", "what-if", "export"),
+    "prices": ("list", "fetch"),
 }
 
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.flows.money import D, Purse, day
-from trademon.core.model import METHODS, Contract, Fill, Method
+from trademon.core.coverage import Span
+from trademon.core.model import METHODS, Contract, Fill, Method, Transfer
 from trademon.core.reports import PnlRow, Unvalued
 from trademon.errors import UsageError
 from trademon.flows.lots import open_lot
@@ -313,3 +314,20 @@ def test_ten_thousand_fills_take_a_moment(purse: Purse) -> None:
     coins = purse.coins()
     assert time.process_time() - began < 5
     assert (coins["ETH"].fills, coins["ETH"].gross, coins["BTC"].fills) == (10_000, 0, 10_000)
+
+
+def test_a_transfer_between_own_accounts_is_no_sale_in_the_coins_book_either(purse: Purse) -> None:
+    """1 BTC bought at 100 USDT goes to the other account: nothing is realised, and its cost in EUR is that of its
+    day."""
+    other = purse.add("other")
+    purse.tell("EUR/USDT", "1.25", day(0))
+    purse.tell("EUR/USDT", "1.00", day(2))
+    purse.book([purse.trade("buy", "BTC/USDT", "1", "100", day(0))])
+    for broker, kind, at in ((purse.user.broker("main"), "withdrawal", day(1)), (other, "deposit", day(2))):
+        one = Transfer("t1", kind, "BTC", Decimal(1), Decimal(0), at, "t1")  # type: ignore[arg-type]
+        assert broker.account_id is not None
+        purse.user.save_transfers(broker.account_id, one.kind, [one], Span(day(0), day(3)), day(3))
+    purse.user.carry_lots()
+    rows = {(r.broker, r.symbol): r for r in purse.ask("EUR", book="coin").rows if r.symbol == "BTC"}
+    assert (rows["main", "BTC"].gross, rows["main", "BTC"].disposals, rows["main", "BTC"].open_quantity) == (0, 0, 0)
+    assert (rows["other", "BTC"].open_quantity, rows["other", "BTC"].open_cost) == (1, 80)

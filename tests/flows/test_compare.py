@@ -188,7 +188,6 @@ def test_nothing_cannot_be_sold(user: UserStore, quantity: str) -> None:
         what_if(*the_book([user], PnlQuery()), Decimal(quantity), Decimal(110), "said")
 
 
-@pytest.mark.xfail(strict=True, reason="a price below zero is reckoned with")
 def test_nothing_is_sold_below_zero(user: UserStore) -> None:
     """--price=-110 is a slip, and its figures are nonsense."""
     book(user, add_broker(user), [fill("1")])
@@ -209,7 +208,6 @@ def test_of_several_accounts_one_must_be_named(user: UserStore) -> None:
     assert the_book([user], PnlQuery(symbols=("BTC/USDT",), brokers=("b",)))[1].broker == "b"
 
 
-@pytest.mark.xfail(strict=True, reason="the way out that is named, --broker, does not tell two users' accounts apart")
 def test_two_users_with_accounts_of_one_name_are_told_to_name_the_user(store: Store, user: UserStore) -> None:
     """`2 accounts have a book of it: spot`: say which one, --broker spot, would be asked for ever."""
     store.add_user("bob", method=None, currency=None, telegram_chat=None)
@@ -273,7 +271,6 @@ async def test_without_an_exchange_a_price_must_be_said(desk: Desk) -> None:
         assert "--price" in (caught.value.hint or "")
 
 
-@pytest.mark.xfail(strict=True, reason="what-if asks a host that told everybody here to wait")
 async def test_a_host_that_asked_to_be_left_alone_is(desk: Desk) -> None:
     """A ban is lengthened by who asks: scan and watch wait, and so must this."""
     await held(desk, "binance")

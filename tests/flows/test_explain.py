@@ -327,7 +327,6 @@ def test_exact_is_denied_where_a_sales_fee_was_cut_for_its_unmatched_part(user: 
     assert opened(user, "2").exact is False
 
 
-@pytest.mark.xfail(strict=True, reason="the closing fee's shares between lots are cut, and not looked at")
 def test_exact_is_denied_where_the_closing_fee_was_cut_between_lots(user: UserStore) -> None:
     """Three lots of one and a fee of one: each line shows a third that does not end."""
     book(user, add_broker(user), [*(fill(str(n), at=n) for n in (1, 2, 3)), fill("4", "sell", "3", at=4, fee="1 USDT")])
@@ -396,7 +395,6 @@ def test_dust_is_said_to_be_dust(user: UserStore) -> None:
     assert reason(user, "2") == "dust, smaller than the step it was sold in"
 
 
-@pytest.mark.xfail(strict=True, reason="the reason is that of the whole book, up to its last unmatched sale")
 def test_the_reason_is_that_of_the_fill_that_was_asked_for(user: UserStore) -> None:
     """Sold before the coins came, and again after: the first sale cannot have been of them."""
     broker = add_broker(user)
@@ -406,7 +404,6 @@ def test_the_reason_is_that_of_the_fill_that_was_asked_for(user: UserStore) -> N
     assert "deposited" not in reason(user, "1")
 
 
-@pytest.mark.xfail(strict=True, reason="the reason is that of the whole book: one sale that is none hides all dust")
 def test_dust_is_dust_beside_a_sale_that_is_not(user: UserStore) -> None:
     """Another sale without a lot changes nothing about this one."""
     fills = [fill("1", fee="0.00001 BTC"), fill("2", "sell", "1.01", at=1), fill("3", "buy", "0.01", at=0)]
@@ -414,7 +411,6 @@ def test_dust_is_dust_beside_a_sale_that_is_not(user: UserStore) -> None:
     assert reason(user, "2") == "dust, smaller than the step it was sold in"
 
 
-@pytest.mark.xfail(strict=True, reason="an entered lot is taken for the beginning of the known history")
 def test_an_entered_lot_does_not_make_the_history_begin_earlier(user: UserStore) -> None:
     """Too small a lot was entered for 2020: what is known still begins in 2026."""
     broker = add_broker(user)

@@ -126,9 +126,6 @@ async def test_without_such_a_market_the_rate_goes_over_usdt(desk: Desk) -> None
     assert sorted(candle_questions(desk.servers["main"])) == ["BNBUSDT", "BTCUSDT"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="where the direct market is listed no other is asked, though its minutes are empty"
-)
 async def test_a_market_nobody_trades_on_does_not_keep_the_fee_unvalued(desk: Desk) -> None:
     """BNB/BTC is listed and was not traded that day; BNB/USDT and BTC/USDT were, every minute."""
     world = desk.scripted()
@@ -191,7 +188,6 @@ async def test_the_candle_before_stands_for_a_minute_without_one(desk: Desk, exc
     assert figures(desk) == (100, Decimal("1.11"), ())
 
 
-@pytest.mark.xfail(strict=True, reason="an hour is said to be near enough, and half an hour is asked for")
 @pytest.mark.parametrize("gap", [31, 59])
 async def test_a_candle_within_the_hour_stands_for_a_minute_without_one(desk: Desk, gap: int) -> None:
     """LONGEST_AGE is an hour; a fee asked for alone finds what one asked for beside an earlier one would."""
@@ -205,7 +201,6 @@ async def test_a_candle_within_the_hour_stands_for_a_minute_without_one(desk: De
     assert figures(desk) == (100, Decimal("1.11"), ())
 
 
-@pytest.mark.xfail(strict=True, reason="a question reaches half an hour back from its first fee only")
 async def test_what_a_fee_is_worth_does_not_depend_on_which_others_were_asked_with_it(desk: Desk) -> None:
     """Two accounts paid the same fee in the same minute; one of them paid another half an hour before."""
     lone, busy = desk.scripted(), desk.scripted()
@@ -235,12 +230,11 @@ async def test_no_candle_within_the_hour_is_noted_and_not_asked_for_again(desk: 
     assert len(candle_questions(desk.servers["main"])) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="each look takes the newest fees first, those known to have no price among them")
 async def test_fees_that_cannot_be_valued_do_not_keep_others_waiting(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many without a price as one look asks for, and an older one whose price was only late: it gets its turn."""
-    monkeypatch.setattr(scanning, "FEES_A_LOOK", 1)
+    monkeypatch.setattr(scanning, "PRICES_A_LOOK", 1)
     world = desk.scripted()
     world.omit_candles("BNB/USDT", AGO - timedelta(hours=2), AGO + timedelta(hours=1))
     world.set_candle("BNB/USDT", AGO - timedelta(hours=5), "600")
@@ -516,7 +510,6 @@ def test_valued_late_gives_the_rows_of_having_had_the_price_at_once(
         assert late[table] == rows, table
 
 
-@pytest.mark.xfail(strict=True, reason="an older cached candle is taken while the host fails, and never put right")
 async def test_what_a_fee_is_worth_does_not_depend_on_whether_the_host_answered_at_once(desk: Desk) -> None:
     """BNB falls from 600 to 300 within the hour. The price of the second fee could not be had in the first look."""
     world = desk.scripted()

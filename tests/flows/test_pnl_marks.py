@@ -10,10 +10,12 @@ import pytest
 
 from tests.flows.desk import NOON, Desk, asked, make_account
 from tests.flows.ledger import Ledger
+from tests.ui.world import pnl_row
+from trademon.core.model import Contract, Market
 from trademon.core.reports import PnlReport
 from trademon.demo import faults
 from trademon.flows.pnl import PnlQuery
-from trademon.flows.pnl_marks import pnl_at_last_prices, unrealized
+from trademon.flows.pnl_marks import mark_of, pnl_at_last_prices, unrealized
 
 D = Decimal
 PRICES = {"binance": "/ticker/price", "bitget": "/market/tickers"}
@@ -39,6 +41,15 @@ def held_world(desk: Desk) -> Any:
 def test_a_long_gains_what_a_short_loses(quantity: str, cost: str, price: str, gain: str) -> None:
     """A long: what it would bring less what it cost; a short: what it brought in less what buying it back takes."""
     assert unrealized(D(quantity), D(cost), D(price)) == D(gain)
+
+
+def test_an_inverse_contract_is_marked_in_its_coin() -> None:
+    """50,000 contracts of 1 USD at 50,000 cost 1 BTC; at 62,500 they gain 0.2 BTC. The price shown is the market's."""
+    contract = Contract("BTC", inverse=True)
+    market = Market("BTC/USD:BTC", "BTC", "USD", "BTCUSD", contract)
+    row = pnl_row(symbol=market.symbol, currency="BTC", open_quantity=D(50_000), open_cost=D(-1))
+    mark = mark_of(row, market, D(62_500), NOON)
+    assert (mark.price, mark.unrealized) == (62_500, D("0.2"))
 
 
 async def test_what_is_open_is_marked_at_the_last_price(desk: Desk, exchange: str) -> None:

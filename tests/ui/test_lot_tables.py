@@ -190,7 +190,6 @@ def test_no_figure_is_ever_cut(width: int) -> None:
             assert figure in shown, (name, figure)
 
 
-@pytest.mark.xfail(strict=True, reason="a lot's price is written as an average: two decimals where it has six")
 def test_a_lots_price_is_the_price_of_its_fill() -> None:
     """As `trademon fills` writes it: 47,000.123456."""
     assert "47,000.123456" in words(LotsReport("fifo", (lot(price=Decimal("47000.123456")),)), 120)
@@ -237,7 +236,6 @@ def test_an_unmatched_sale_says_why_and_what_it_can_have_gained_at_most() -> Non
     assert "realised by" not in said
 
 
-@pytest.mark.xfail(strict=True, reason="the bound is subtracted in Python's default 28 digits")
 def test_the_bound_of_an_unmatched_sale_has_all_its_digits() -> None:
     """As the JSON's proceeds and fees have."""
     proceeds = Decimal("1234567890123.12345678901234567890")

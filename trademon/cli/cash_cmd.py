@@ -21,6 +21,7 @@ from trademon.cli.common import (
     User,
     Verbose,
     parse_period,
+    refuse_options,
     run,
 )
 
@@ -44,6 +45,7 @@ def cash(
     """List funding, interest and the like, oldest first, with totals per broker, kind and currency. Received is above
     zero, paid below it; none of it is in the figures of trademon pnl."""
     if ctx.invoked_subcommand is not None:
+        refuse_options(ctx)
         return
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("cash", flags, lambda: _list(user, broker or [], since, until, csv))

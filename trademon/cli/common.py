@@ -18,7 +18,7 @@ import typer
 
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
-from trademon.core.times import parse_since, parse_time
+from trademon.core.times import parse_begin, parse_end, parse_time
 from trademon.errors import ConfigError, DataError, TrademonError, UsageError
 
 if TYPE_CHECKING:
@@ -180,15 +180,33 @@ def run_async(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 def parse_period(since: str | None, until: str | None, *, now: datetime) -> tuple[datetime | None, datetime | None]:
     """`--since` and `--until` as times; UsageError for one that is none."""
     times: list[datetime | None] = []
-    for option, text in (("--since", since), ("--until", until)):
+    for option, text, parse in (("--since", since, parse_begin), ("--until", until, parse_end)):
         try:
-            times.append(None if text is None else parse_since(text, now=now))
+            times.append(None if text is None else parse(text, now=now))
         except DataError as error:
-            raise UsageError(f"{option}: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
+            raise UsageError(f"{option}: {error.message}", hint="write 24h, 7d, today, 2026-Q3 or 2026-01-31") from None
     start, end = times
     if start is not None and end is not None and start >= end:
         raise UsageError("--since is not before --until", hint="no time lies between them")
     return start, end
+
+
+def refuse_options(ctx: typer.Context) -> None:
+    """Options written before a subcommand would be passed over: whoever wrote `--user bob` there means it."""
+    given = [
+        name for name in ctx.params if str(getattr(ctx.get_parameter_source(name), "name", "DEFAULT")) != "DEFAULT"
+    ]
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        where = f"trademon {ctx.info_name} {ctx.invoked_subcommand}"
+        raise_usage(f"{option} stands before {ctx.invoked_subcommand!r}", hint=f"write it after: {where} {option} ...")
+
+
+def raise_usage(message: str, hint: str) -> NoReturn:
+    """End with a usage error where no command is running yet."""
+    error = UsageError(message, hint=hint)
+    print_problem(Problem.of(error))
+    raise typer.Exit(error.exit_code)
 
 
 def parse_amount(option: str, text: str) -> Decimal:

@@ -23,6 +23,7 @@ from trademon.cli.common import (
     User,
     Verbose,
     parse_period,
+    refuse_options,
     run,
 )
 
@@ -48,6 +49,7 @@ def fills(
 ) -> None:
     """List the stored fills, oldest first. A terminal shows the newest 50; JSON, CSV and pipes hold all of them."""
     if ctx.invoked_subcommand is not None:
+        refuse_options(ctx)
         return
     flags = Flags(json, quiet, verbose, debug, no_color)
     if limit is None and not (json or csv) and sys.stdout.isatty():

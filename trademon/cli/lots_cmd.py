@@ -23,6 +23,7 @@ from trademon.cli.common import (
     User,
     Verbose,
     parse_period,
+    refuse_options,
     run,
 )
 
@@ -45,6 +46,7 @@ def lots(
 ) -> None:
     """List the open lots, oldest first in each book. `cost` is without the fees that a lot carries."""
     if ctx.invoked_subcommand is not None:
+        refuse_options(ctx)
         return
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("lots", flags, lambda: _list(method, symbol or [], broker or [], user, csv))
@@ -104,7 +106,9 @@ def _open(user: str | None, broker: str, symbol: str, quantity: str, price: str,
     with open_home() as home:
         store = home.user(user)
         lot = open_lot(store, store.broker(broker), symbol, **entered, at=parse_moment("--at", at), now=home.clock())
-    return Result(Done(f"entered lot {lot} at {broker}", f"trademon lots remove {lot} undoes it"), is_data=False)
+    return Result(
+        Done(f"entered lot {lot} at {broker}", f"trademon lots remove {lot} undoes it", str(lot)), is_data=False
+    )
 
 
 @app.command(epilog="Example: trademon lots remove 17")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trademon.cli import pnl_opened
+from trademon.cli import export_opts, pnl_opened
 from trademon.cli.common import (
     Brokers,
     Debug,
@@ -21,6 +21,7 @@ from trademon.cli.common import (
     Symbols,
     User,
     Verbose,
+    refuse_options,
     run,
     run_async,
 )
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 app.command(epilog="Example: trademon pnl explain 17")(pnl_opened.explain)
 app.command(epilog="Example: trademon pnl compare --symbol BTC/USDT")(pnl_opened.compare)
+app.command("export", epilog="Example: trademon pnl export tax-2026.csv --period 2026")(export_opts.pnl_export)
 app.command("what-if", epilog="Example: trademon pnl what-if --sell 0.5 --symbol BTC/USDT")(pnl_opened.what_if)
 
 
@@ -74,6 +76,7 @@ def pnl(
     """Realised P&L of the stored fills. --since and --until select what was closed; all earlier fills still count as
     its cost."""
     if ctx.invoked_subcommand is not None:
+        refuse_options(ctx)
         return
     flags = Flags(json, quiet, verbose, debug, no_color)
     view = View(since, until, period, by, book, currency, stats, unrealized, chart)

@@ -20,6 +20,7 @@ from trademon.cli.common import (
     User,
     Verbose,
     parse_period,
+    refuse_options,
     run,
     run_async,
 )
@@ -44,7 +45,9 @@ def prices(
     no_color: NoColor = False,
 ) -> None:
     """The dated prices that are kept: for fees in other coins, and for P&L in one currency. Alone it lists them."""
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is not None:
+        refuse_options(ctx)
+    else:
         run("prices", Flags(json, quiet, verbose, debug, no_color), _list)
 
 

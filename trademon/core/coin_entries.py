@@ -29,7 +29,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from trademon.core.entries import Moved, written_decimals
+from trademon.core.entries import Moved, moved_by, written_decimals
 from trademon.core.model import Fill
 from trademon.core.money import EXACT, MAX_DECIMALS, ZERO, divide, round_figure
 
@@ -50,8 +50,10 @@ class CoinEntry(NamedTuple):
 def coin_entries(fill: Fill, currency: str, rate: RateOf, *, is_lot: bool = False) -> list[CoinEntry]:
     """What `fill`, which is no contract's, moves in the books of its coins, valued in `currency`.
 
-    `is_lot`: it was entered to open a lot, and nothing was paid for it here.
+    `is_lot`: nothing was paid or received for it here: a lot entered by hand, or one end of a transfer.
     """
+    if fill.leaves:
+        return [CoinEntry(fill.base, moved_by(fill), valued=True, what="moved to another account")]
     fees = _by_coin(fill)
     prices = _prices(fill, fees, currency, rate)
     carrier = fill.quote if fill.base == currency else fill.base
@@ -90,7 +92,7 @@ def _by_coin(fill: Fill) -> dict[str, Decimal]:
 
 def _prices(fill: Fill, fees: Mapping[str, Decimal], currency: str, rate: RateOf) -> dict[str, Decimal | None]:
     """The price of each coin the fill moves, in `currency`, to 30 decimals."""
-    at = fill.executed_at
+    at = fill.opened_at  # a lot that was carried over cost what it cost when it was bought
     prices: dict[str, Decimal | None] = {
         coin: _rounded(rate(coin, at)) for coin in fees if coin not in (currency, fill.base, fill.quote)
     }

@@ -31,11 +31,15 @@ class LotRow:
 
 @dataclass(frozen=True, slots=True)
 class LotsReport:
-    """Open lots by book, oldest first. `method` is `mixed` where the books are kept in several."""
+    """Open lots by book, oldest first. `method` is `mixed` where the books are kept in several.
+
+    `entered` are all lots that a person entered, as they were entered, whatever is left of them.
+    """
 
     method: str
     lots: tuple[LotRow, ...]
     stored: int = 0
+    entered: tuple[LotRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

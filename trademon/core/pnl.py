@@ -51,6 +51,11 @@ class RawBooked(NamedTuple):
     rest_fee: int
     leaves: bool = False
 
+    @property
+    def disposes(self) -> bool:
+        """Whether lots were sold, and did not only go to another account."""
+        return bool(self.closed) and not self.leaves
+
 
 @dataclass(slots=True)
 class Tally:

@@ -371,10 +371,11 @@ class UsersReport:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A change that was made: one sentence, and what a person does next."""
+    """A change that was made: one sentence, what a person does next, and the id of what was made, if it has one."""
 
     message: str
     next_step: str | None = None
+    id: str | None = None
 
 
 # --- watch --------------------------------------------------------------------------------------------------------

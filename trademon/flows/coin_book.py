@@ -75,6 +75,7 @@ class _Step:
 
     fill_id: int
     at_us: int
+    opened_us: int
     entry: CoinEntry
 
 
@@ -85,7 +86,7 @@ def _coin_books(store: UserStore, ref: BookRef, method: Method, query: PnlQuery,
         if fill.contract is None:
             at_us = to_us(fill.executed_at)
             for entry in coin_entries(fill, rates.currency, rates.price, is_lot=is_lot):
-                steps.setdefault(entry.coin, []).append(_Step(fill_id, at_us, entry))
+                steps.setdefault(entry.coin, []).append(_Step(fill_id, at_us, to_us(fill.opened_at), entry))
     wanted = {symbol.partition("/")[0] for symbol in query.symbols}
     for coin in sorted(steps):
         if not wanted or coin in wanted:
@@ -146,7 +147,7 @@ class _CoinBook:
         if self.query.stats or self.query.curve:
             for raw, net in realised(self.book, entries):
                 self.steps.add(raw, net)
-                stretch.performance.add(net, closing=bool(raw.closed))
+                stretch.performance.add(net, closing=raw.disposes)
         else:
             fold_entries(self.book, entries)
         for step in steps:
@@ -167,7 +168,7 @@ class _CoinBook:
         self.book.tally = before + Tally(fills=1)
 
     def _integers(self, step: _Step) -> Entry:
-        return _SCALE.entry(step.fill_id, step.at_us, step.entry.moved)
+        return _SCALE.entry(step.fill_id, step.opened_us, step.entry.moved)
 
     def _row(self, stretches: Sequence[_Stretch], tally: Tally, period: str | None) -> PnlRow:
         row = row_of(self.ref, tally, (), self.book.open_quantity, open_cost(self.book))

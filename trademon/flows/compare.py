@@ -20,9 +20,10 @@ def compare(stores: Sequence[UserStore], query: PnlQuery) -> CompareReport:
     """Each book by every method, and the sums per currency."""
     rows = []
     for store in stores:
-        for ref, own in chosen_books(store, query):
-            unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
-            rows.append(_compare_book(store, ref, own, query, incomplete=bool(unvalued)))
+        with store.one_moment():
+            for ref, own in chosen_books(store, query):
+                unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
+                rows.append(_compare_book(store, ref, own, query, incomplete=bool(unvalued)))
     return CompareReport(tuple(rows), tuple(_totals(rows)), sum(store.fills_stored() for store in stores))
 
 
@@ -61,8 +62,9 @@ def the_book(stores: Sequence[UserStore], query: PnlQuery) -> tuple[UserStore, B
     if not books:
         raise UsageError(f"nothing of {', '.join(query.symbols)} is stored", hint="trademon pnl shows what there is")
     if len(books) > 1:
-        names = ", ".join(sorted({ref.broker for _, ref in books}))
-        raise UsageError(f"{len(books)} accounts have a book of it: {names}", hint="say which one: --broker NAME")
+        names = sorted({ref.broker for _, ref in books})
+        hint = "say which one: --broker NAME" if len(names) > 1 else "say whose: --user NAME"
+        raise UsageError(f"{len(books)} accounts have a book of it: {', '.join(names)}", hint=hint)
     return books[0]
 
 
@@ -72,9 +74,10 @@ def what_if(store: UserStore, ref: BookRef, quantity: Decimal, price: Decimal, p
     Raises:
         UsageError: nothing above zero is to be sold, or the book is short.
     """
-    if quantity <= 0:
-        raise UsageError("--sell wants a quantity above zero")
-    rows = tuple(_imagine(store, ref, method, quantity, price) for method in METHODS)
+    if quantity <= 0 or price < 0:
+        raise UsageError("--sell wants a quantity above zero, and --price none below it")
+    with store.one_moment():
+        rows = tuple(_imagine(store, ref, method, quantity, price) for method in METHODS)
     return WhatIfReport(ref.user, ref.broker, ref.symbol, ref.currency, quantity, price, price_from, rows)
 
 

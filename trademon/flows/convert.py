@@ -149,8 +149,8 @@ class _Converting:
             self._follow_pool(self.pool, raw, rate)
         for one in figures:
             one.tally.fills += 1
-            one.tally.disposals += bool(raw.closed)
-        if raw.closed or raw.closing_fee:
+            one.tally.disposals += raw.disposes
+        if raw.disposes or raw.closing_fee:
             self._realise(raw, rate, figures)
         if raw.unmatched:
             self._miss(raw, rate, figures)
@@ -174,7 +174,7 @@ class _Converting:
         cut = int(EXACT.scaleb(cut_share(net), MONEY_DIGITS))
         self.steps.add(raw, cut)
         for one in figures:
-            one.performance.add(cut, closing=bool(raw.closed))
+            one.performance.add(cut, closing=raw.disposes)
 
     def _miss(self, raw: RawBooked, rate: Decimal | None, figures: Sequence[_Figures]) -> None:
         """The part of a sale that met no lot."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from trademon.core.entries import MONEY_DIGITS, shown_price, to_decimal
+from trademon.core.entries import MONEY_DIGITS, Scale, shown_price, to_decimal
 from trademon.core.lot_reports import ExplainReport, FeeLine, PartLine
 from trademon.core.model import Fee, Fill, Method
 from trademon.core.money import EXACT, ZERO, divide
-from trademon.core.pnl import Book, RawBooked, disposal_of, fold_entries, unmatched_of
+from trademon.core.pnl import Book, RawBooked, disposal_of, fold_entries, part_figures, unmatched_of
 from trademon.core.reports import FillRow
 from trademon.errors import UnknownName
 from trademon.store.reading import BookRef
@@ -26,12 +26,13 @@ def explain(stores: Sequence[UserStore], fill_id: int, method: Method | None = N
         UnknownName: none of these users has such a fill.
     """
     for store in stores:
-        found = store.fill_and_book(fill_id)
-        if found is not None:
-            row, fill, ref = found
-            chosen = method or store.method_of_account(ref.account_id)
-            book, raw = _book_up_to(store, ref, chosen, fill_id)
-            return _report(store, row, fill, ref, book, raw)
+        with store.one_moment():
+            found = store.fill_and_book(fill_id)
+            if found is not None:
+                row, fill, ref = found
+                chosen = method or store.method_of_account(ref.account_id)
+                book, raw = _book_up_to(store, ref, chosen, fill_id)
+                return _report(store, row, fill, ref, book, raw)
     raise UnknownName(f"there is no fill {fill_id}", hint="trademon fills shows each one's id")
 
 
@@ -78,8 +79,8 @@ def _report(store: UserStore, row: FillRow, fill: Fill, ref: BookRef, book: Book
         unmatched=unmatched.quantity if unmatched else ZERO,
         unmatched_proceeds=unmatched.proceeds if unmatched else ZERO,
         unmatched_fees=unmatched.fees if unmatched else ZERO,
-        unmatched_reason=store.unmatched_reason(ref) if unmatched else None,
-        exact=_is_exact(raw),
+        unmatched_reason=store.unmatched_reason(ref, fill_id=row.id) if unmatched else None,
+        exact=_is_exact(book.scale, raw),
     )
 
 
@@ -116,7 +117,8 @@ def _part_lines(ref: BookRef, book: Book, raw: RawBooked, openings: set[int]) ->
         )
 
 
-def _is_exact(raw: RawBooked) -> bool:
+def _is_exact(scale: Scale, raw: RawBooked) -> bool:
     """Whether no share had to be cut."""
-    amounts = [raw.closing_fee, raw.rest_fee, *(n for part in raw.parts for n in (part.cost, part.lot_fees))]
+    amounts = [raw.closing_fee, raw.rest_fee]
+    amounts += [n for part, _, fees in part_figures(scale, raw) for n in (part.cost, part.lot_fees, fees)]
     return not any(amount % 10 ** (MONEY_DIGITS - _CUT_BEHIND) for amount in amounts)

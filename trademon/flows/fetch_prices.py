@@ -261,8 +261,8 @@ def _needs_of(store: UserStore, query: PriceQuery, currency: str) -> Iterator[_N
         found: dict[tuple[str, datetime, timedelta], _Need] = {}
         for one in store.account_fills(account_id, since=query.since, until=query.until):
             for coin, interval in _of_fill(one, currency, has_coins=not has_positions):
-                opened = opened_before(one.fill.executed_at, interval)
-                need = _Need(account_id, Dated(coin, currency, one.fill.executed_at), interval)
+                opened = opened_before(one.fill.opened_at, interval)
+                need = _Need(account_id, Dated(coin, currency, one.fill.opened_at), interval)
                 found.setdefault((coin, opened, interval), need)
         yield from found.values()
         for fee in store.fees_to_value(account_id):

@@ -21,7 +21,11 @@ async def last_price(store: UserStore, ref: BookRef, ports: Ports) -> tuple[Deci
     brokers = [b for b in store.brokers() if b.account_id == ref.account_id]
     if not brokers or brokers[0].exchange == "manual":
         raise UsageError(f"{ref.broker} has no exchange to ask for a price", hint="say one: --price P")
-    broker = brokers[0]
+    broker = min(brokers, key=lambda b: not b.enabled)
+    wait_until = store.broker_state(broker).wait_until
+    if wait_until is not None and ports.clock() < wait_until:
+        told = f"{broker.exchange} asked to be left alone until {format_time(wait_until)}"
+        raise UsageError(told, hint="say a price: --price P")
     wire = {m.symbol: m.exchange_symbol for m in store.markets(broker)}.get(ref.symbol, "")
     exchange = await ports.open_exchange(store, broker)
     try:

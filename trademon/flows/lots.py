@@ -9,6 +9,7 @@ from decimal import Decimal
 from trademon.core.entries import shown_price
 from trademon.core.lot_reports import LotRow, LotsReport
 from trademon.core.model import Broker, Fee, Fill, Lot, Market, Method
+from trademon.core.money import divide
 from trademon.core.symbols import make_symbol, match_symbol, nearest
 from trademon.core.times import format_time, to_us
 from trademon.errors import UnknownName, UsageError
@@ -21,14 +22,17 @@ from trademon.store.user_lots import OPENING
 def lots(stores: Sequence[UserStore], query: PnlQuery) -> LotsReport:
     """The open lots of the books that `query` means, as of its `until`."""
     rows: list[LotRow] = []
+    entered: list[LotRow] = []
     methods: set[str] = set()
     for store in stores:
-        openings = set(store.openings())
-        for ref, method in chosen_books(store, query):
-            methods.add(method)
-            rows += [_row(ref, lot, openings) for lot in _open_lots(store, ref, method, query)]
+        with store.one_moment():
+            openings = set(store.openings())
+            for ref, method in chosen_books(store, query):
+                methods.add(method)
+                rows += [_row(ref, lot, openings, method) for lot in _open_lots(store, ref, method, query)]
+                entered += [_row(ref, lot, openings, "fifo") for lot in store.entered_lots(ref)]
     name = min(methods) if len(methods) == 1 else "mixed" if methods else query.method or "fifo"
-    return LotsReport(name, tuple(rows), sum(store.fills_stored() for store in stores))
+    return LotsReport(name, tuple(rows), sum(store.fills_stored() for store in stores), tuple(entered))
 
 
 def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> list[Lot]:
@@ -37,7 +41,8 @@ def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) 
     return fold_book(store, ref, method, until=query.until)[0].open_lots
 
 
-def _row(ref: BookRef, lot: Lot, openings: set[int]) -> LotRow:
+def _row(ref: BookRef, lot: Lot, openings: set[int], method: str) -> LotRow:
+    price = divide(lot.cost, lot.quantity) if method == "average" else lot.price
     return LotRow(
         user=ref.user,
         broker=ref.broker,
@@ -45,7 +50,7 @@ def _row(ref: BookRef, lot: Lot, openings: set[int]) -> LotRow:
         currency=ref.currency,
         side=lot.side,
         quantity=lot.quantity,
-        price=shown_price(lot.price, inverse=ref.inverse),
+        price=shown_price(price, inverse=ref.inverse),
         cost=lot.cost.copy_negate() if ref.inverse else lot.cost,
         fees=lot.fees,
         opened_at=lot.opened_at,
@@ -76,7 +81,7 @@ def open_lot(
         raise UsageError(f"--at lies in the future: {format_time(at)}")
     market = _market(store, broker, symbol)
     fill = Fill(
-        trade_id=f"{OPENING}-{to_us(now)}",
+        trade_id=f"{OPENING}-{to_us(now)}-{store.last_fill_id()}",
         symbol=market.symbol,
         base=market.base,
         quote=market.quote,
@@ -101,7 +106,7 @@ def _market(store: UserStore, broker: Broker, text: str) -> Market:
     if found is not None:
         return known[found]
     base, slash, quote = text.strip().upper().partition("/")
-    if broker.exchange == "manual" and base and slash and quote and (base + quote).isalnum():
+    if broker.exchange == "manual" and base and slash and quote and (base + quote).isalnum() and base != quote:
         return Market(make_symbol(base, quote), base, quote, base + quote)
     near = nearest(text, known)
     hint = f"did you mean {near}?" if near else "write BASE/QUOTE, as in BTC/USDT; trademon scan reads what is listed"

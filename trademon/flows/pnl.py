@@ -6,6 +6,7 @@ book's first fill. How rows are grouped, and what stands beside them, is in the 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +49,14 @@ class PnlQuery:
 
 
 def pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
-    """The rows that the query asks for, and the totals per currency."""
+    """The rows that the query asks for, and the totals per currency, all as of one moment."""
+    with contextlib.ExitStack() as moment:
+        for store in stores:
+            moment.enter_context(store.one_moment())
+        return _pnl(stores, query)
+
+
+def _pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
     if query.book == "coin":
         from trademon.flows.coin_book import coin_pnl  # noqa: PLC0415
 

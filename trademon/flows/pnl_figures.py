@@ -36,7 +36,7 @@ class Steps:
     def add(self, raw: RawBooked, net: int) -> None:
         self.at_us.append(raw.entry.at_us)
         self.nets.append(net)
-        self.closing.append(bool(raw.closed))
+        self.closing.append(raw.disposes)
 
     def __iter__(self) -> Iterator[tuple[int, int, bool]]:
         """Time, net, and whether it is a disposal."""
@@ -67,8 +67,37 @@ def unit_of(query: PnlQuery) -> Unit | None:
 
 def _figures(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> BookFigures:
     if unit_of(query) is None and not query.stats and not query.curve:
-        return BookFigures(ref, method, book_row(store, ref, method, query))
-    return _Folding(store, ref, method, query).figures()
+        found = BookFigures(ref, method, book_row(store, ref, method, query))
+    else:
+        found = _Folding(store, ref, method, query).figures()
+    return replace(
+        found,
+        row=_told(store, ref, found.row, query),
+        periods=tuple(_told(store, ref, row, query) for row in found.periods),
+    )
+
+
+def _told(store: UserStore, ref: BookRef, row: PnlRow, query: PnlQuery) -> PnlRow:
+    """The row with executions alone counted as fills, and with why sales of it met no lot."""
+    since, until = query.since, query.until
+    if row.period is not None:
+        begin, end = period_bounds(row.period)
+        since, until = max(begin, since or begin), min(end, until or end)
+    fills = row.fills - store.count_no_executions(ref, since=since, until=until)
+    reason = store.unmatched_reason(ref, since=since, until=until) if row.has_unmatched else None
+    return replace(row, fills=fills, unmatched_reason=reason)
+
+
+class _Calendar:
+    """The period that an entry stands in. One that brings a lot over has the date of its lot, which lies behind."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.newest = 0
+
+    def __call__(self, entry: tuple[int, ...]) -> str:
+        self.newest = max(self.newest, entry[1])
+        return period_of(self.newest, self.unit)
 
 
 class _Folding:
@@ -85,7 +114,7 @@ class _Folding:
         with self.store.book_entries(self.ref, since=self.query.since, until=self.query.until) as entries:
             if unit is None:
                 return BookFigures(self.ref, self.method, self._fold(entries), steps=self.steps)
-            parts = groupby(entries, key=lambda entry: period_of(entry[1], unit))
+            parts = groupby(entries, key=_Calendar(unit))
             periods = tuple(self._period(name, part) for name, part in parts)
         row = self._row(self.book.tally - before, self.unvalued)
         return BookFigures(self.ref, self.method, row, periods, self.steps)
@@ -100,7 +129,7 @@ class _Folding:
         if self.query.stats or self.query.curve:
             for raw, net in realised(self.book, entries):
                 self.steps.add(raw, net)
-                performance.add(net, closing=bool(raw.closed))
+                performance.add(net, closing=raw.disposes)
         else:
             fold_entries(self.book, entries)
         row = self._row(self.book.tally - before, self.unvalued)
@@ -122,7 +151,7 @@ def realised(book: Book, entries: Iterable[tuple[int, ...]]) -> Iterator[tuple[R
         out: list[RawBooked] = []
         fold_entries(book, chunk, out)
         for raw in out:
-            if raw.closed or (raw.closing_fee and not raw.entry.quantity):
+            if raw.disposes or (raw.closing_fee and not raw.entry.quantity):
                 yield raw, net_of(raw, to_money)
 
 

@@ -119,13 +119,14 @@ def _marked(book: BookFigures, asked: Asked | None, told: dict[object, _Told]) -
     price = answer.prices.get(market.exchange_symbol) if market is not None else None
     if market is None or price is None:
         return book
-    row = replace(book.row, mark=_mark(book.row, market, price, answer.at))
+    row = replace(book.row, mark=mark_of(book.row, market, price, answer.at))
     # By period, what is open now stands in the newest row.
     newest = tuple(replace(period, mark=row.mark) for period in book.periods[-1:])
     return replace(book, row=row, periods=(*book.periods[:-1], *newest))
 
 
-def _mark(row: PnlRow, market: Market, price: Decimal, at: datetime) -> Mark:
+def mark_of(row: PnlRow, market: Market, price: Decimal, at: datetime) -> Mark:
+    """What is open of a market at its price; an inverse contract gains by what its coin buys, see `inverse_price`."""
     counted = inverse_price(price) if market.contract is not None and market.contract.inverse else price
     return Mark(price, at, unrealized(row.open_quantity or ZERO, row.open_cost, counted))
 

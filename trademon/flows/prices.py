@@ -15,9 +15,9 @@ from trademon.store.store import UserStore
 
 # A question begins this much before the first candle it needs: where nothing was traded there is none, and the one
 # before stands for it.
-_LEAD = {MINUTE: timedelta(minutes=30), DAY: timedelta(days=3)}
+_LEAD = {interval: age - interval for interval, age in LONGEST_AGE.items()}
 # Of a time just past a candle may yet come; where there is none after this long, there never will be.
-_SETTLED = {MINUTE: 2 * LONGEST_AGE[MINUTE], DAY: timedelta(days=2)}
+_SETTLED = {MINUTE: timedelta(minutes=10), DAY: timedelta(days=2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +78,21 @@ async def fetch_prices(
     *,
     interval: timedelta = MINUTE,
     rank: int = 0,
+    most: int | None = None,
 ) -> int:
-    """Fetch the candles that these questions need and the cache lacks, as far as the host's budget goes; returns how
-    many there were.
+    """Fetch the candles that these questions need and the cache lacks, as far as the host's budget and `most` questions
+    go; returns how many there were.
 
     Raises:
         TrademonError: as the exchange's `fetch_candles` does. What was fetched before is kept.
     """
-    fetched = 0
+    fetched = sent = 0
     lacking = lacking_candles(store, broker, markets, wanted, interval=interval, rank=rank)
     for symbol, times in lacking.items():
         for window in _windows(times, interval, exchange.capabilities.candles):
-            if not exchange.has_budget():
+            if not exchange.has_budget() or sent == most:
                 return fetched
+            sent += 1
             fetched += await _fetch_window(store, broker, exchange, markets[symbol], window, interval)
     return fetched
 

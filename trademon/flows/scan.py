@@ -35,7 +35,7 @@ from trademon.errors import (
 from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
-from trademon.flows.prices import Dated, fetch_prices, path_of
+from trademon.flows.prices import Dated, fetch_prices, paths_of
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
 from trademon.store.user_transfers import STREAMS
@@ -49,7 +49,8 @@ MARKETS_EVERY = timedelta(days=1)
 ORDERS_OVERLAP = timedelta(hours=1)
 # How long a symbol that a change of balance pointed at is asked in every look: its fills may be published late.
 PENDING = timedelta(hours=1)
-FEES_A_LOOK = 2000
+PRICES_A_LOOK = 20
+WAYS_TO_A_RATE = 3
 TRANSFERS_EVERY = timedelta(minutes=15)
 WALLET = ""
 """Stands for a symbol where it is noted when deposits and withdrawals were last asked for."""
@@ -354,13 +355,13 @@ class _Look:
             covered=(market.symbol, page.covered),
         )
 
-    async def _fetch_prices(self, wanted: Sequence[Dated]) -> None:
+    async def _fetch_prices(self, wanted: Sequence[Dated], *, rank: int = 0, most: int | None = None) -> None:
         """Prices for fees in third coins. Without one a fee is listed as unvalued, and asked for in the next look."""
         if not wanted or self.count.note:
             return
         markets = {m.symbol: m for m in self.store.markets(self.broker)}
         try:
-            await fetch_prices(self.store, self.broker, self.exchange, markets, wanted)
+            await fetch_prices(self.store, self.broker, self.exchange, markets, wanted, rank=rank, most=most)
         except HostAskedToWait:
             raise
         except (Transient, BadAnswer) as fault:
@@ -391,11 +392,15 @@ class _Look:
             self.count.note = self.count.note or f"deposits and withdrawals could not be read: {fault.message}"
 
     async def _value_fees(self) -> None:
-        """Ask again for the prices that were not to be had when fills were booked."""
+        """Ask again for the prices that were not to be had when fills were booked: by the coin's own market, then by
+        two markets over a coin between them."""
         listed = {m.symbol: m for m in self.store.markets(self.broker)}
-        fees = [f for f in self.store.fees_to_value(self.account_id) if path_of(f.coin, f.currency, listed)]
-        if fees:
-            await self._fetch_prices([Dated(f.coin, f.currency, f.at) for f in fees[:FEES_A_LOOK]])
+        for rank in range(WAYS_TO_A_RATE):
+            fees = self.store.fees_to_value(self.account_id)
+            wanted = [Dated(f.coin, f.currency, f.at) for f in fees if len(paths_of(f.coin, f.currency, listed)) > rank]
+            if not wanted:
+                return
+            await self._fetch_prices(wanted, rank=rank, most=PRICES_A_LOOK)
             self.store.books.revalue(self.broker, self.account_id, method=self.method)
 
     async def _with_order_types(self, market: Market, fills: tuple[Fill, ...], orders: set[str]) -> tuple[Fill, ...]:

@@ -61,6 +61,8 @@ from trademon.store.fill_rows import (
     known_rows,
     load_fill,
     market_id,
+    next_id,
+    remember_ids,
 )
 from trademon.store.prices import Rate, find_rate
 from trademon.store.rewind import count_from, rewind
@@ -170,12 +172,10 @@ class Bookkeeper:
         """Take rows that are no executions out of a book, put others in, and book on from the earliest."""
         account_id, _ = key
         broker = sql.one("SELECT min(id) FROM brokers WHERE account_id = ?", account_id)
-        row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
         assert broker is not None
-        assert row is not None
         placed = sorted(((position(fill), fill) for fill in add), key=itemgetter(0))
         page = _Page(
-            add=list(enumerate((fill for _, fill in placed), start=row[0] + 1)),
+            add=list(enumerate((fill for _, fill in placed), start=next_id(sql))),
             places=[place for place, _ in placed],
             replace=remove,
         )
@@ -247,6 +247,8 @@ class Bookkeeper:
         derive = lost or (late and 2 * count_from(sql, key, page.since) > point.book.tally.fills)
         if late and not derive:
             point = rewind(sql, key, point, page.since)
+        if page.replace:
+            remember_ids(sql)
         for fill_id in page.replace:
             sql.run("DELETE FROM fills WHERE id = ?", fill_id)
         insert_fills(sql, rows)
@@ -362,8 +364,7 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
             touched += [Position(*row) for row in sql.rows(_PLACE, stored.fill_id)]
             fresh[identity] = fill
     placed = sorted(((position(fill), fill) for fill in fresh.values()), key=itemgetter(0))
-    row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
-    page.add = list(enumerate((fill for _, fill in placed), start=(row[0] if row else 0) + 1))
+    page.add = list(enumerate((fill for _, fill in placed), start=next_id(sql)))
     page.places = [place for place, _ in placed]
     touched += page.places[:1]
     page.since = min(touched, default=None)

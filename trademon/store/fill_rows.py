@@ -182,6 +182,20 @@ def insert_fills(sql: Sql, rows: list[tuple[Any, ...]]) -> None:
     )
 
 
+_HIGHEST = """max(coalesce((SELECT max(id) FROM fills), 0),
+    coalesce((SELECT value FROM counters WHERE name = 'fills'), 0))"""
+
+
+def next_id(sql: Sql) -> int:
+    """A number that no fill has or had: whoever remembers the last one it saw must not miss the next."""
+    return int(sql.rows(f"SELECT {_HIGHEST} + 1")[0][0])
+
+
+def remember_ids(sql: Sql) -> None:
+    """Note the highest number given, before fills are deleted."""
+    sql.run(f"INSERT OR REPLACE INTO counters (name, value) SELECT 'fills', {_HIGHEST}")
+
+
 class BookMarket(NamedTuple):
     """What a book is of."""
 

@@ -159,6 +159,9 @@ def _direct(candle: CandleOf, coin: str, currency: str, at_us: int, interval: ti
 
 
 def _candle(sql: Sql, host: str, symbol: str, at_us: int, interval: timedelta) -> tuple[Decimal, int] | None:
+    """An older candle stands for a minute only where the exchange was asked for that minute and has none."""
+    if interval == MINUTE and not asked_for(sql, host, symbol, interval, opened_before(from_us(at_us), interval)):
+        return None
     row = sql.one(
         """SELECT open, opened_at FROM candles WHERE host = ? AND symbol = ? AND interval_s = ? AND opened_at <= ?
         AND opened_at > ? AND open IS NOT NULL ORDER BY opened_at DESC LIMIT 1""",

@@ -154,11 +154,11 @@ class FillRow(Row, table=True):
         UniqueConstraint("account_id", "market_id", "trade_id", "epoch", name="one_row_per_execution"),
         Index("fills_in_order", "account_id", "market_id", "executed_at"),
         Index(
-            "opening_fills",
+            "no_executions",
             "account_id",
             "market_id",
-            sqlite_where=text("source = 'opening'"),
-            postgresql_where=text("source = 'opening'"),
+            sqlite_where=text("source IN ('opening', 'transfer')"),
+            postgresql_where=text("source IN ('opening', 'transfer')"),
         ),
     )
     id: int | None = Field(default=None, primary_key=True)
@@ -181,6 +181,14 @@ class FillRow(Row, table=True):
     source: str
     seen_at: datetime = _time()
     raw: str = Field(sa_type=Text)
+
+
+class CounterRow(Row, table=True):
+    """The highest number given so far, where rows are deleted again: none is given twice."""
+
+    __tablename__ = "counters"
+    name: str = Field(primary_key=True)
+    value: int
 
 
 class CoverageRow(Row, table=True):

@@ -48,7 +48,10 @@ class UserBooks(UserBrokers):
         """How many fills the user has."""
         with self._database.read() as sql:
             row = sql.one(
-                "SELECT sum(fills) FROM books WHERE account_id IN (SELECT id FROM accounts WHERE user_id = ?)",
+                """SELECT (SELECT sum(fills) FROM books WHERE account_id IN own) -
+                (SELECT count(*) FROM fills WHERE account_id IN own AND source IN ('opening', 'transfer'))
+                FROM (SELECT 1)""".replace("own", "(SELECT id FROM accounts WHERE user_id = ?)"),
+                self._user_id,
                 self._user_id,
             )
         return (row[0] or 0) if row else 0

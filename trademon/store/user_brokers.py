@@ -17,6 +17,7 @@ from trademon.errors import ConfigError, UnknownName, UsageError
 from trademon.store import coverage_rows
 from trademon.store.database import Sql
 from trademon.store.exact import decimal_text
+from trademon.store.fill_rows import remember_ids
 from trademon.store.scope import UserScope, host_of, optional_time
 
 SECRET_FIELDS = ("api_key", "api_secret", "password")
@@ -147,6 +148,7 @@ class UserBrokers(UserScope):
             shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
             if not with_fills or shared is not None:
                 return 0
+            remember_ids(sql)
             deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
             for table in ("books", "coverage", "looks", "balances", "open_orders", "cash"):
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
@@ -163,7 +165,9 @@ class UserBrokers(UserScope):
         state = self.broker_state(broker)
         with self._database.read() as sql:
             has_key = sql.one("SELECT 1 FROM secrets WHERE broker_id = ?", broker.id) is not None
-            fills = sql.one("SELECT count(*) FROM fills WHERE account_id = ?", broker.account_id)
+            fills = sql.one(
+                "SELECT count(*) FROM fills WHERE account_id = ? AND source IN ('api', 'import')", broker.account_id
+            )
         return BrokerInfo(
             name=broker.name,
             user=broker.user,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from trademon.core.entries import written_decimals
+from trademon.core.entries import moved_by, written_decimals
 from trademon.core.model import Broker, Contract, Fill, Lot, Market
+from trademon.core.money import EXACT
 from trademon.core.reports import FillRow
 from trademon.core.times import from_us, to_us
 from trademon.store.book_rows import load_lots
@@ -50,6 +51,31 @@ class UserLots(UserScope):
         with self._database.read() as sql:
             return load_lots(sql, ref.key) if self._owns(sql, ref.account_id) else []
 
+    def entered_lots(self, ref: BookRef) -> list[Lot]:
+        """The lots of a book that a person entered, as they were entered."""
+        with self._database.read() as sql:
+            if not self._owns(sql, ref.account_id):
+                return []
+            rows = sql.rows(
+                """SELECT id FROM fills WHERE account_id = ? AND market_id = ? AND source = 'opening'
+                ORDER BY executed_at, id""",
+                *ref.key,
+            )
+            fills = [(row[0], load_fill(sql, row[0])) for row in rows]
+        return [_entered(fill_id, fill) for fill_id, fill in fills]
+
+    def count_no_executions(self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None) -> int:
+        """How many rows of a book within [since, until) are no executions: entered lots, and ends of transfers."""
+        where, values = _within(since, until)
+        with self._database.read() as sql:
+            row = sql.one(
+                f"""SELECT count(*) FROM fills WHERE account_id = ? AND market_id = ?
+                AND source IN ('opening', 'transfer'){where}""",
+                *ref.key,
+                *values,
+            )
+        return row[0] if row else 0
+
     def openings(self) -> dict[int, Opening]:
         """The lots that a person entered, by the id they go by."""
         with self._database.read() as sql:
@@ -84,7 +110,7 @@ class UserLots(UserScope):
     def fill_and_book(self, fill_id: int) -> tuple[FillRow, Fill, BookRef] | None:
         """One of the user's fills as it is listed and as a value, and its book; None where they have no such fill."""
         with self._database.read() as sql:
-            row = read_fill(sql, self._user_id, fill_id)
+            row = read_fill(sql, self._user_id, fill_id) if abs(fill_id) < 2**63 else None
             if row is None:
                 return None
             account_id, market_id = sql.rows("SELECT account_id, market_id FROM fills WHERE id = ?", fill_id)[0]
@@ -112,22 +138,40 @@ class UserLots(UserScope):
         )
 
     def unmatched_reason(
-        self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        ref: BookRef,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        fill_id: int | None = None,
     ) -> str | None:
-        """Why sales of a book within [since, until) met no lot; None where all met one.
+        """Why sales of a book within [since, until), or one of them, met no lot; None where all met one.
 
         What is sold beyond the lots of a spot book does not depend on the method, so that the stored rows tell.
         """
         with self._database.read() as sql:
-            return _reason(sql, ref, since, until) if self._owns(sql, ref.account_id) else None
+            return _reason(sql, ref, since, until, fill_id) if self._owns(sql, ref.account_id) else None
 
 
-def _reason(sql: Sql, ref: BookRef, since: datetime | None, until: datetime | None) -> str | None:
-    where, values = "", list(ref.key)
-    for condition, at in ((" AND executed_at >= ?", since), (" AND executed_at < ?", until)):
-        if at is not None:
-            where += condition
-            values.append(to_us(at))
+def _within(since: datetime | None, until: datetime | None) -> tuple[str, list[int]]:
+    """A condition on `executed_at`, and its values."""
+    bounds = [(" AND executed_at >= ?", since), (" AND executed_at < ?", until)]
+    given = [(condition, to_us(at)) for condition, at in bounds if at is not None]
+    return "".join(condition for condition, _ in given), [us for _, us in given]
+
+
+def _entered(fill_id: int, fill: Fill) -> Lot:
+    moved = moved_by(fill)
+    cost = EXACT.multiply(moved.quantity, moved.price)
+    return Lot(fill_id, fill.side, moved.quantity, cost, moved.fees, moved.price, fill.executed_at)
+
+
+def _reason(sql: Sql, ref: BookRef, since: datetime | None, until: datetime | None, fill_id: int | None) -> str | None:
+    where, times = _within(since, until)
+    values = [*ref.key, *times]
+    if fill_id is not None:
+        where += " AND fill_id = ?"
+        values.append(fill_id)
     rows = sql.rows(
         f"""SELECT unmatched.quantity, fills.quantity, executed_at FROM unmatched JOIN fills ON fills.id = fill_id
         WHERE unmatched.account_id = ? AND unmatched.market_id = ?{where} ORDER BY executed_at""",
@@ -136,9 +180,9 @@ def _reason(sql: Sql, ref: BookRef, since: datetime | None, until: datetime | No
     if not rows:
         return None
     # Less than the last digit that the sale itself was written with: a rest of earlier fees, not a missing purchase.
-    if all(Decimal(gone) < Decimal(1).scaleb(-written_decimals(Decimal(sold))) for gone, sold, _ in rows):
-        return "dust, smaller than the step it was sold in"
-    return "; ".join(_causes(sql, ref, rows[-1][2]))
+    real = [at for gone, sold, at in rows if Decimal(gone) >= Decimal(1).scaleb(-written_decimals(Decimal(sold)))]
+    causes = _causes(sql, ref, real[-1]) if real else []
+    return "; ".join(causes + (["dust, smaller than the step it was sold in"] if len(real) < len(rows) else []))
 
 
 def _causes(sql: Sql, ref: BookRef, last_us: int) -> list[str]:
@@ -164,7 +208,10 @@ def _causes(sql: Sql, ref: BookRef, last_us: int) -> list[str]:
     if others:
         names = ", ".join(row[0] for row in others)
         causes.append(f"{base} was also traded as {names}: --book coin takes them together")
-    first = sql.one("SELECT min(at) FROM entries WHERE account_id = ? AND market_id = ?", *ref.key)
+    first = sql.one(
+        "SELECT min(executed_at) FROM fills WHERE account_id = ? AND market_id = ? AND source IN ('api', 'import')",
+        *ref.key,
+    )
     begins = sql.one("SELECT min(since_at) FROM brokers WHERE account_id = ?", ref.account_id)
     known = [row[0] for row in (first, begins) if row is not None and row[0] is not None]
     causes.append(f"the history known here begins on {from_us(min(known)):%Y-%m-%d}")

@@ -16,7 +16,7 @@ from trademon.store.scope import OWNED, UserScope
 
 
 class AccountFill(NamedTuple):
-    """A stored fill of an account. `is_lot`: a person entered it to open a lot; nothing was executed."""
+    """A stored fill of an account. `is_lot`: a lot entered by hand or carried over; nothing was executed."""
 
     fill_id: int
     fill: Fill
@@ -78,7 +78,8 @@ class UserPrices(UserScope):
 
 def _account_fills(sql: Sql, account_id: int, user_id: int) -> list[AccountFill]:
     markets = sql.rows(f"SELECT DISTINCT market_id FROM books WHERE {OWNED}", account_id, user_id)
-    lots = {row[0] for row in sql.rows("SELECT id FROM fills WHERE account_id = ? AND source = 'opening'", account_id)}
+    rows = sql.rows("SELECT id FROM fills WHERE account_id = ? AND source IN ('opening', 'transfer')", account_id)
+    lots = {row[0] for row in rows}
     return [
         AccountFill(fill_id, _with_names_of_today(fill), fill_id in lots)
         for (market_id,) in markets

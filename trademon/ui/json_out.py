@@ -156,7 +156,8 @@ def _rebuild(report: RebuildReport) -> Json:
 
 
 def _done(report: Done) -> Json:
-    return {"message": report.message, "next_step": report.next_step}
+    made = {} if report.id is None else {"id": report.id}
+    return {"message": report.message, "next_step": report.next_step, **made}
 
 
 # --- brokers, users -----------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ Json = dict[str, Any]
 
 
 def lots_to_json(report: LotsReport) -> Json:
-    return {"method": report.method, "lots": [_lot(lot) for lot in report.lots]}
+    lots, entered = ([_lot(lot) for lot in rows] for rows in (report.lots, report.entered))
+    return {"method": report.method, "lots": lots, "entered": entered}
 
 
 def _lot(lot: LotRow) -> Json:

@@ -9,6 +9,7 @@ from typing import Final, TextIO
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from trademon.core.entries import written_decimals
 from trademon.core.lot_reports import (
     CompareReport,
     CompareRow,
@@ -20,7 +21,7 @@ from trademon.core.lot_reports import (
     WhatIfReport,
     WhatIfRow,
 )
-from trademon.core.money import format_figure
+from trademon.core.money import EXACT, format_figure
 from trademon.core.times import format_time
 from trademon.ui.csv_out import write_csv
 from trademon.ui.grid import Column, Grid, Row
@@ -44,6 +45,10 @@ LOT_COLUMNS: Final = (
     *("opened_at", "user", "broker", "symbol", "side", "quantity", "price", "cost", "fees", "currency"),
     *("lot_id", "opening"),
 )
+
+
+MOST_DECIMALS: Final = 12
+"""A price with more is a quotient, and written as one."""
 
 
 def _sentence(text: str, style: str = "") -> Text:
@@ -79,12 +84,20 @@ def render_lots(report: LotsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a lot; one entered by hand says so."""
     if not report.lots:
         if report.stored:
-            return _sentence("nothing is open (trademon pnl shows what was closed)")
+            return Group(_sentence("nothing is open (trademon pnl shows what was closed)"), *_entered(report))
         return _sentence("no lots yet: they begin with the first stored fill (trademon scan)")
     named = several(lot.user for lot in report.lots)
     rows = [_lot_row(lot, glyphs, named=named) for lot in report.lots]
     said = f"{count(len(rows), 'open lot')} by {report.method}; cost is without the fees carried"
-    return Group(_table(_LOTS, rows, glyphs), _sentence(said, "dim"))
+    return Group(_table(_LOTS, rows, glyphs), _sentence(said, "dim"), *_entered(report))
+
+
+def _entered(report: LotsReport) -> list[RenderableType]:
+    """The lots that a person entered, with what `lots remove` asks for: also those that are sold by now."""
+    told = [f"{lot.fill_id} ({format_quantity(lot.quantity)} {lot.symbol})" for lot in report.entered]
+    return (
+        [_sentence(f"entered by hand: {', '.join(told)}; trademon lots remove ID takes one out", "dim")] if told else []
+    )
 
 
 def _lot_row(lot: LotRow, glyphs: Glyphs, *, named: bool) -> Row:
@@ -96,7 +109,9 @@ def _lot_row(lot: LotRow, glyphs: Glyphs, *, named: bool) -> Row:
             plain(lot.symbol),
             plain("long" if lot.side == "buy" else "short"),
             plain(format_quantity(lot.quantity)),
-            plain(format_average(lot.price)),
+            plain(
+                format_price(lot.price) if written_decimals(lot.price) <= MOST_DECIMALS else format_average(lot.price)
+            ),
             plain(format_amount(lot.cost, lot.currency, sign=False)),
             plain(format_amount(lot.fees, lot.currency, sign=False)),
             plain(lot.currency, "dim"),
@@ -106,10 +121,14 @@ def _lot_row(lot: LotRow, glyphs: Glyphs, *, named: bool) -> Row:
     )
 
 
+def _price(price: Decimal) -> str:
+    return format_price(price) if written_decimals(price) <= MOST_DECIMALS else format_average(price)
+
+
 def lot_cells(lot: LotRow) -> tuple[str, ...]:
     """The cells of LOT_COLUMNS, exact and unescaped."""
     amounts = (lot.quantity, lot.price, lot.cost, lot.fees)
-    names = (lot.user, lot.broker, lot.symbol, lot.side)
+    names = (lot.user, lot.broker, lot.symbol, "long" if lot.side == "buy" else "short")
     ids = (lot.currency, str(lot.fill_id), "yes" if lot.opening else "")
     return (format_time(lot.opened_at), *names, *(format_figure(a) for a in amounts), *ids)
 
@@ -228,7 +247,7 @@ def _outcome_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType
 
 
 def _unmatched_text(report: ExplainReport, glyphs: Glyphs) -> str:
-    bound = report.unmatched_proceeds - report.unmatched_fees
+    bound = EXACT.subtract(report.unmatched_proceeds, report.unmatched_fees)
     said = (
         f"{glyphs.warn} {format_quantity(report.unmatched)} met no lot and is in no figure: {report.unmatched_reason}"
     )

@@ -24,6 +24,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "counters",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "cash",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("account_id", sa.Integer(), nullable=False),
@@ -144,9 +150,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("open_cost", ExactDecimal(), server_default=sa.text("'0'"), nullable=False))
         batch_op.add_column(sa.Column("scale", sa.Integer(), server_default=sa.text("0"), nullable=False))
         batch_op.add_column(sa.Column("mixed", sa.Boolean(), server_default=sa.text("0"), nullable=False))
-        batch_op.drop_column("last_trade_id")
-        batch_op.drop_column("unvalued")
         batch_op.drop_column("last_epoch")
+        batch_op.drop_column("unvalued")
+        batch_op.drop_column("last_trade_id")
 
     with op.batch_alter_table("brokers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("capital_currency", sa.String(), nullable=True))
@@ -158,11 +164,11 @@ def upgrade() -> None:
     with op.batch_alter_table("fills", schema=None) as batch_op:
         batch_op.add_column(sa.Column("acquired_at", UtcTime(), nullable=True))
         batch_op.create_index(
-            "opening_fills",
+            "no_executions",
             ["account_id", "market_id"],
             unique=False,
-            sqlite_where=sa.text("source = 'opening'"),
-            postgresql_where=sa.text("source = 'opening'"),
+            sqlite_where=sa.text("source IN ('opening', 'transfer')"),
+            postgresql_where=sa.text("source IN ('opening', 'transfer')"),
         )
 
     with op.batch_alter_table("markets", schema=None) as batch_op:
