@@ -59,6 +59,12 @@ def tell(
         save_candles(sql, host, symbol, [Candle(at, interval, D(price))], seen_at)
 
 
+def quiet(database: Database, symbol: str, *minutes: int) -> None:
+    """The exchange was asked for these minutes after ten, and nothing was traded in them."""
+    with database.write() as sql:
+        note_missing(sql, HOST, symbol, MINUTE, [minute(n) for n in minutes], NOON)
+
+
 def candles(database: Database) -> list[tuple[Any, ...]]:
     with database.read() as sql:
         return [tuple(r) for r in sql.rows("SELECT symbol, interval_s, opened_at, open, seen_at FROM candles")]
@@ -307,6 +313,7 @@ def test_a_fee_with_a_known_price_is_in_the_figures(
 def test_only_the_fee_without_a_price_stays_unvalued(ann: UserStore, spot: Broker, database: Database) -> None:
     """Two third coins on one fill, one of them known; a quote and a base fee count as ever, and are no coin fees."""
     tell(database, "BNB/USDT", "600")
+    quiet(database, "BNB/USDT", 1)
     book(ann, spot, [fill("1", "buy", "2", "100", fee="0.01 BNB, 5 XYZ, 0.1 USDT, 1 BTC, 0.01 BNB")])
     book(ann, spot, [fill("2", "sell", "1", "100", at=1, fee="-0.01 BNB")])
     (row,) = ann.stored_books()
@@ -320,12 +327,24 @@ def test_only_the_fee_without_a_price_stays_unvalued(ann: UserStore, spot: Broke
     assert [e.unvalued for e in ann.executions()] == [False, True]
 
 
+def test_an_older_price_stands_for_a_minute_only_where_the_exchange_has_none(
+    ann: UserStore, spot: Broker, database: Database
+) -> None:
+    """Of a minute nobody asked for the price may yet come: the fee waits for it."""
+    tell(database, "BNB/USDT", "600")
+    book(ann, spot, [fill("1", at=1, fee="0.01 BNB")])
+    quiet(database, "BNB/USDT", 2)
+    book(ann, spot, [fill("2", at=2, fee="0.01 BNB")])
+    assert [(r[0], r[3]) for r in coin_fees(database)] == [("1", None), ("2", "600")]
+
+
 def test_a_price_that_comes_later_changes_no_fee_that_is_booked(
     ann: UserStore, spot: Broker, database: Database
 ) -> None:
     """Neither the next page nor a rebuild looks for it, and a fee once valued keeps its rate whatever is rebuilt."""
     book(ann, spot, [fill("1", fee="0.01 BNB")])
     tell(database, "BNB/USDT", "600")
+    quiet(database, "BNB/USDT", 1)
     book(ann, spot, [fill("2", at=1, fee="0.01 BNB")])
     with database.write() as sql:
         sql.run("UPDATE candles SET open = '999'")
@@ -343,6 +362,7 @@ def test_a_late_fill_keeps_the_rates_of_those_after_it(
     price of its own time."""
     tell(database, "BNB/USDT", "600", minute(0))
     tell(database, "BNB/USDT", "700", minute(5))
+    quiet(database, "BNB/USDT", 1, 6, 7)
     for undone in (0, 10**9):
         monkeypatch.setattr("trademon.store.booking.count_from", lambda *_, n=undone: n)
         broker = add_broker(ann, f"b{undone}", uid=str(undone))
@@ -384,6 +404,7 @@ def test_a_valued_fee_is_exact_with_all_the_digits_of_its_rate(
 ) -> None:
     """1/3 to 18 digits times a fee of 18 decimals has 36: none is cut, in memory, stored, and after a restart."""
     tell(database, "USDT/XYZ", "3")
+    quiet(database, "USDT/XYZ", 1)
     page = [fill("1", fee="0.123456789012345679 XYZ"), fill("2", "sell", "0.4", "110", at=1, fee="1 XYZ")]
     exact = [EXACT.multiply(D("0.123456789012345679"), D("0.333333333333333333")), D("0.333333333333333333")]
     for n, one in enumerate(page):

@@ -21,6 +21,7 @@ from trademon.core.model import Lot, Method
 from trademon.core.pnl import Book, RawBooked, RawPart, fold_entries, part_figures
 from trademon.core.reports import FillRow
 from trademon.core.times import from_us
+from trademon.flows.lots import lot_row
 from trademon.flows.pnl import PnlQuery, book_before, chosen_books, fold_book
 from trademon.store.fill_rows import TRANSFER
 from trademon.store.reading import BookRef
@@ -65,7 +66,7 @@ def lots(stores: Sequence[UserStore], query: PnlQuery) -> Iterator[LotRow]:
         for ref, method in chosen_books(store, query):
             for lot in _open_lots(store, ref, method, query):
                 if query.since is None or lot.opened_at >= query.since:
-                    yield _lot_row(ref, lot, openings)
+                    yield lot_row(ref, lot, openings, method)
 
 
 def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> Iterator[Lot]:
@@ -73,23 +74,6 @@ def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) 
         return store.stream_lots(ref)
     book, _ = fold_book(store, ref, method, until=query.until)
     return (book.lots.lot(raw, book.scale) for raw in book.lots.oldest_first())
-
-
-def _lot_row(ref: BookRef, lot: Lot, openings: set[int]) -> LotRow:
-    return LotRow(
-        user=ref.user,
-        broker=ref.broker,
-        symbol=ref.symbol,
-        currency=ref.currency,
-        side=lot.side,
-        quantity=lot.quantity,
-        price=lot.price,
-        cost=lot.cost,
-        fees=lot.fees,
-        opened_at=lot.opened_at,
-        fill_id=lot.fill_id,
-        opening=lot.fill_id in openings,
-    )
 
 
 # --- disposals ----------------------------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ def lots(stores: Sequence[UserStore], query: PnlQuery) -> LotsReport:
             openings = set(store.openings())
             for ref, method in chosen_books(store, query):
                 methods.add(method)
-                rows += [_row(ref, lot, openings, method) for lot in _open_lots(store, ref, method, query)]
-                entered += [_row(ref, lot, openings, "fifo") for lot in store.entered_lots(ref)]
+                rows += [lot_row(ref, lot, openings, method) for lot in _open_lots(store, ref, method, query)]
+                entered += [lot_row(ref, lot, openings, "fifo") for lot in store.entered_lots(ref)]
     name = min(methods) if len(methods) == 1 else "mixed" if methods else query.method or "fifo"
     return LotsReport(name, tuple(rows), sum(store.fills_stored() for store in stores), tuple(entered))
 
@@ -41,7 +41,8 @@ def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) 
     return fold_book(store, ref, method, until=query.until)[0].open_lots
 
 
-def _row(ref: BookRef, lot: Lot, openings: set[int], method: str) -> LotRow:
+def lot_row(ref: BookRef, lot: Lot, openings: set[int], method: str) -> LotRow:
+    """An open lot as it is listed. A pool's price is what a unit of it cost."""
     price = divide(lot.cost, lot.quantity) if method == "average" else lot.price
     return LotRow(
         user=ref.user,

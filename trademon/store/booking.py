@@ -192,7 +192,7 @@ class Bookkeeper:
                 rates = [
                     (fee, rate)
                     for fee in fees
-                    if (rate := find_rate(sql, host_of(broker), fee.coin, fee.currency, fee.at))
+                    if (rate := find_rate(sql, host_of(broker), fee.coin, fee.currency, fee.at, asked=True))
                 ]
                 if rates:
                     self._revalue_book(sql, key, rates, method, signed=broker.market != "spot")

@@ -85,15 +85,26 @@ def opened_before(at: datetime, interval: timedelta) -> datetime:
 
 
 def find_rate(
-    sql: Sql, host: str, coin: str, currency: str, at: datetime, intervals: tuple[timedelta, ...] = (MINUTE,)
+    sql: Sql,
+    host: str,
+    coin: str,
+    currency: str,
+    at: datetime,
+    intervals: tuple[timedelta, ...] = (MINUTE,),
+    *,
+    asked: bool = False,
 ) -> Rate | None:
     """What one `coin` was worth in `currency` at that time, by the host's candles; None where that is not known.
 
     By the market of the two, written either way, else over one coin that both are traded against. An account without an
     exchange of its own takes any host's candles.
+
+    `asked`: an older candle stands for a minute only where the exchange was asked for that minute and has none, so that
+    what is booked does not depend on which other minutes happen to be known.
     """
+    candle = _asked_candle if asked else _candle
     for one in cached_hosts(sql) if host == MANUAL and coin != currency else (host,):
-        rate = rate_by(partial(_candle, sql, one), one, coin, currency, at, intervals)
+        rate = rate_by(partial(candle, sql, one), one, coin, currency, at, intervals)
         if rate is not None:
             return rate
     return None
@@ -158,10 +169,12 @@ def _direct(candle: CandleOf, coin: str, currency: str, at_us: int, interval: ti
     return None
 
 
+def _asked_candle(sql: Sql, host: str, symbol: str, at_us: int, interval: timedelta) -> tuple[Decimal, int] | None:
+    known = asked_for(sql, host, symbol, interval, opened_before(from_us(at_us), interval))
+    return _candle(sql, host, symbol, at_us, interval) if known else None
+
+
 def _candle(sql: Sql, host: str, symbol: str, at_us: int, interval: timedelta) -> tuple[Decimal, int] | None:
-    """An older candle stands for a minute only where the exchange was asked for that minute and has none."""
-    if interval == MINUTE and not asked_for(sql, host, symbol, interval, opened_before(from_us(at_us), interval)):
-        return None
     row = sql.one(
         """SELECT open, opened_at FROM candles WHERE host = ? AND symbol = ? AND interval_s = ? AND opened_at <= ?
         AND opened_at > ? AND open IS NOT NULL ORDER BY opened_at DESC LIMIT 1""",
