@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from trademon.core.entries import shown_price
 from trademon.core.model import Method
 from trademon.core.money import EXACT, divide
 from trademon.core.times import DAY_US, MICROSECOND
@@ -28,6 +29,7 @@ class Sale(NamedTuple):
     fill_id: int
     trade_id: str
     order_id: str
+    inverse: bool = False
 
 
 class SoldLot(NamedTuple):
@@ -59,12 +61,26 @@ class SoldRow(NamedTuple):
     provisional: bool = False
 
     @property
+    def price(self) -> Decimal:
+        """What was paid for one; a book of inverse contracts itself counts in -1/price."""
+        return shown_price(self.sale.price, inverse=self.sale.inverse)
+
+    @property
     def proceeds(self) -> Decimal:
-        return EXACT.multiply(self.quantity, self.sale.price)
+        worth = EXACT.multiply(self.quantity, self.sale.price)
+        return worth.copy_negate() if self.sale.inverse else worth
+
+    @property
+    def cost(self) -> Decimal | None:
+        if self.lot is None:
+            return None
+        return self.lot.cost.copy_negate() if self.sale.inverse else self.lot.cost
 
     @property
     def acquisition_price(self) -> Decimal | None:
-        return None if self.lot is None else divide(self.lot.cost, self.quantity)
+        if self.lot is None:
+            return None
+        return shown_price(divide(self.lot.cost, self.quantity), inverse=self.sale.inverse)
 
     @property
     def holding_days(self) -> int | None:

@@ -152,7 +152,8 @@ class _Sold:
         side: Literal["long", "short"] | None = "long" if entry.quantity < 0 else "short" if entry.quantity else None
         price = to_decimal(entry.price, scale.price)
         whose = (ref.user, ref.broker, ref.symbol, ref.currency)
-        return Sale(from_us(entry.at_us), *whose, side, price, self.method, entry.id, name.trade_id, name.order_id)
+        ids = (entry.id, name.trade_id, name.order_id)
+        return Sale(from_us(entry.at_us), *whose, side, price, self.method, *ids, ref.inverse)
 
     @cached_property
     def _reason(self) -> str:

@@ -68,7 +68,7 @@ def join_rows(rows: Sequence[PnlRow], *, broker: str = "", symbol: str = "") -> 
             open_quantity=held,
             open_cost=cost,
             # A long and a short of one coin have no price in common.
-            average_cost=divide(cost, abs(held)) if held and len(short) == 1 else None,
+            average_cost=_average(rows, cost, held) if len(short) == 1 else None,
             unmatched_quantity=_unmatched(rows),
             unmatched_proceeds=sum((row.unmatched_proceeds for row in rows), ZERO),
             unmatched_fees=sum((row.unmatched_fees for row in rows), ZERO),
@@ -79,6 +79,14 @@ def join_rows(rows: Sequence[PnlRow], *, broker: str = "", symbol: str = "") -> 
             mark=_mark(rows),
             unvalued=tuple(missing for row in rows for missing in row.unvalued),
         )
+
+
+def _average(rows: Sequence[PnlRow], cost: Decimal, held: Decimal | None) -> Decimal | None:
+    """Over several rows of one symbol; what a contract is worth is not the same everywhere."""
+    if held is not None and len(rows) == 1:
+        return rows[0].average_cost
+    linear = not any(":" in row.symbol.rpartition("/")[2] for row in rows)
+    return divide(cost, held.copy_abs()) if held and linear else None
 
 
 def _unmatched(rows: Iterable[PnlRow]) -> Decimal | None:

@@ -88,12 +88,12 @@ def _sold_values(row: SoldRow) -> tuple[Value, ...]:
     sale, lot = row.sale, row.lot
     acquired_at = None if lot is None else format_time(lot.acquired_at)
     nothing = None if row.unmatched else ZERO
-    cost, gross, opening_fees = (nothing,) * 3 if lot is None else (lot.cost, lot.gross, lot.opening_fees)
+    cost, gross, opening_fees = (nothing,) * 3 if lot is None else (row.cost, lot.gross, lot.opening_fees)
     amounts = (row.acquisition_price, row.proceeds, cost, gross, opening_fees, row.closing_fees, row.net)
     return (
         *(format_time(sale.sold_at), acquired_at, row.holding_days),
         *(sale.user, sale.broker, sale.symbol, sale.currency, sale.side),
-        *(format_decimal(row.quantity), format_decimal(sale.price)),
+        *(format_decimal(row.quantity), format_decimal(row.price)),
         *(None if amount is None else format_figure(amount) for amount in amounts),
         *(sale.method, str(sale.fill_id), None if lot is None else str(lot.lot_id), sale.trade_id, sale.order_id),
         *(_acquired_by(row), row.unmatched, lot.trade_id if lot is not None and lot.acquired_by == "fill" else None),
