@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from peers import read_history, reference, write_history
+from peers import PeerRun, read_history, reference, run_peers, write_history
 
 READ = """
 import sqlite3, sys
@@ -116,17 +116,35 @@ def check(home: Path, cost: Cost) -> None:
     print(f"  fifo beside the reference in fractions: largest difference {float(max(gaps)):.1e}")
 
 
+def beside_peers(home: Path, costs: dict[str, Cost], pythons: list[str], limit_s: float) -> None:
+    """What other programs take from the same history to realised P&L, and how many times our full recompute by fifo."""
+
+    def told(run: PeerRun) -> None:
+        if run.cpu_s is None:
+            print(f"  {run.name:<21} {run.note}")
+            return
+        times = run.cpu_s / costs["fifo"].cpu_s
+        print(
+            f"  {run.name:<21} {run.cpu_s:8.2f} s CPU {times:8.1f} times ours {run.rss_mb or 0:9,.0f} MB  {run.method}"
+        )
+
+    run_peers(home / "history.csv", pythons, limit_s, told=told)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="What P&L costs over many stored fills.")
     parser.add_argument("--fills", type=int, default=1_000_000)
     parser.add_argument("--peers", action="store_true", help="run other programs that are installed, too")
     parser.add_argument("--python", action="append", default=[], help="an interpreter with peers; may be repeated")
+    parser.add_argument("--limit-s", type=float, default=600, help="seconds a peer may take (default: 600)")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {options.fills:,} fills, 20 symbols")
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         make_store(home, options.fills)
-        compare(home, options.fills)
+        costs = compare(home, options.fills)
+        if options.peers:
+            beside_peers(home, costs, options.python or [sys.executable], options.limit_s)
 
 
 if __name__ == "__main__":
