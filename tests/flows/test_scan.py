@@ -409,7 +409,7 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD)
 async def test_a_bad_body_changes_nothing(desk: Desk, exchange: str, bad: str, where: str) -> None:
     """No row, no coverage, no balance moves; the broker has failed, the other one is exact, and the next scan is."""
-    desk.deadline_s = 0.3
+    desk.deadline_s = 1.0
     other = "bitget" if exchange == "binance" else "binance"
     world, other_world = desk.scripted(), desk.scripted()
     world.buy("ETH/USDT", "1", "3000", NOON - HOUR)
