@@ -1,9 +1,9 @@
-"""Cash lines as a person reads them, as JSON and as CSV."""
+"""Cash lines as a person reads them, and as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -38,7 +38,6 @@ _COLUMNS: Final = (
     Column(""),
     Column("id", leaves=1),
 )
-Json = dict[str, Any]
 
 
 def _sentence(text: str, style: str = "") -> Text:
@@ -105,40 +104,7 @@ def render_cash_import(report: CashImportReport, glyphs: Glyphs = UNICODE) -> Re
     return _sentence(f"{report.broker}: {read}{known}")
 
 
-# --- JSON, CSV ----------------------------------------------------------------------------------------------------
-
-
-def cash_to_json(report: CashReport) -> Json:
-    """The lines and their totals; `symbol` is null for a line of the account itself."""
-    return {"cash": [_line_to_json(row) for row in report.cash], "totals": [_total_to_json(t) for t in report.totals]}
-
-
-def _line_to_json(row: CashRow) -> Json:
-    return {
-        "at": format_time(row.at),
-        "user": row.user,
-        "broker": row.broker,
-        "kind": row.kind,
-        "symbol": row.symbol,
-        "currency": row.currency,
-        "amount": format_decimal(row.amount),
-        "id": row.cash_id,
-    }
-
-
-def _total_to_json(total: CashTotal) -> Json:
-    return {
-        "user": total.user,
-        "broker": total.broker,
-        "kind": total.kind,
-        "currency": total.currency,
-        "amount": format_decimal(total.amount),
-    }
-
-
-def cash_import_to_json(report: CashImportReport) -> Json:
-    """`{"broker", "rows", "new_lines"}`."""
-    return {"broker": report.broker, "rows": report.rows, "new_lines": report.new_lines}
+# --- CSV --------------------------------------------------------------------------------------------------------------
 
 
 def cash_csv(report: CashReport, stream: TextIO) -> None:

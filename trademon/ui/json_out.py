@@ -33,12 +33,12 @@ from trademon.core.reports import (
 )
 from trademon.core.times import format_time
 from trademon.core.transfer_reports import TransfersReport
-from trademon.ui.cash_tables import cash_import_to_json, cash_to_json
+from trademon.ui.cash_json import cash_import_to_json, cash_to_json
 from trademon.ui.lot_json import compare_to_json, explain_to_json, lots_to_json, what_if_to_json
 from trademon.ui.pnl_json import pnl_to_json, total_to_json
 from trademon.ui.price_json import price_fetch_to_json, prices_to_json
 from trademon.ui.text import acts_unseen
-from trademon.ui.transfer_tables import transfers_to_json
+from trademon.ui.transfer_json import transfers_to_json
 
 Json = dict[str, Any]
 Report = (

@@ -1,14 +1,12 @@
-"""Deposits and withdrawals as a person reads them, and as JSON."""
+"""Deposits and withdrawals as a person reads them."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from trademon.core.money import format_decimal
-from trademon.core.times import format_time
 from trademon.core.transfer_reports import TransferRow, TransfersReport
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import UNICODE, Glyphs, clean, clip, count, format_quantity, format_stamp, plain, several
@@ -52,25 +50,3 @@ def _row(row: TransferRow, glyphs: Glyphs, *, named: bool) -> Row:
             plain(clip(row.tx_id, 16, glyphs), "dim"),
         )
     )
-
-
-def transfers_to_json(report: TransfersReport) -> dict[str, Any]:
-    """`{"transfers": [...]}`; `other_end` is the user's own broker, or null."""
-    return {
-        "transfers": [
-            {
-                "id": str(row.id),
-                "user": row.user,
-                "broker": row.broker,
-                "kind": row.kind,
-                "coin": row.coin,
-                "amount": format_decimal(row.amount),
-                "fee": format_decimal(row.fee),
-                "at": format_time(row.at),
-                "tx_id": row.tx_id,
-                "network": row.network,
-                "other_end": row.peer,
-            }
-            for row in report.transfers
-        ]
-    }
