@@ -70,7 +70,7 @@ def lots(stores: Sequence[UserStore], query: PnlQuery) -> Iterator[LotRow]:
 
 
 def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> Iterator[Lot]:
-    if method == ref.method and (query.until is None or query.until > ref.last_at):
+    if ref.tells(method, query.until):
         return store.stream_lots(ref)
     book, _ = fold_book(store, ref, method, until=query.until)
     return (book.lots.lot(raw, book.scale) for raw in book.lots.oldest_first())

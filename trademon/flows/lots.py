@@ -36,7 +36,7 @@ def lots(stores: Sequence[UserStore], query: PnlQuery) -> LotsReport:
 
 
 def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> list[Lot]:
-    if method == ref.method and (query.until is None or query.until > ref.last_at):
+    if ref.tells(method, query.until):
         return store.stored_lots(ref)
     return fold_book(store, ref, method, until=query.until)[0].open_lots
 

@@ -84,7 +84,7 @@ def chosen_books(store: UserStore, query: PnlQuery) -> Iterable[tuple[BookRef, M
 
 def book_row(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> PnlRow:
     """One book's figures: as they are stored where that answers the query, else folded."""
-    if ref.method == method and (query.until is None or query.until > ref.last_at):
+    if ref.tells(method, query.until):
         stored = store.stored_book(ref)
         if query.since is None:
             return stored

@@ -29,11 +29,6 @@ class Dated:
     at: datetime
 
 
-def path_of(coin: str, currency: str, markets: Mapping[str, Market]) -> tuple[Market, ...]:
-    """The listed markets whose prices make the rate, in the order that `prices.find_rate` tries them; () for none."""
-    return next(iter(paths_of(coin, currency, markets)), ())
-
-
 def paths_of(coin: str, currency: str, markets: Mapping[str, Market]) -> list[tuple[Market, ...]]:
     """All ways to the rate: the market of the two, then two markets over a coin between them."""
     direct = _between(coin, currency, markets)

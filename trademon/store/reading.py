@@ -76,6 +76,10 @@ class BookRef:
     def scale(self) -> Scale:
         return Scale.of_code(self.scale_code)
 
+    def tells(self, method: str, until: datetime | None) -> bool:
+        """Whether what is stored answers for `method` as of `until`; else the book is folded."""
+        return self.method == method and (until is None or until > self.last_at)
+
     @property
     def signed(self) -> bool:
         """Whether the book may go short."""

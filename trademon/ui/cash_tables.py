@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final, TextIO
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from trademon.core.cash_reports import CashImportReport, CashReport, CashRow, CashTotal
 from trademon.core.money import format_decimal
@@ -16,12 +15,12 @@ from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
-    clean,
     count,
     format_amount,
     format_stamp,
     money_style,
     plain,
+    sentence,
     several,
 )
 
@@ -40,23 +39,18 @@ _COLUMNS: Final = (
 )
 
 
-def _sentence(text: str, style: str = "") -> Text:
-    """Prose that folds between words at any width."""
-    return Text(clean(text), style=style, overflow="fold")
-
-
 def render_cash(report: CashReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a line, then the totals; and that no P&L figure has them."""
     if not report.cash:
         if report.stored:
             are = f"{count(report.stored, 'cash line')} {'is' if report.stored == 1 else 'are'}"
-            return _sentence(f"nothing matches; {are} stored (trademon cash shows all of them)")
-        return _sentence(NO_CASH)
+            return sentence(f"nothing matches; {are} stored (trademon cash shows all of them)")
+        return sentence(NO_CASH)
     named = several(row.user for row in report.cash)
     rows = [_row(row, named=named) for row in report.cash]
     rows += [_total(total, named=named, ruled=not n) for n, total in enumerate(report.totals)]
     said = "received is above zero, paid below it; none of it is in the figures of trademon pnl"
-    return Group(_grid(rows, glyphs), _sentence(said, "dim"))
+    return Group(_grid(rows, glyphs), sentence(said, "dim"))
 
 
 def _grid(rows: list[Row], glyphs: Glyphs) -> Grid:
@@ -101,7 +95,7 @@ def render_cash_import(report: CashImportReport, glyphs: Glyphs = UNICODE) -> Re
     """How many rows were read and how many of them were new."""
     known = "" if report.new_lines else "; all of them were stored before"
     read = f"{count(report.rows, 'row')} read, {count(report.new_lines, 'new cash line')}"
-    return _sentence(f"{report.broker}: {read}{known}")
+    return sentence(f"{report.broker}: {read}{known}")
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------

@@ -28,7 +28,6 @@ from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
-    clean,
     count,
     format_amount,
     format_average,
@@ -38,6 +37,7 @@ from trademon.ui.text import (
     format_stamp,
     money_style,
     plain,
+    sentence,
     several,
 )
 
@@ -49,10 +49,6 @@ LOT_COLUMNS: Final = (
 
 MOST_DECIMALS: Final = 12
 """A price with more is a quotient, and written as one."""
-
-
-def _sentence(text: str, style: str = "") -> Text:
-    return Text(clean(text), style=style, overflow="fold")
 
 
 def _table(columns: tuple[Column, ...], rows: Iterable[Row], glyphs: Glyphs) -> Grid:
@@ -84,19 +80,19 @@ def render_lots(report: LotsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a lot; one entered by hand says so."""
     if not report.lots:
         if report.stored:
-            return Group(_sentence("nothing is open (trademon pnl shows what was closed)"), *_entered(report))
-        return _sentence("no lots yet: they begin with the first stored fill (trademon scan)")
+            return Group(sentence("nothing is open (trademon pnl shows what was closed)"), *_entered(report))
+        return sentence("no lots yet: they begin with the first stored fill (trademon scan)")
     named = several(lot.user for lot in report.lots)
     rows = [_lot_row(lot, glyphs, named=named) for lot in report.lots]
     said = f"{count(len(rows), 'open lot')} by {report.method}; cost is without the fees carried"
-    return Group(_table(_LOTS, rows, glyphs), _sentence(said, "dim"), *_entered(report))
+    return Group(_table(_LOTS, rows, glyphs), sentence(said, "dim"), *_entered(report))
 
 
 def _entered(report: LotsReport) -> list[RenderableType]:
     """The lots that a person entered, with what `lots remove` asks for: also those that are sold by now."""
     told = [f"{lot.fill_id} ({format_quantity(lot.quantity)} {lot.symbol})" for lot in report.entered]
     return (
-        [_sentence(f"entered by hand: {', '.join(told)}; trademon lots remove ID takes one out", "dim")] if told else []
+        [sentence(f"entered by hand: {', '.join(told)}; trademon lots remove ID takes one out", "dim")] if told else []
     )
 
 
@@ -172,11 +168,11 @@ def _fill_lines(report: ExplainReport) -> list[RenderableType]:
     where = f"{fill.broker}, {format_stamp(fill.executed_at)}, fill {fill.id}"
     if fill.source != "opening":
         where += f"; the exchange's own: trade {fill.trade_id}" + (f", order {fill.order_id}" if fill.order_id else "")
-    return [_sentence(what, "bold"), _sentence(where, "dim")]
+    return [sentence(what, "bold"), sentence(where, "dim")]
 
 
 def _fee_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType]:
-    return [_sentence(_fee_text(fee, report, glyphs)) for fee in report.fee_lines]
+    return [sentence(_fee_text(fee, report, glyphs)) for fee in report.fee_lines]
 
 
 def _fee_text(fee: FeeLine, report: ExplainReport, glyphs: Glyphs) -> str:
@@ -234,15 +230,15 @@ def _outcome_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType
     if report.closed or not report.moved:
         text = f"realised by {report.method}: {format_figure(report.net)} {report.currency}"
         lines.append(
-            _sentence(f"{text} = {format_figure(report.gross)} gross - {format_figure(report.closed_fees)} fees")
+            sentence(f"{text} = {format_figure(report.gross)} gross - {format_figure(report.closed_fees)} fees")
         )
     if report.opened:
         carried = f"carrying {format_figure(report.opened_fees)} {report.currency} of fees"
-        lines.append(_sentence(f"opened a lot of {format_quantity(report.opened)}, {carried}"))
+        lines.append(sentence(f"opened a lot of {format_quantity(report.opened)}, {carried}"))
     if report.unmatched:
-        lines.append(_sentence(_unmatched_text(report, glyphs)))
+        lines.append(sentence(_unmatched_text(report, glyphs)))
     rounding = "every digit is exact" if report.exact else "a share did not end: it is cut at the 60th decimal"
-    lines.append(_sentence(f"{rounding}; figures are rounded once, at the 30th", "dim"))
+    lines.append(sentence(f"{rounding}; figures are rounded once, at the 30th", "dim"))
     return lines
 
 
@@ -260,7 +256,7 @@ def _unmatched_text(report: ExplainReport, glyphs: Glyphs) -> str:
 def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Net by each method, the best in its row in bold; the method that is kept is marked."""
     if not report.rows:
-        return _sentence("nothing to compare" if report.stored else "no fills yet (trademon scan)")
+        return sentence("nothing to compare" if report.stored else "no fills yet (trademon scan)")
     methods = [figures.method for figures in report.rows[0].figures]
     columns = (
         Column("user"),
@@ -274,7 +270,7 @@ def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> Renderabl
     rows = [_compare_row(row, glyphs, named=named) for row in report.rows]
     rows += [_compare_row(row, glyphs, named=named, ruled=not n) for n, row in enumerate(report.totals)]
     said = "net realised by each method, in bold the highest; what is open differs the other way"
-    return Group(_table(columns, rows, glyphs), _sentence(said, "dim"))
+    return Group(_table(columns, rows, glyphs), sentence(said, "dim"))
 
 
 def _compare_row(row: CompareRow, glyphs: Glyphs, *, named: bool, ruled: bool = False) -> Row:
@@ -312,7 +308,7 @@ def render_what_if(report: WhatIfReport, glyphs: Glyphs = UNICODE) -> Renderable
     rows = [_what_if_row(row, report.currency, glyphs) for row in report.rows]
     sale = f"selling {format_quantity(report.quantity)} {report.symbol} at {format_price(report.price)}"
     said = f"{sale} ({report.price_from}); fees are those carried, the sale's own come on top; nothing was stored"
-    return Group(_table(_WHAT_IF, rows, glyphs), _sentence(said, "dim"))
+    return Group(_table(_WHAT_IF, rows, glyphs), sentence(said, "dim"))
 
 
 def _what_if_row(row: WhatIfRow, currency: str, glyphs: Glyphs) -> Row:

@@ -17,7 +17,6 @@ from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
-    clean,
     count,
     format_amount,
     format_average,
@@ -28,6 +27,7 @@ from trademon.ui.text import (
     format_stamp,
     money_style,
     plain,
+    sentence,
     several,
 )
 
@@ -70,8 +70,8 @@ def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     if not report.rows:
         if report.stored:
             are = f"{count(report.stored, 'fill')} {'is' if report.stored == 1 else 'are'}"
-            return _sentence(f"nothing matches; {are} stored (trademon pnl shows all of them)")
-        return _sentence(NO_PNL)
+            return sentence(f"nothing matches; {are} stored (trademon pnl shows all of them)")
+        return sentence(NO_PNL)
     look = _Look.at(report, glyphs)
     rows = [_row(row, look) for row in report.rows]
     rows += [_total(total, glyphs, ruled=not i) for i, total in enumerate(report.totals)]
@@ -93,19 +93,14 @@ def _columns(report: PnlReport) -> tuple[Column, ...]:
 
 def _said(report: PnlReport, glyphs: Glyphs) -> list[Text]:
     """What a reader should know, in the order of its weight."""
-    lines = [_sentence(f"{glyphs.warn} {note}", "cyan") for note in report.notes]
+    lines = [sentence(f"{glyphs.warn} {note}", "cyan") for note in report.notes]
     basis = f"realised by {report.method}; net is gross without the fees"
     if any(row.period for row in report.rows):
         basis += "; open is as of each period's end (UTC)"
     marked = [row.mark.at for row in report.rows if row.mark is not None]
     if marked:
         basis += f"; last prices of {format_stamp(min(marked))}, without the fee of selling"
-    return [*lines, _sentence(basis, "dim")]
-
-
-def _sentence(text: str, style: str = "") -> Text:
-    """Prose that folds between words at any width."""
-    return Text(clean(text), style=style, overflow="fold")
+    return [*lines, sentence(basis, "dim")]
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------

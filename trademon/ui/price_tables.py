@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from trademon.core.price_reports import PriceFetchReport, PriceGap, PriceHost, PriceSpan, PricesReport
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.price_json import candle_length
-from trademon.ui.text import UNICODE, Glyphs, clean, count, format_stamp, plain, several
+from trademon.ui.text import UNICODE, Glyphs, count, format_stamp, plain, sentence, several
 
 _NO_PRICES: Final = "no prices yet: trademon prices fetch --in EUR"
 _COLUMNS: Final = (
@@ -24,21 +23,17 @@ _COLUMNS: Final = (
 )
 
 
-def _sentence(text: str, style: str = "") -> Text:
-    return Text(clean(text), style=style, overflow="fold")
-
-
 # --- what is kept -------------------------------------------------------------------------------------------------
 
 
 def render_prices(report: PricesReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a host, market and length of candle."""
     if not report.spans:
-        return _sentence(_NO_PRICES)
+        return sentence(_NO_PRICES)
     rows = tuple(_span_row(span) for span in report.spans)
     known = sum(span.known for span in report.spans)
     said = f"{count(known, 'price')}; none: times at which the host says there was no trade"
-    return Group(Grid(_COLUMNS, rows, glyphs.rule), _sentence(said, "dim"))
+    return Group(Grid(_COLUMNS, rows, glyphs.rule), sentence(said, "dim"))
 
 
 def _span_row(span: PriceSpan) -> Row:
@@ -61,16 +56,16 @@ def _span_row(span: PriceSpan) -> Row:
 def render_price_fetch(report: PriceFetchReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A line a host, then what is still not known, by coin."""
     if not report.wanted:
-        return _sentence("no stored fill needs a price in that currency")
+        return sentence("no stored fill needs a price in that currency")
     hosts, named = [host for host in report.hosts if host.problem is None], several(gap.user for gap in report.gaps)
-    lines = [_sentence(_host_line(host)) for host in hosts]
-    lines += [_sentence(_gap_line(gap, glyphs, named=named), "yellow") for gap in report.gaps]
+    lines = [sentence(_host_line(host)) for host in hosts]
+    lines += [sentence(_gap_line(gap, glyphs, named=named), "yellow") for gap in report.gaps]
     if not lines:
-        lines = [_sentence(f"nothing to ask: all of {count(report.wanted, 'price')} are known")]
+        lines = [sentence(f"nothing to ask: all of {count(report.wanted, 'price')} are known")]
     elif not report.gaps and not report.problems:
-        lines.append(_sentence(f"all of {count(report.wanted, 'price')} are known", "dim"))
+        lines.append(sentence(f"all of {count(report.wanted, 'price')} are known", "dim"))
     if report.fees_valued:
-        lines.append(_sentence(f"{count(report.fees_valued, 'fee')} got a value"))
+        lines.append(sentence(f"{count(report.fees_valued, 'fee')} got a value"))
     return Group(*lines)
 
 

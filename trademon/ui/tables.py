@@ -35,7 +35,6 @@ from trademon.ui.price_tables import render_price_fetch, render_prices
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
-    clean,
     count,
     format_fee,
     format_price,
@@ -43,6 +42,7 @@ from trademon.ui.text import (
     format_seconds,
     format_stamp,
     plain,
+    sentence,
     several,
 )
 from trademon.ui.transfer_tables import render_transfers
@@ -60,11 +60,6 @@ def render(report: object, glyphs: Glyphs = UNICODE) -> RenderableType:
 
 def _stored(fills: int) -> str:
     return "1 fill is" if fills == 1 else f"{fills:,} fills are"
-
-
-def _sentence(text: str, style: str = "") -> Text:
-    """Prose that folds between words at any width."""
-    return Text(clean(text), style=style, overflow="fold")
 
 
 # --- fills --------------------------------------------------------------------------------------------------------
@@ -85,8 +80,8 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
     """Newest at the bottom, beside the prompt; says when older ones were left out and how to see them."""
     if not report.fills:
         if report.stored and not report.total:
-            return _sentence(f"nothing matches; {_stored(report.stored)} stored (trademon fills shows them)")
-        return _sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
+            return sentence(f"nothing matches; {_stored(report.stored)} stored (trademon fills shows them)")
+        return sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
     title, stamps = _stamps([format_stamp(f.executed_at) for f in report.fills])
     columns = (Column(title), *_FILL_COLUMNS)
     rows = tuple(_fill_row(f, at) for f, at in zip(report.fills, stamps, strict=True))
@@ -94,7 +89,7 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
     if report.total <= len(report.fills):
         return grid
     shown = f"the newest {len(report.fills):,} of {count(report.total, 'fill')}"
-    return Group(grid, _sentence(f"{shown}; all of them: trademon fills --limit {report.total}", "dim"))
+    return Group(grid, sentence(f"{shown}; all of them: trademon fills --limit {report.total}", "dim"))
 
 
 def _stamps(stamps: list[str]) -> tuple[str, list[str]]:
@@ -148,11 +143,11 @@ _SCAN_COLUMNS: Final = (
 def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a broker with its fault below it, then the sum."""
     if not report.brokers:
-        return _sentence(NO_BROKERS)
+        return sentence(NO_BROKERS)
     grid = Grid(_SCAN_COLUMNS, tuple(_scan_row(b, glyphs) for b in report.brokers), glyphs.rule)
     good = sum(b.status == "ok" for b in report.brokers)
     brokers = f"{good} of {count(len(report.brokers), 'broker')} ok"
-    return Group(_without("user", report.brokers, grid), _sentence(f"{count(report.new_fills, 'new fill')}, {brokers}"))
+    return Group(_without("user", report.brokers, grid), sentence(f"{count(report.new_fills, 'new fill')}, {brokers}"))
 
 
 def _scan_row(scan: BrokerScan, glyphs: Glyphs) -> Row:
@@ -197,7 +192,7 @@ _BROKER_COLUMNS: Final = (
 def render_brokers(report: BrokersReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a broker; what is missing before it can be asked stands below it."""
     if not report.brokers:
-        return _sentence(NO_BROKERS)
+        return sentence(NO_BROKERS)
     grid = Grid(_BROKER_COLUMNS, tuple(_broker_row(b, glyphs) for b in report.brokers), glyphs.rule)
     return _without("user", report.brokers, grid)
 
@@ -248,7 +243,7 @@ _USER_COLUMNS: Final = (
 def render_users(report: UsersReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a user."""
     if not report.users:
-        return _sentence(NO_USERS)
+        return sentence(NO_USERS)
     return Grid(_USER_COLUMNS, tuple(_user_row(u, glyphs) for u in report.users), glyphs.rule)
 
 
@@ -287,29 +282,29 @@ def render_broker_test(test: BrokerTest, glyphs: Glyphs = UNICODE) -> Renderable
     whom = plain(f"{test.exchange} account {test.account}")
     holds = plain(f"{count(test.coins, 'coin')}, {count(test.open_orders, 'open order')}")
     clock = plain(f"clock {format(test.clock_offset_s, '+,f')} s", "dim")
-    notes = [_sentence(f"{glyphs.warn} {note}", "cyan") for note in test.notes]
+    notes = [sentence(f"{glyphs.warn} {note}", "cyan") for note in test.notes]
     return Group(_Flowing(head, whom, holds, clock, plain(f"took {format_seconds(test.seconds)}", "dim")), *notes)
 
 
 def render_import(report: ImportReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """How many rows were read and how many of them were new."""
     known = "" if report.new_fills else "; all of them were stored before"
-    return _sentence(f"{report.broker}: {count(report.rows, 'row')} read, {count(report.new_fills, 'new fill')}{known}")
+    return sentence(f"{report.broker}: {count(report.rows, 'row')} read, {count(report.new_fills, 'new fill')}{known}")
 
 
 def render_rebuild(report: RebuildReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """What was derived, and what came out otherwise."""
-    done = _sentence(f"{count(report.books, 'book')} of {count(report.fills, 'fill')} derived again")
+    done = sentence(f"{count(report.books, 'book')} of {count(report.fills, 'fill')} derived again")
     if not report.changed:
-        return Group(done, _sentence(f"{glyphs.ok} every figure as it was stored", "green"))
+        return Group(done, sentence(f"{glyphs.ok} every figure as it was stored", "green"))
     names = ", ".join(f"{broker} {symbol}" for _, broker, symbol in report.changed)
-    return Group(done, _sentence(f"{glyphs.warn} other figures than were stored: {names}", "yellow"))
+    return Group(done, sentence(f"{glyphs.warn} other figures than were stored: {names}", "yellow"))
 
 
 def render_done(report: Done, glyphs: Glyphs = UNICODE) -> RenderableType:
     """The change, and below it what to do next."""
-    said = _sentence(report.message)
-    return Group(said, _sentence(f"{glyphs.then} {report.next_step}", "cyan")) if report.next_step else said
+    said = sentence(report.message)
+    return Group(said, sentence(f"{glyphs.then} {report.next_step}", "cyan")) if report.next_step else said
 
 
 _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {

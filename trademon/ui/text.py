@@ -83,6 +83,11 @@ def plain(text: str, style: str = "") -> Text:
     return Text(clean(text), style=style, no_wrap=True, end="")
 
 
+def sentence(text: str, style: str = "") -> Text:
+    """Prose that folds between words at any width."""
+    return Text(clean(text), style=style, overflow="fold")
+
+
 def joined(*parts: Text) -> Text:
     """Parts on one line, each in its own style only: a `Text` would lend its style to what is appended to it."""
     line = Text(no_wrap=True, end="")
