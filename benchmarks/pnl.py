@@ -11,6 +11,7 @@ columns in the same order and does nothing with them; start-up is `trademon pnl`
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -131,6 +132,13 @@ def beside_peers(home: Path, costs: dict[str, Cost], pythons: list[str], limit_s
     run_peers(home / "history.csv", pythons, limit_s, told=told)
 
 
+def compile_ours() -> None:
+    """Bytecode, as pip makes it: without, every start of a checkout would compile the sources again."""
+    import trademon
+
+    compileall.compile_dir(Path(trademon.__file__).parent, quiet=1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="What P&L costs over many stored fills.")
     parser.add_argument("--fills", type=int, default=1_000_000)
@@ -139,6 +147,7 @@ def main() -> None:
     parser.add_argument("--limit-s", type=float, default=600, help="seconds a peer may take (default: 600)")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {options.fills:,} fills, 20 symbols")
+    compile_ours()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         make_store(home, options.fills)

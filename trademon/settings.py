@@ -14,8 +14,7 @@ from typing import Annotated, Any
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from trademon.errors import ConfigError
 
@@ -26,10 +25,10 @@ _OptionalPath = Annotated[Path | None, BeforeValidator(lambda v: v or None)]
 _OptionalText = Annotated[str | None, BeforeValidator(lambda v: v or None)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """One field a setting; its alias is the name in the environment. `.env.example` lists them all."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, case_sensitive=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     home: _OptionalPath = Field(None, validation_alias="TRADEMON_HOME")
     database_url: _OptionalText = Field(None, validation_alias="TRADEMON_DATABASE_URL")
@@ -56,18 +55,6 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The database's URL; without one, SQLite in the data directory."""
         return self.database_url or f"sqlite:///{self.data_dir / 'trademon.db'}"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """All sources are merged by `load_settings`, which knows the two files and refuses misspelt names."""
-        return (init_settings,)
 
 
 NAMES: tuple[str, ...] = tuple(str(f.validation_alias) for f in Settings.model_fields.values())

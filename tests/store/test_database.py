@@ -235,6 +235,22 @@ def test_a_file_that_is_refused_is_left_as_it_was(what: str, tmp_path: Path) -> 
     assert {p.name for p in set(tmp_path.iterdir()) - beside} <= {"trademon.db.migrate.lock"}
 
 
+@pytest.mark.parametrize("torn", [b"\xa5" * 400, b"\x00" * 400], ids=["garbage", "nothing yet"])
+def test_a_store_whose_log_is_being_written_back_is_still_a_store(torn: bytes, path: Path) -> None:
+    """While a process copies its log into the file, a look at the file alone finds pages that are half written: what
+    cron opens then is neither damaged nor another program's."""
+    writer = connect(path)
+    writer.execute("PRAGMA wal_autocheckpoint=0")
+    writer.execute("CREATE TABLE later (id INTEGER)")  # the schema's page stands in the log now, whole
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(torn)
+    reader = Database(f"sqlite:///{path}")
+    assert value(reader, "SELECT count(*) FROM users") == 1
+    reader.close()
+    writer.close()
+
+
 def test_a_zero_length_file_is_a_store_that_was_never_begun(tmp_path: Path) -> None:
     """A first run that died at once leaves one; so does one that runs at this moment: it is made a store."""
     path = tmp_path / "trademon.db"

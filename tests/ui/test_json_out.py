@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import trademon.core
 from tests.ui.world import NOW, execution, fill, info, pnl_row, scan
 from trademon.core.reports import (
     BrokersReport,
@@ -23,7 +26,7 @@ from trademon.core.reports import (
     UsersReport,
     WatchEvent,
 )
-from trademon.ui.json_out import dump, dump_line, envelope, to_json, watch_event_to_json
+from trademon.ui.json_out import _WRITERS, dump, dump_line, envelope, to_json, watch_event_to_json
 
 AUTH = Problem("auth", "the exchange refuses the key", "trademon broker set main", "main", "ann", 4)
 
@@ -159,3 +162,15 @@ def test_cycle_pnl_error_and_alert_events_have_their_keys() -> None:
     assert {k: error[k] for k in ("broker", "kind", "hint")} == {"broker": "main", "kind": "auth", "hint": AUTH.hint}
     alert = watch_event_to_json(WatchEvent("alert", NOW, broker="main", text="answers again"))
     assert (alert["broker"], alert["message"]) == ("main", "answers again")
+
+
+def test_every_report_there_is_has_a_writer() -> None:
+    """Writers are found by name and imported late: a name that leads nowhere must not wait for its first user."""
+    core = Path(trademon.core.__file__).parent
+    modules = [importlib.import_module(f"trademon.core.{path.stem}") for path in core.glob("*reports.py")]
+    reports = {name for module in modules for name in vars(module) if name.endswith("Report")}
+
+    assert reports <= set(_WRITERS)
+    for written in _WRITERS.values():
+        module, _, function = written.partition(":") if isinstance(written, str) else ("", "", "")
+        assert callable(getattr(importlib.import_module(f"trademon.ui.{module}"), function) if module else written)

@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 
 from tests.ui.world import NOW
+from trademon.ui.foreign import clean
 from trademon.ui.text import (
     ASCII,
     UNICODE,
-    clean,
     clip,
     format_age,
     format_amount,

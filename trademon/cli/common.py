@@ -131,7 +131,7 @@ def _show(command: str, flags: Flags, result: Result) -> None:
 
 def print_problem(problem: Problem) -> None:
     """One line on stderr: what, which broker, what to do."""
-    from trademon.ui.text import clean  # noqa: PLC0415
+    from trademon.ui.foreign import clean  # noqa: PLC0415
 
     sys.stderr.write(f"trademon: {clean(problem.line)}\n")
 

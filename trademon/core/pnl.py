@@ -186,53 +186,53 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
     to_money = 10 ** (MONEY_DIGITS - scale.quantity - scale.price)
     cost_unit = 1 if pooled else to_money
     gains = costs = fees = 0  # gains and costs: of longs proceeds and cost, of shorts both below zero
+    closing_fees = 0  # of what was closed whole: in the entries' scale, where numbers are short
     missing = missing_proceeds = missing_fees = disposals = count = 0
     parts: list[RawPart] = []
     newest = max((lot[AT] for lot in items), default=0)
 
     for entry_id, at_us, quantity, price, fee in entries:
         count += 1
-        fee *= to_fee  # noqa: PLW2901 - in place: this is the hot loop
-        left = quantity if quantity > 0 else -quantity
-        closed = closing_fee = 0
-        if not left:
-            closing_fee, fee = fee, 0  # noqa: PLW2901 - a base fee ate all of the fill: nothing is left to carry it
-            fees += closing_fee
-        elif items and (quantity < 0) == long:
-            wanted, cost, lot_fees = left, 0, 0
-            while left and items:
+        left = wanted = quantity if quantity > 0 else -quantity
+        if left and items and (quantity < 0) == long:
+            cost, fees_before = 0, fees
+            while items:
                 lot = items[front]
                 held = lot[QUANTITY]
                 if held <= left:
                     drop()
-                    taken, taken_fees = held, lot[FEES]
                     part_cost = lot[COST] if pooled else held * lot[PRICE]
+                    cost += part_cost
+                    fees += lot[FEES]
+                    left -= held
+                    if out is not None:
+                        parts.append(RawPart(lot[ID], lot[AT], held, part_cost * cost_unit, lot[FEES], 0, 0))
+                    if left:
+                        continue
+                    break
+                lot_fees = lot[FEES] * left // held
+                lot[QUANTITY] = held - left
+                lot[FEES] -= lot_fees
+                fees += lot_fees
+                if pooled:
+                    part_cost = lot[COST] * left // held
+                    lot[COST] -= part_cost
                 else:
-                    taken, taken_fees = left, lot[FEES] * left // held
-                    if pooled:
-                        part_cost = lot[COST] * left // held
-                        lot[COST] -= part_cost
-                    else:
-                        part_cost = left * lot[PRICE]
-                    lot[QUANTITY] = held - left
-                    lot[FEES] -= taken_fees
-                left -= taken
+                    part_cost = left * lot[PRICE]
                 cost += part_cost
-                lot_fees += taken_fees
                 if out is not None:
-                    unused = held - taken
-                    left_fees = lot[FEES] if unused else 0
-                    parts.append(RawPart(lot[ID], lot[AT], taken, part_cost * cost_unit, taken_fees, unused, left_fees))
+                    rest = held - left
+                    parts.append(RawPart(lot[ID], lot[AT], left, part_cost * cost_unit, lot_fees, rest, lot[FEES]))
+                left = 0
+                break
             closed = wanted - left
             if price < 0 and not signed:  # they go to another of the user's accounts, with their cost and fees
+                fees = fees_before
                 if out is not None:
                     moved = Entry(entry_id, at_us, quantity, price, 0)
                     out.append(RawBooked(moved, closed, tuple(parts), 0, 0, 0, 0, leaves=True))
                     parts.clear()
                 continue
-            closing_fee = fee * closed // wanted if left else fee
-            fee -= closing_fee  # noqa: PLW2901
-            fees += lot_fees + closing_fee
             disposals += 1
             if long:
                 gains += closed * price
@@ -240,32 +240,48 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
             else:
                 gains -= closed * price
                 costs -= cost
+            if not left:
+                closing_fees += fee
+                if out is not None:
+                    entry = Entry(entry_id, at_us, quantity, price, 0)
+                    out.append(RawBooked(entry, closed, tuple(parts), fee * to_fee, 0, 0, 0))
+                    parts.clear()
+                continue
+            fee *= to_fee  # noqa: PLW2901 - in place: this is the hot loop
+            closing_fee = fee * closed // wanted
+            fee -= closing_fee  # noqa: PLW2901
+            fees += closing_fee
+        else:
+            fee *= to_fee  # noqa: PLW2901
+            closed = closing_fee = 0
         opened = unmatched = 0
-        if left:
-            if quantity < 0 and not signed:
-                if price < 0:  # nothing that is known here left
-                    left = 0
-                unmatched = left
-                missing += left
-                missing_proceeds += left * price
-                missing_fees += fee
+        if not left:
+            closing_fee, fee = fee, 0  # noqa: PLW2901 - a base fee ate all of the fill: nothing is left to carry it
+            fees += closing_fee
+        elif quantity < 0 and not signed:
+            if price < 0:  # nothing that is known here left
+                left = 0
+            unmatched = left
+            missing += left
+            missing_proceeds += left * price
+            missing_fees += fee
+        else:
+            opened = left
+            if not items:
+                long = quantity > 0
+            if pooled and items:
+                pool = items[0]
+                pool[QUANTITY] += left
+                pool[COST] += left * price * to_money
+                pool[FEES] += fee
             else:
-                opened = left
-                if not items:
-                    long = quantity > 0
-                if pooled and items:
-                    pool = items[0]
-                    pool[QUANTITY] += left
-                    pool[COST] += left * price * to_money
-                    pool[FEES] += fee
+                age += 1
+                cost = left * price * to_money if pooled else 0
+                push([-price if by_price else 0, age, left, price, fee, entry_id, at_us, cost])
+                if at_us < newest:
+                    lots.put_in_order()
                 else:
-                    age += 1
-                    cost = left * price * to_money if pooled else 0
-                    push([-price if by_price else 0, age, left, price, fee, entry_id, at_us, cost])
-                    if at_us < newest:
-                        lots.put_in_order()
-                    else:
-                        newest = at_us
+                    newest = at_us
         if out is not None:
             entry = Entry(entry_id, at_us, quantity, price, 0)
             leaves = price < 0 and quantity < 0 and not signed
@@ -275,7 +291,7 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
     lots.long, lots.age = long, age
     book.tally += Tally(
         gross=to_decimal(gains * to_money - costs * cost_unit, MONEY_DIGITS),
-        fees=to_decimal(fees, MONEY_DIGITS),
+        fees=to_decimal(fees + closing_fees * to_fee, MONEY_DIGITS),
         unmatched_quantity=to_decimal(missing, scale.quantity),
         unmatched_proceeds=to_decimal(missing_proceeds * to_money, MONEY_DIGITS),
         unmatched_fees=to_decimal(missing_fees, MONEY_DIGITS),

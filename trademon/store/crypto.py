@@ -9,11 +9,12 @@ import base64
 import os
 import stat
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from trademon.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
@@ -39,6 +40,8 @@ class SecretBox:
         Raises:
             ConfigError: the key file is missing, open to others, or not the one that sealed it.
         """
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - most commands open no secret
+
         nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
             if sealed[:1] != _VERSION:
@@ -52,6 +55,8 @@ class SecretBox:
 
     def _cipher(self, *, create: bool) -> AESGCM:
         if self._aead is None:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
+
             self._aead = AESGCM(_load_key(self._key_file, create=create))
         return self._aead
 

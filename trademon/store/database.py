@@ -190,13 +190,28 @@ def _refuse_foreign_file(path: Path) -> None:
     if head and head != _MAGIC:
         raise StoreError(f"{path} is not a database", hint="move it away or set TRADEMON_DATABASE_URL to another file")
     if head:
-        # Read without a lock and without the WAL, so that another program's file stays as it is to the last byte.
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as peek:
-            try:
-                names = {row[0] for row in peek.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            except sqlite3.Error as error:
-                raise _explain(error, path) from None
-        _refuse_foreign_tables(names)
+        _refuse_foreign_database(path)
+
+
+def _refuse_foreign_database(path: Path) -> None:
+    """Looked at without a lock and without the WAL, so that another program's file stays as it is to the last byte.
+
+    Such a look finds a file torn while a process writes its WAL back into it: then a second one takes the lock.
+    """
+    try:
+        _refuse_foreign_tables(_peek(path, alone=True))
+    except (StoreError, sqlite3.Error):
+        try:
+            _refuse_foreign_tables(_peek(path, alone=not path.with_name(f"{path.name}-wal").exists()))
+        except sqlite3.Error as error:
+            raise _explain(error, path) from None
+
+
+def _peek(path: Path, *, alone: bool) -> set[str]:
+    """The names of the tables; `alone` is for a file that no process has open."""
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)) as peek:
+        return {row[0] for row in peek.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _refuse_foreign_tables(names: set[str]) -> None:

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Final
 
 from trademon.core.reports import ExecutionRow, PnlTotal, ScanReport, WatchEvent
+from trademon.ui.foreign import clean
 from trademon.ui.json_out import format_millis
-from trademon.ui.text import clean, count, format_fee, format_money, format_price, format_quantity
+from trademon.ui.text import count, format_fee, format_money, format_price, format_quantity
 
 
 def format_event(event: WatchEvent, *, show_user: bool = False) -> str:

@@ -6,7 +6,6 @@ apart with commas, which every program that refuses them refuses loudly.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Final
 from rich.text import Text
 
 from trademon.core.money import ZERO, round_figure, strip_zeros
+from trademon.ui.foreign import clean
 
 # Fiat and the coins that follow one: two decimals are what people count them in. Anything else gets eight.
 _CENT_NAMES: Final = (
@@ -25,9 +25,6 @@ _CENT_NAMES: Final = (
 )
 _CENTS: Final = frozenset(_CENT_NAMES.split())
 _CONTEXT: Final = Context(prec=260, rounding=ROUND_HALF_EVEN)
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Zero cells wide, or blank, though Unicode files them under letters and marks.
-_BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -62,20 +59,6 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 
 
 # --- foreign text -------------------------------------------------------------------------------------------------
-
-
-def acts_unseen(char: str) -> bool:
-    """Whether a terminal might obey this character, or show nothing for it: C0, C1, DEL, bidi, zero-width."""
-    if unicodedata.category(char) in _UNSEEN or char in _BLANK:
-        return True
-    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
-
-
-def clean(text: str) -> str:
-    """Text of an exchange, a file or a person without anything a terminal acts upon; line breaks become spaces."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(" " if c in "\t\n\v\f\r" else c for c in text if c in "\t\n\v\f\r" or not acts_unseen(c))
 
 
 def plain(text: str, style: str = "") -> Text:

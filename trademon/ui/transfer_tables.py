@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from trademon.core.transfer_reports import TransferRow, TransfersReport
+from trademon.ui.foreign import clean
 from trademon.ui.grid import Column, Grid, Row
-from trademon.ui.text import UNICODE, Glyphs, clean, clip, count, format_quantity, format_stamp, plain, several
+from trademon.ui.text import UNICODE, Glyphs, clip, count, format_quantity, format_stamp, plain, several
 
 _COLUMNS: Final = (
     Column("time"),

@@ -8,8 +8,8 @@ from typing import Any, Final
 from trademon.core.reports import BrokersReport, FillsReport, PnlReport, ScanReport, UsersReport
 from trademon.core.times import format_time
 from trademon.ui.csv_out import FILL_COLUMNS, fill_cells, pnl_table
+from trademon.ui.foreign import clean
 from trademon.ui.json_out import format_millis
-from trademon.ui.text import clean
 
 Table = tuple[tuple[str, ...], Iterable[tuple[str, ...]]]
 
