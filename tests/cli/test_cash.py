@@ -104,3 +104,22 @@ def test_contracts_go_into_a_manual_broker_for_swaps(shell: Shell) -> None:
     (row,) = shell.run("pnl", "--json").check(0).json["data"]["rows"]
     assert (row["symbol"], row["currency"], row["gross"]) == ("BTC/USD:BTC", "BTC", "0.2")
     shell.run("broker", "add", "x", "--exchange", "binance", "--market", "swap").check(2).one_line("--market swap")
+
+
+def test_pnl_shows_it_beside_the_trades_and_in_no_figure(shell: Shell) -> None:
+    """A line each for a person, `cash` in the document; the totals are those of the trades alone."""
+    with_broker(shell).run(*TAKE).check(0)
+    (shell.cwd / "fills.csv").write_text(
+        "executed_at,symbol,side,quantity,price\n"
+        "2026-05-01T07:00:00Z,BTC/USDT:USDT,buy,1,100\n"
+        "2026-05-01T09:00:00Z,BTC/USDT:USDT,sell,1,110\n"
+    )
+    shell.run("fills", "import", "fills.csv", "--broker", "perps").check(0)
+
+    data = shell.run("pnl", "--json").check(0).json["data"]
+    assert [total["net"] for total in data["totals"]] == ["10"]
+    assert [(c["kind"], c["currency"], c["amount"]) for c in data["cash"]] == [
+        ("funding", "USDT", "-0.4"),
+        ("interest", "BTC", "-0.00000001"),
+    ]
+    assert "beside the trades: perps funding -0.40 USDT" in shell.run("pnl").check(0).out

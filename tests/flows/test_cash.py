@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.flows.desk import NOON
-from trademon.core.cash_reports import CashImportReport, CashRow, CashSum, CashTotal
+from trademon.core.cash_reports import CashImportReport, CashRow, CashTotal
 from trademon.core.model import MarketType
 from trademon.errors import DataError
-from trademon.flows.cash import cash, cash_sums, import_cash
+from trademon.flows.cash import cash
+from trademon.flows.cash_import import import_cash
 from trademon.flows.fills import import_fills
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.store.store import Store, UserStore
@@ -217,17 +218,23 @@ def test_totals_are_per_broker_kind_and_currency(inbox: Inbox) -> None:
     )
 
 
-def test_sums_tell_the_symbols_apart(inbox: Inbox) -> None:
-    """What stands beside a row of P&L; a line without a symbol is the account's own."""
+def test_pnl_has_the_cash_of_the_same_selection_beside_it(inbox: Inbox) -> None:
+    """By period, broker and symbol, as the trades are chosen; a line without a symbol is the account's own."""
     fill_two_brokers(inbox)
     who = inbox.user.user
     since, until = datetime(2026, 5, 1, 16, tzinfo=UTC), datetime(2026, 5, 2, 8, tzinfo=UTC)
-    assert cash_sums([inbox.user], since, until, ["perps"]) == (
-        CashSum(who, "perps", "BTC/USD:BTC", "BTC", "funding", D("0.3")),
-        CashSum(who, "perps", "ETH/USDT:USDT", "USDT", "funding", D("-0.2")),
+
+    def beside(query: PnlQuery) -> tuple[CashTotal, ...]:
+        report = pnl([inbox.user], query)
+        assert not report.totals, "cash is in no figure"
+        return report.cash
+
+    assert beside(PnlQuery(brokers=("perps",), since=since, until=until)) == (
+        CashTotal(who, "perps", "funding", "BTC", D("0.3")),
+        CashTotal(who, "perps", "funding", "USDT", D("-0.2")),
     )
-    assert {(s.broker, s.symbol, s.amount) for s in cash_sums([inbox.user], until, None)} == {("perps", None, D(-5))}
-    assert len(cash_sums([inbox.user], None, None)) == 5
+    assert beside(PnlQuery(symbols=("ETH/USDT:USDT",))) == (CashTotal(who, "perps", "funding", "USDT", D("-0.2")),)
+    assert beside(PnlQuery(since=until, brokers=("perps",))) == (CashTotal(who, "perps", "interest", "USDT", D(-5)),)
 
 
 def test_lines_are_listed_by_time_and_chosen_by_broker_and_period(inbox: Inbox) -> None:
@@ -282,5 +289,7 @@ def test_cash_is_in_no_figure_of_the_trades(inbox: Inbox) -> None:
     import_fills(inbox.user, inbox.user.broker("perps"), inbox.file, now=NOON)
     before = pnl([inbox.user], PnlQuery())
     inbox.take(HEADER, "2026-05-02,fee,USDT,-3,ETH/USDT,1", "2026-05-02,rebate,USDT,1,eth-usdt,2")
-    assert pnl([inbox.user], PnlQuery()) == before
+    after = pnl([inbox.user], PnlQuery())
+    assert (after.rows, after.totals) == (before.rows, before.totals)
+    assert [(line.kind, line.amount) for line in after.cash] == [("fee", D(-3)), ("rebate", D(1))]
     assert {row.symbol for row in inbox.rows} == {"ETH/USDT"}

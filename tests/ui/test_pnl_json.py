@@ -66,6 +66,7 @@ def test_a_pnl_row_has_the_columns_of_the_contract() -> None:
                 "return_percent": None,
             },
         ],
+        "cash": [],
     }
 
 

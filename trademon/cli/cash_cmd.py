@@ -90,7 +90,7 @@ def import_(
 
 
 def _import(user: str | None, broker: str, file: Path) -> Result:
-    from trademon.flows.cash import import_cash  # noqa: PLC0415
+    from trademon.flows.cash_import import import_cash  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
     with open_home() as home:

@@ -55,18 +55,6 @@ class CashRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CashSum:
-    """The lines of one account, symbol (None: of the account itself), currency and kind."""
-
-    user: str
-    broker: str
-    symbol: str | None
-    currency: str
-    kind: CashKind
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class CashTotal:
     """The lines of one account, kind and currency, over all symbols."""
 
@@ -93,20 +81,10 @@ class CashImportReport:
     new_lines: int
 
 
-def sum_cash(rows: Iterable[CashRow]) -> tuple[CashSum, ...]:
-    """Exact sums per user, broker, symbol, currency and kind, in that order; lines without a symbol come first."""
-    sums: dict[tuple[str, str, str | None, str, CashKind], Decimal] = {}
-    for row in rows:
-        key = (row.user, row.broker, row.symbol, row.currency, row.kind)
-        sums[key] = EXACT.add(sums.get(key, ZERO), row.amount)
-    ordered = sorted(sums.items(), key=lambda item: tuple(word or "" for word in item[0]))
-    return tuple(CashSum(*key, amount) for key, amount in ordered)
-
-
-def total_cash(sums: Iterable[CashSum]) -> tuple[CashTotal, ...]:
-    """The same over all symbols: per user, broker, kind and currency."""
+def total_cash(rows: Iterable[CashRow]) -> tuple[CashTotal, ...]:
+    """Exact sums per user, broker, kind and currency, over all symbols."""
     totals: dict[tuple[str, str, CashKind, str], Decimal] = {}
-    for one in sums:
-        key = (one.user, one.broker, one.kind, one.currency)
-        totals[key] = EXACT.add(totals.get(key, ZERO), one.amount)
+    for row in rows:
+        key = (row.user, row.broker, row.kind, row.currency)
+        totals[key] = EXACT.add(totals.get(key, ZERO), row.amount)
     return tuple(CashTotal(*key, amount) for key, amount in sorted(totals.items()))

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from trademon.core.model import Method
 from trademon.core.money import EXACT, ZERO
 from trademon.errors import TrademonError
+
+if TYPE_CHECKING:
+    from trademon.core.cash_reports import CashTotal
 
 Status = Literal["success", "partial", "failed"]
 ScanStatus = Literal["ok", "failed", "skipped"]
@@ -301,6 +304,8 @@ class PnlReport:
     marked: bool = False
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    cash: tuple[CashTotal, ...] = ()
+    """Funding, interest and the like of the same selection: beside the figures, in none of them."""
 
     @property
     def status(self) -> Status:

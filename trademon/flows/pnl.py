@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Literal
@@ -18,8 +18,10 @@ from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl import Book, Tally, fold_entries
 from trademon.core.reports import PnlReport, PnlRow, PnlTotal
 from trademon.core.times import to_us
+from trademon.flows.cash import cash_totals
 from trademon.store.reading import BookRef, row_of
 from trademon.store.store import UserStore
+from trademon.store.user_cash import CashQuery
 
 _ALWAYS_US = 2**62
 
@@ -49,11 +51,12 @@ class PnlQuery:
 
 
 def pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
-    """The rows that the query asks for, and the totals per currency, all as of one moment."""
+    """The rows that the query asks for, the totals per currency, and the cash beside them, all as of one moment."""
     with contextlib.ExitStack() as moment:
         for store in stores:
             moment.enter_context(store.one_moment())
-        return _pnl(stores, query)
+        beside = CashQuery(query.brokers, query.since, query.until, query.symbols)
+        return replace(_pnl(stores, query), cash=cash_totals(stores, beside))
 
 
 def _pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:

@@ -23,11 +23,12 @@ _Known = dict[tuple[CashKind, str], CashLine]
 
 @dataclass(frozen=True, slots=True)
 class CashQuery:
-    """Which lines: brokers by name; `since` included, `until` excluded."""
+    """Which lines: brokers by name, symbols in the shown form; `since` included, `until` excluded."""
 
     brokers: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    symbols: tuple[str, ...] = ()
 
 
 class UserCash(UserScope):
@@ -88,6 +89,9 @@ def _where(user_id: int, query: CashQuery) -> tuple[str, list[Any]]:
             WHERE user_id = ? AND removed_at IS NULL AND name IN {in_list(query.brokers)})"""
         )
         values += [user_id, *query.brokers]
+    if query.symbols:
+        parts.append(f"symbol IN {in_list(query.symbols)}")
+        values += query.symbols
     for condition, at in (("at >= ?", query.since), ("at < ?", query.until)):
         if at is not None:
             parts.append(condition)

@@ -13,7 +13,8 @@ Json = dict[str, Any]
 
 def cash_to_json(report: CashReport) -> Json:
     """The lines and their totals; `symbol` is null for a line of the account itself."""
-    return {"cash": [_line_to_json(row) for row in report.cash], "totals": [_total_to_json(t) for t in report.totals]}
+    totals = [cash_total_to_json(total) for total in report.totals]
+    return {"cash": [_line_to_json(row) for row in report.cash], "totals": totals}
 
 
 def _line_to_json(row: CashRow) -> Json:
@@ -29,7 +30,8 @@ def _line_to_json(row: CashRow) -> Json:
     }
 
 
-def _total_to_json(total: CashTotal) -> Json:
+def cash_total_to_json(total: CashTotal) -> Json:
+    """The lines of one account, kind and currency."""
     return {
         "user": total.user,
         "broker": total.broker,

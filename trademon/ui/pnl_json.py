@@ -8,16 +8,18 @@ from typing import Any
 from trademon.core.money import format_figure
 from trademon.core.reports import Mark, PnlReport, PnlRow, PnlStats, PnlTotal
 from trademon.core.times import format_time
+from trademon.ui.cash_json import cash_total_to_json
 
 Json = dict[str, Any]
 
 
 def pnl_to_json(report: PnlReport) -> Json:
-    """Rows, totals, and `notes` where there is something to know."""
+    """Rows, totals, the cash beside them, and `notes` where there is something to know."""
     document: Json = {
         "method": report.method,
         "rows": [_row(row, marked=report.marked) for row in report.rows],
         "totals": [_total(total, marked=report.marked) for total in report.totals],
+        "cash": [cash_total_to_json(total) for total in report.cash],
     }
     return document | ({"notes": list(report.notes)} if report.notes else {})
 

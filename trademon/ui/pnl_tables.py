@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -21,10 +21,12 @@ from trademon.ui.text import (
     format_amount,
     format_average,
     format_fee,
+    format_money,
     format_percent,
     format_price,
     format_quantity,
     format_stamp,
+    joined,
     money_style,
     plain,
     sentence,
@@ -68,17 +70,30 @@ _STATS_COLUMNS: Final = (
 def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Rows, then a total per currency; what is in no figure is said on the very row it belongs to."""
     if not report.rows:
-        if report.stored:
-            are = f"{count(report.stored, 'fill')} {'is' if report.stored == 1 else 'are'}"
-            return sentence(f"nothing matches; {are} stored (trademon pnl shows all of them)")
-        return sentence(NO_PNL)
+        return Group(sentence(_nothing(report)), *_cash(report))
     look = _Look.at(report, glyphs)
     rows = [_row(row, look) for row in report.rows]
     rows += [_total(total, glyphs, ruled=not i) for i, total in enumerate(report.totals)]
     parts: list[RenderableType] = [Grid(_columns(report), tuple(rows), glyphs.rule), *_stats(report, look)]
     for curve in report.curves:
         parts += [Text(), Chart(curve, glyphs)]
-    return Group(*parts, *_said(report, glyphs))
+    return Group(*parts, *_cash(report), *_said(report, glyphs))
+
+
+def _nothing(report: PnlReport) -> str:
+    if not report.stored:
+        return NO_PNL
+    are = f"{count(report.stored, 'fill')} {'is' if report.stored == 1 else 'are'}"
+    return f"nothing matches; {are} stored (trademon pnl shows all of them)"
+
+
+def _cash(report: PnlReport) -> Iterator[Text]:
+    """Funding, interest and the like, a line each: money that came and went without a trade."""
+    users_mixed = several([*(row.user for row in report.rows), *(total.user for total in report.cash)])
+    for total in report.cash:
+        whose = f"{total.user} {total.broker}" if users_mixed else total.broker
+        amount = plain(format_money(total.amount, total.currency), money_style(total.amount))
+        yield joined(plain(f"beside the trades: {whose} {total.kind} "), amount)
 
 
 def _columns(report: PnlReport) -> tuple[Column, ...]:
