@@ -131,10 +131,14 @@ def made_history(n: int, symbols: int = 20, seed: int = 1) -> Iterator[Row]:
 
 
 def write_history(path: Path, n: int, symbols: int = 20, seed: int = 1) -> None:
+    write_rows(path, made_history(n, symbols, seed))
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
-        writer.writerows(made_history(n, symbols, seed))
+        writer.writerows(rows)
 
 
 def read_history(path: Path) -> Iterator[Row]:

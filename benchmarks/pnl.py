@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from peers import PeerRun, read_history, reference, run_peers, write_history
+from peers import PeerRun, Row, made_history, read_history, reference, run_peers, write_history, write_rows
 
 READ = """
 import sqlite3, sys
@@ -100,8 +100,36 @@ def compare(home: Path, fills: int) -> dict[str, Cost]:
     return costs
 
 
+def deep(home: Path, fills: int) -> None:
+    """All buys, then all sales, beside the same rows as they were made: what a deep queue of lots costs."""
+    rows = list(made_history(fills, symbols=1))
+    buys_first = sorted(rows, key=lambda row: row.side != "buy")
+    places = zip(buys_first, rows, strict=True)
+    moved = [row._replace(executed_at=at.executed_at, trade_id=at.trade_id) for row, at in places]
+    shallow, deepest = filled(home / "shallow", rows), filled(home / "deep", moved)
+    for method in ("fifo", "lifo", "hifo", "average"):
+        # No book is kept in the method that is asked for.
+        ours = (sys.executable, "-m", "trademon", "pnl", "--json", "--method", method)
+        if method == "average":
+            for one in (shallow, deepest):
+                trademon("broker", "set", "made", "--method", "fifo", home=one)
+                trademon("rebuild", "-q", home=one)
+        one, many = (median(ours, one) for one in (shallow, deepest))
+        print(f"{line(f'deep queue, {method}', many, fills)}  {many.cpu_s / one.cpu_s:5.2f} times the shallow one")
+
+
+def filled(home: Path, rows: list[Row]) -> Path:
+    """A store of these rows, kept by average."""
+    home.mkdir()
+    history = home / "history.csv"
+    write_rows(history, rows)
+    trademon("broker", "add", "made", "--exchange", "manual", "--method", "average", home=home)
+    trademon("fills", "import", str(history), "--broker", "made", "-q", home=home)
+    return home
+
+
 def line(name: str, cost: Cost, fills: int) -> str:
-    return f"  {name:<21} {cost.cpu_s:8.2f} s CPU {fills / cost.cpu_s:10,.0f} fills/s {cost.rss_mb:7,.0f} MB"
+    return f"  {name:<23} {cost.cpu_s:8.2f} s CPU {fills / cost.cpu_s:10,.0f} fills/s {cost.rss_mb:7,.0f} MB"
 
 
 def report(name: str, cost: Cost, bare: Cost, fills: int) -> Cost:
@@ -122,11 +150,11 @@ def beside_peers(home: Path, costs: dict[str, Cost], pythons: list[str], limit_s
 
     def told(run: PeerRun) -> None:
         if run.cpu_s is None:
-            print(f"  {run.name:<21} {run.note}")
+            print(f"  {run.name:<23} {run.note}")
             return
         times = run.cpu_s / costs["fifo"].cpu_s
         print(
-            f"  {run.name:<21} {run.cpu_s:8.2f} s CPU {times:8.1f} times ours {run.rss_mb or 0:9,.0f} MB  {run.method}"
+            f"  {run.name:<23} {run.cpu_s:8.2f} s CPU {times:8.1f} times ours {run.rss_mb or 0:9,.0f} MB  {run.method}"
         )
 
     run_peers(home / "history.csv", pythons, limit_s, told=told)
@@ -152,6 +180,7 @@ def main() -> None:
         home = Path(name)
         make_store(home, options.fills)
         costs = compare(home, options.fills)
+        deep(home, options.fills // 2)
         if options.peers:
             beside_peers(home, costs, options.python or [sys.executable], options.limit_s)
 

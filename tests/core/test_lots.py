@@ -6,12 +6,14 @@ tells what was taken, as `b1 50 = 5750, b2 25 = 2900`: quantity and cost. A lot 
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 
 import pytest
 
 from trademon.core.entries import Moved
+from trademon.core.lots import AGE, OpenLots
 from trademon.core.model import METHODS, Lot, LotPart, Method
 from trademon.core.money import EXACT, ZERO, format_figure
 from trademon.core.pnl import Book, disposal_of, fold_entries
@@ -219,3 +221,23 @@ def test_lots_are_brought_back_exactly_also_outside_of_the_fold(method: Method):
     again = Lots(method, signed=True, restored=book.open_lots)
     assert format_figure(again.open_quantity) == "1000000000000000.000000000000000001"
     assert left(again) == left(book)
+
+
+def test_hifo_takes_the_highest_price_and_the_oldest_of_it_however_deep_the_queue() -> None:
+    """Thousands wait, many at one price, while lots come and go: held against picking by hand. Deep enough that lots
+    are sorted in at once, and few enough at other times that they are taken one by one."""
+    chance = random.Random(11)
+    lots = OpenLots("hifo")
+    held: list[tuple[int, int]] = []  # price below zero and age: the least goes first
+    for burst in (4000, 3, 40, 2500, 1):
+        for _ in range(burst):
+            lots.age += 1
+            price = chance.choice((chance.randrange(50), chance.randrange(10**15)))
+            lots.push([0, lots.age, 1, price, 0, lots.age, 0, 0])
+            held.append((-price, lots.age))
+        for _ in range(min(burst, 900)):
+            first = min(held)
+            held.remove(first)
+            assert lots.items[lots.front][AGE] == first[1]
+            lots.drop()
+        assert sorted(lot[AGE] for lot in lots) == sorted(age for _, age in held)

@@ -1,8 +1,8 @@
 """The open lots of one book, and which of them a closing fill consumes.
 
-A method is where the next lot is taken from: `fifo` and `lifo` are the two ends of one queue, `hifo` a heap by price,
-`average` a pool that every opening joins and every closing takes its share of. Opening and closing cost O(1), by `hifo`
-O(log n), however deep the queue.
+A method is where the next lot is taken from: `fifo` and `lifo` are the two ends of one queue, `hifo` the end of a list
+sorted by price, `average` a pool that every opening joins and every closing takes its share of. Opening and closing
+cost O(1), by `hifo` O(log n), however deep the queue.
 
 A lot is a plain list of integers: the fold (`core.pnl`) touches it millions of times.
 """
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import localcontext
-from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from trademon.core.entries import MONEY_DIGITS, Scale, to_decimal, to_int
@@ -21,35 +22,44 @@ from trademon.core.model import Lot, Method
 from trademon.core.money import EXACT
 from trademon.core.times import from_us, to_us
 
-# The places of a lot's list. RANK and AGE come first: they are what a heap compares.
+# The places of a lot's list. RANK comes first, for a heap to compare: no two lots have the same.
 # QUANTITY > 0 and PRICE are scaled by the book's scale, FEES and COST by MONEY_DIGITS; COST is kept for a pool alone,
 # any other lot's is QUANTITY x PRICE.
 RANK, AGE, QUANTITY, PRICE, FEES, ID, AT, COST = range(8)
 RawLot = list[Any]
+_AGE_BITS: Final = 40
+_MANY: Final = 1000  # lots that wait: sorting as many in costs less than taking them from the heap one by one
 
 
 class OpenLots:
     """All lots are on one side: `long` says which, and means nothing while there are none.
 
     Attributes for the fold: `items`, the next lot at `items[front]`; `push(lot)` and `drop()` in the method's order.
+    Where there is a lot, there is one in `items`; all of them are found by iterating over this object.
     """
 
-    __slots__ = ("age", "drop", "front", "items", "long", "method", "push")
+    __slots__ = ("_waiting", "age", "drop", "front", "items", "long", "method", "push")
 
     def __init__(self, method: Method) -> None:
         self.method: Final = method
         self.long = True
         self.age = 0
-        self.front = -1 if method == "lifo" else 0
+        self.front = -1 if method in ("lifo", "hifo") else 0
         self.items: Any
         self.push: Callable[[RawLot], None]
+        self.drop: Callable[[], Any]
+        self._waiting: list[RawLot] = []
         if method == "hifo":
-            heap: list[RawLot] = []
-            self.items, self.push = heap, partial(heapq.heappush, heap)
+            by_price = _ByPrice(self._waiting)
+            self.items, self.push, self.drop = by_price.sorted, by_price.push, by_price.drop
         else:
             queue: deque[RawLot] = deque()
             self.items, self.push = queue, queue.append
-        self.drop: Callable[[], Any] = _dropper(method, self.items)
+            self.drop = queue.pop if method == "lifo" else queue.popleft
+
+    def __iter__(self) -> Iterator[RawLot]:
+        """Every open lot, in no order."""
+        return chain(self.items, self._waiting)
 
     @property
     def pooled(self) -> bool:
@@ -58,7 +68,7 @@ class OpenLots:
     @property
     def quantity(self) -> int:
         """What is held, in integers of the book's scale."""
-        return sum(lot[QUANTITY] for lot in self.items)
+        return sum(lot[QUANTITY] for lot in self)
 
     def restore(self, lots: Iterable[Lot], scale: Scale) -> None:
         """Take over stored lots, oldest first: their position is their age."""
@@ -66,14 +76,14 @@ class OpenLots:
             self.long = lot.side == "buy"
             self.age += 1
             price = to_int(lot.price, scale.price)
-            rank = -price if self.method == "hifo" else 0  # highest price first, ties oldest first
             quantity, fees = to_int(lot.quantity, scale.quantity), to_int(lot.fees, MONEY_DIGITS)
             cost = to_int(lot.cost, MONEY_DIGITS) if self.pooled else 0
-            self.push([rank, self.age, quantity, price, fees, lot.fill_id, to_us(lot.opened_at), cost])
+            self.push([0, self.age, quantity, price, fees, lot.fill_id, to_us(lot.opened_at), cost])
 
     def reset(self, lots: Iterable[RawLot], *, long: bool) -> None:
         """Hold these lots and no others; they are handed over oldest first."""
         self.items.clear()
+        self._waiting.clear()
         self.age, self.long = 0, long
         for lot in lots:
             self.age += 1
@@ -82,17 +92,17 @@ class OpenLots:
 
     def put_in_order(self) -> None:
         """Sort by the date of acquisition: a lot that was carried over may be older than those already here."""
-        self.reset(sorted(self.items, key=lambda lot: (lot[AT], lot[AGE])), long=self.long)
+        self.reset(sorted(self, key=lambda lot: (lot[AT], lot[AGE])), long=self.long)
 
     def rescale(self, quantity: int, price: int) -> None:
         """Multiply what is scaled by the book's scale, after it has grown. The order stays as it is."""
-        for lot in self.items:
-            lot[RANK] *= price
+        for lot in self:
             lot[QUANTITY] *= quantity
             lot[PRICE] *= price
+            lot[RANK] = rank_of(lot)
 
     def oldest_first(self) -> list[RawLot]:
-        return sorted(self.items, key=lambda lot: lot[AGE])
+        return sorted(self, key=lambda lot: lot[AGE])
 
     def lots(self, scale: Scale) -> list[Lot]:
         """The open lots as values, oldest first."""
@@ -113,7 +123,42 @@ class OpenLots:
             )
 
 
-def _dropper(method: Method, items: Any) -> Callable[[], Any]:
-    if method == "hifo":
-        return partial(heapq.heappop, items)
-    return items.pop if method == "lifo" else items.popleft  # type: ignore[no-any-return]
+def rank_of(lot: RawLot) -> int:
+    """Lowest goes first: the highest price, of lots at one price the oldest."""
+    rank: int = lot[AGE] - (lot[PRICE] << _AGE_BITS)
+    return rank
+
+
+class _ByPrice:
+    """Lots by `rank_of`: `sorted` holds the lowest at its end, what is not sorted in yet waits in a heap.
+
+    A lot that ranks before all others is appended, so that no lot waits while its turn has come. A heap alone would
+    cost as much for few lots and, for half a million, three times what a sort at the first sale costs.
+    """
+
+    __slots__ = ("_waiting", "sorted")
+
+    def __init__(self, waiting: list[RawLot]) -> None:
+        self.sorted: Final[list[RawLot]] = []
+        self._waiting: Final = waiting
+
+    def push(self, lot: RawLot) -> None:
+        """A lot that is younger than all others."""
+        rank = lot[RANK] = lot[AGE] - (lot[PRICE] << _AGE_BITS)  # as `rank_of`
+        if self.sorted and rank > self.sorted[-1][RANK]:
+            heapq.heappush(self._waiting, lot)
+        else:
+            self.sorted.append(lot)
+
+    def drop(self) -> None:
+        """Without the lot that ranks first; the next takes its place."""
+        lots, waiting = self.sorted, self._waiting
+        lots.pop()
+        if not waiting or (lots and lots[-1][RANK] < waiting[0][RANK]):
+            return
+        if len(waiting) < _MANY + len(lots) // 4:
+            lots.append(heapq.heappop(waiting))
+            return
+        lots.extend(waiting)
+        waiting.clear()
+        lots.sort(key=itemgetter(RANK), reverse=True)

@@ -181,7 +181,7 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
     """
     scale, signed, lots, pooled = book.scale, book.signed, book.lots, book.lots.pooled
     items, front, push, drop, long = lots.items, lots.front, lots.push, lots.drop, lots.long
-    by_price, age = lots.method == "hifo", lots.age
+    age = lots.age
     to_fee = 10 ** (MONEY_DIGITS - scale.fee)
     to_money = 10 ** (MONEY_DIGITS - scale.quantity - scale.price)
     cost_unit = 1 if pooled else to_money
@@ -189,7 +189,7 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
     closing_fees = 0  # of what was closed whole: in the entries' scale, where numbers are short
     missing = missing_proceeds = missing_fees = disposals = count = 0
     parts: list[RawPart] = []
-    newest = max((lot[AT] for lot in items), default=0)
+    newest = max((lot[AT] for lot in lots), default=0)
 
     for entry_id, at_us, quantity, price, fee in entries:
         count += 1
@@ -277,7 +277,7 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
             else:
                 age += 1
                 cost = left * price * to_money if pooled else 0
-                push([-price if by_price else 0, age, left, price, fee, entry_id, at_us, cost])
+                push([0, age, left, price, fee, entry_id, at_us, cost])
                 if at_us < newest:
                     lots.put_in_order()
                 else:

@@ -158,10 +158,10 @@ def realised(book: Book, entries: Iterable[tuple[int, ...]]) -> Iterator[tuple[R
 def open_cost(book: Book) -> Decimal:
     """`book.open_cost`, in the fold's integers: asked for at the end of every day, over every open lot."""
     lots = book.lots
-    fees = sum(lot[FEES] for lot in lots.items)
+    fees = sum(lot[FEES] for lot in lots)
     if lots.pooled:
-        cost = sum(lot[COST] for lot in lots.items)
+        cost = sum(lot[COST] for lot in lots)
     else:
-        cost = sum(lot[QUANTITY] * lot[PRICE] for lot in lots.items)
+        cost = sum(lot[QUANTITY] * lot[PRICE] for lot in lots)
         cost *= 10 ** (MONEY_DIGITS - book.scale.quantity - book.scale.price)
     return to_decimal(cost + fees if lots.long else cost - fees, MONEY_DIGITS)

@@ -186,7 +186,7 @@ def _consumed_lot(sql: Sql, book: Book, fill_id: int) -> RawLot:
     row = sql.one("SELECT price, coalesce(acquired_at, at), scale FROM entries WHERE fill_id = ?", fill_id)
     assert row is not None
     price = int(row[0]) * book.scale.factors_from(Scale.of_code(row[2]))[1]
-    return [-price if book.method == "hifo" else 0, 0, 0, price, 0, fill_id, row[1], 0]
+    return [0, 0, 0, price, 0, fill_id, row[1], 0]
 
 
 def _in_order(sql: Sql, lots: Iterable[RawLot]) -> list[RawLot]:
