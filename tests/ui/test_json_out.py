@@ -119,7 +119,7 @@ def test_no_float_ever_leaves(report: Any) -> None:
 def test_an_empty_report_is_a_whole_document() -> None:
     """Nothing found is an empty list, not a missing key."""
     assert to_json(FillsReport((), 0)) == {"fills": []}
-    assert to_json(PnlReport("fifo", (), ())) == {"method": "fifo", "rows": [], "totals": [], "cash": []}
+    assert to_json(PnlReport("fifo", (), ())) == {"method": "fifo", "rows": [], "totals": []}
     assert to_json(BrokersReport(())) == {"brokers": []}
 
 

@@ -66,7 +66,6 @@ def test_a_pnl_row_has_the_columns_of_the_contract() -> None:
                 "return_percent": None,
             },
         ],
-        "cash": [],
     }
 
 

@@ -14,13 +14,14 @@ Json = dict[str, Any]
 
 
 def pnl_to_json(report: PnlReport) -> Json:
-    """Rows, totals, the cash beside them, and `notes` where there is something to know."""
+    """Rows, totals; `cash` and `notes` where there is something beside them to know."""
     document: Json = {
         "method": report.method,
         "rows": [_row(row, marked=report.marked) for row in report.rows],
         "totals": [_total(total, marked=report.marked) for total in report.totals],
-        "cash": [cash_total_to_json(total) for total in report.cash],
     }
+    if report.cash:
+        document["cash"] = [cash_total_to_json(total) for total in report.cash]
     return document | ({"notes": list(report.notes)} if report.notes else {})
 
 
