@@ -194,7 +194,6 @@ def test_a_pools_price_is_what_a_unit_of_it_cost(user: UserStore) -> None:
     assert row.price == 150
 
 
-@pytest.mark.xfail(strict=True, reason="a pool's flag is that of the fill that began it")
 def test_a_pool_that_is_partly_by_hand_says_the_same_whichever_came_first(user: UserStore) -> None:
     """One bought and two entered, before it or after it: one pool of three, one word about it."""
     for name, at in (("a", -5), ("b", 5)):

@@ -62,11 +62,11 @@ def have_more_fees(stores: Sequence[UserStore], query: PnlQuery) -> bool:
 def lots(stores: Sequence[UserStore], query: PnlQuery) -> Iterator[LotRow]:
     """The lots open as of `until`, of those opened from `since` on; by book, oldest first."""
     for store in stores:
-        openings = set(store.openings())
         for ref, method in chosen_books(store, query):
+            by_hand = store.entered_lots(ref)
             for lot in _open_lots(store, ref, method, query):
                 if query.since is None or lot.opened_at >= query.since:
-                    yield lot_row(ref, lot, openings, method)
+                    yield lot_row(ref, lot, by_hand, method, query)
 
 
 def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> Iterator[Lot]:

@@ -26,11 +26,11 @@ def lots(stores: Sequence[UserStore], query: PnlQuery) -> LotsReport:
     methods: set[str] = set()
     for store in stores:
         with store.one_moment():
-            openings = set(store.openings())
             for ref, method in chosen_books(store, query):
                 methods.add(method)
-                rows += [lot_row(ref, lot, openings, method) for lot in _open_lots(store, ref, method, query)]
-                entered += [lot_row(ref, lot, openings, "fifo") for lot in store.entered_lots(ref)]
+                by_hand = store.entered_lots(ref)
+                rows += [lot_row(ref, lot, by_hand, method, query) for lot in _open_lots(store, ref, method, query)]
+                entered += [lot_row(ref, lot, by_hand, "fifo", query) for lot in by_hand]
     name = min(methods) if len(methods) == 1 else "mixed" if methods else query.method or "fifo"
     return LotsReport(name, tuple(rows), sum(store.fills_stored() for store in stores), tuple(entered))
 
@@ -41,8 +41,15 @@ def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) 
     return fold_book(store, ref, method, until=query.until)[0].open_lots
 
 
-def lot_row(ref: BookRef, lot: Lot, openings: set[int], method: str) -> LotRow:
-    """An open lot as it is listed. A pool's price is what a unit of it cost."""
+def lot_row(ref: BookRef, lot: Lot, by_hand: Sequence[Lot], method: str, query: PnlQuery) -> LotRow:
+    """An open lot as it is listed; `by_hand` are those of its book that were entered.
+
+    A pool's price is what a unit of it cost, and it is an entered one where anything in it was.
+    """
+    entered = any(one.fill_id == lot.fill_id for one in by_hand)
+    if method == "average":
+        joined = (one.opened_at for one in by_hand if query.until is None or one.opened_at < query.until)
+        entered = any(at >= lot.opened_at for at in joined)
     price = divide(lot.cost, lot.quantity) if method == "average" else lot.price
     return LotRow(
         user=ref.user,
@@ -56,7 +63,7 @@ def lot_row(ref: BookRef, lot: Lot, openings: set[int], method: str) -> LotRow:
         fees=lot.fees,
         opened_at=lot.opened_at,
         fill_id=lot.fill_id,
-        opening=lot.fill_id in openings,
+        opening=entered,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 
 from trademon.core.model import Broker, Candle, Market
 from trademon.core.symbols import make_symbol
@@ -27,6 +28,27 @@ class Dated:
     coin: str
     currency: str
     at: datetime
+
+
+class Answer(NamedTuple):
+    """The candles of one market between two times, both included."""
+
+    start: datetime
+    end: datetime
+    candles: Sequence[Candle]
+
+
+@dataclass(slots=True)
+class Told:
+    """What candles an exchange told within one pass, by symbol and interval: symbols that are traded side by side pay
+    their fees in one coin, and one answer holds the minutes of all of them."""
+
+    answers: dict[tuple[str, timedelta], list[Answer]] = field(default_factory=dict)
+
+    def holding(self, symbol: str, interval: timedelta, at: datetime) -> Answer | None:
+        """An answer that says what there was at that time and in the time whose last candle would stand for it."""
+        known = self.answers.get((symbol, interval), ())
+        return next((one for one in known if one.start <= at - _LEAD[interval] and at <= one.end), None)
 
 
 def paths_of(coin: str, currency: str, markets: Mapping[str, Market]) -> list[tuple[Market, ...]]:
@@ -74,21 +96,27 @@ async def fetch_prices(
     interval: timedelta = MINUTE,
     rank: int = 0,
     most: int | None = None,
+    told: Told | None = None,
 ) -> int:
     """Fetch the candles that these questions need and the cache lacks, as far as the host's budget and `most` questions
-    go; returns how many there were.
+    go; returns how many there were. What `told` holds already is not asked for, and what is told now it holds then.
 
     Raises:
         TrademonError: as the exchange's `fetch_candles` does. What was fetched before is kept.
     """
+    told = told or Told()
     fetched = sent = 0
     lacking = lacking_candles(store, broker, markets, wanted, interval=interval, rank=rank)
     for symbol, times in lacking.items():
         for window in _windows(times, interval, exchange.capabilities.candles):
-            if not exchange.has_budget() or sent == most:
+            rest = [at for at in window if told.holding(symbol, interval, at) is None]
+            if rest and (not exchange.has_budget() or sent == most):
                 return fetched
-            sent += 1
-            fetched += await _fetch_window(store, broker, exchange, markets[symbol], window, interval)
+            if rest:
+                sent += 1
+                answer = await _ask(exchange, markets[symbol], rest[0], interval)
+                told.answers.setdefault((symbol, interval), []).append(answer)
+            fetched += _keep(store, broker, exchange, symbol, window, interval, told)
     return fetched
 
 
@@ -104,24 +132,34 @@ def _windows(times: Sequence[datetime], interval: timedelta, most: int) -> list[
     return windows
 
 
-async def _fetch_window(
+async def _ask(exchange: Exchange, market: Market, at: datetime, interval: timedelta) -> Answer:
+    """As many candles as one question brings, from before `at` on: they cost what a few cost."""
+    start = at - _LEAD[interval]
+    until_now = (exchange.now() - start) // interval + 1
+    count = max(1, min(exchange.capabilities.candles, until_now))
+    candles = await exchange.fetch_candles(market, start, count, interval)
+    return Answer(start, start + (count - 1) * interval, candles)
+
+
+def _keep(
     store: UserStore,
     broker: Broker,
     exchange: Exchange,
-    market: Market,
+    symbol: str,
     window: Sequence[datetime],
     interval: timedelta,
+    told: Told,
 ) -> int:
-    start = window[0] - _LEAD[interval]
-    count = (window[-1] - start) // interval + 1
-    candles = await exchange.fetch_candles(market, start, count, interval)
-    found: list[Candle] = []
+    """Store what was told of these times, and what there is no candle of; returns how many candles that were."""
+    found: dict[datetime, Candle] = {}
     missing: list[datetime] = []
     for at in window:
-        before = [c for c in candles if at - LONGEST_AGE[interval] < c.opened_at <= at]
-        if before:
-            found.append(before[-1])
-        if (not before or before[-1].opened_at != at) and exchange.now() - at > _SETTLED[interval]:
+        answer = told.holding(symbol, interval, at)
+        assert answer is not None, "a window is no longer than an answer"
+        before = next((c for c in reversed(answer.candles) if c.opened_at <= at), None)
+        if before is not None and at - LONGEST_AGE[interval] < before.opened_at:
+            found[before.opened_at] = before
+        if (before is None or before.opened_at != at) and exchange.now() - at > _SETTLED[interval]:
             missing.append(at)
-    store.save_candles(broker, market.symbol, found, interval=interval, missing=missing)
-    return len({candle.opened_at for candle in found})
+    store.save_candles(broker, symbol, list(found.values()), interval=interval, missing=missing)
+    return len(found)

@@ -35,7 +35,7 @@ from trademon.errors import (
 from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
-from trademon.flows.prices import Dated, fetch_prices, paths_of
+from trademon.flows.prices import Dated, Told, fetch_prices, paths_of
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
 from trademon.store.user_transfers import STREAMS
@@ -190,6 +190,7 @@ class _Look:
     held: contextlib.ExitStack
     account_id: int = 0
     method: Method = "fifo"
+    told: Told = field(default_factory=Told)
     faults: list[BadAnswer | ConfigError] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -361,7 +362,9 @@ class _Look:
             return
         markets = {m.symbol: m for m in self.store.markets(self.broker)}
         try:
-            await fetch_prices(self.store, self.broker, self.exchange, markets, wanted, rank=rank, most=most)
+            await fetch_prices(
+                self.store, self.broker, self.exchange, markets, wanted, rank=rank, most=most, told=self.told
+            )
         except HostAskedToWait:
             raise
         except (Transient, BadAnswer) as fault:

@@ -151,7 +151,7 @@ def set_rows(
     layout, outliers = fit(columns, rows, width, gap=gap, titles=titles)
     layout = layout.stretched(width)
     blocks = [
-        _as_block(row, width) if i in outliers else set_row(columns, layout, row, width, right=True)
+        _as_block(row, width, layout.kept) if i in outliers else set_row(columns, layout, row, width, right=True)
         for i, row in enumerate(rows)
     ]
     return (title_line(columns, layout) if titles and layout.kept else None), blocks
@@ -185,8 +185,10 @@ def _notes_as_column(
     return (wider, filled) if full.width <= width else (columns, rows)
 
 
-def _as_block(row: Row, width: int) -> list[Text]:
-    return flow([*(c for c in row.cells if c.plain), *([row.note] if row.note else [])], width, indent=2)
+def _as_block(row: Row, width: int, kept: Iterable[int]) -> list[Text]:
+    """A row that is wider than the columns, in those columns that stay for all: a cell without a head is a riddle."""
+    cells = [row.cells[i] for i in kept if row.cells[i].plain]
+    return flow([*cells, *([row.note] if row.note else [])], width, indent=2)
 
 
 def _widest(rows: Sequence[Row], layout: Layout, outliers: frozenset[int]) -> int:
@@ -298,7 +300,7 @@ class Grid:
         for i, row in enumerate(self.rows):
             if row.ruled:
                 lines.append(Text(self.rule * layout.width, style="dim", no_wrap=True))
-            lines += _as_block(row, width) if i in outliers else set_row(self.columns, layout, row, width)
+            lines += _as_block(row, width, layout.kept) if i in outliers else set_row(self.columns, layout, row, width)
         return lines
 
     def _stacked(self, width: int) -> list[Text]:
