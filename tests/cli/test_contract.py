@@ -565,3 +565,17 @@ def test_every_file_of_a_home_is_private(shell: Shell) -> None:
     files = list(shell.home.rglob("*.db"))
     assert files
     assert not [p for p in files if p.stat().st_mode & 0o077]
+
+
+def test_coverage_answers_with_and_without_anything_read(shell: Shell) -> None:
+    """A whole document either way; manual accounts have nothing to prove; an unknown broker is one line."""
+    shell.run("broker", "add", "hand", "--exchange", "manual").check(0)
+    empty = shell.run("coverage", "--json").check(0).json["data"]
+    assert (empty["coverage"], empty["brokers"]) == ([], [])
+    shell.run("broker", "add", "main", "--exchange", "demo", "--since", "2h").check(0)
+    shell.run("scan").check(0)
+    data = shell.run("coverage", "--broker", "main", "--json").check(0).json["data"]
+    assert data["brokers"][0]["symbols_asked"] > 0
+    assert {"fills", "deposits"} <= {row["stream"] for row in data["coverage"]}
+    assert "complete since" in shell.run("coverage").check(0).out
+    shell.run("coverage", "--broker", "nobody").check(4).one_line("there is no broker 'nobody'")

@@ -91,6 +91,7 @@ def test_a_scan_counts_and_times_its_brokers() -> None:
     """Seconds are text with three decimals."""
     data = to_json(ScanReport((scan(), scan("okx", "failed", AUTH, new_fills=0, seconds=Decimal(10)))))
     assert data["new_fills"] == 3
+    assert [row.pop("complete_since") for row in data["brokers"]] == [None, None]
     assert data["brokers"] == [
         {"broker": "main", "user": "ann", "status": "ok", "new_fills": 3, "requests": 7, "seconds": "0.412"},
         {"broker": "okx", "user": "ann", "status": "failed", "new_fills": 0, "requests": 7, "seconds": "10.000"},

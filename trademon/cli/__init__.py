@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "fills": "List the stored fills; import some from a CSV file.",
     "lots": "Open lots; enter one that a missing history opened.",
     "transfers": "Deposits and withdrawals, and which are between your own accounts.",
+    "coverage": "What is proved fetched, what is missing, until when it can be had.",
     "prices": "Dated prices, for P&L in one currency: list, fetch.",
     "cash": "Funding and interest beside the trades; import some from a CSV file.",
     "rebuild": "Derive all P&L again from the stored fills.",

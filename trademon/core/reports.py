@@ -77,6 +77,8 @@ class BrokerScan:
     problem: Problem | None = None
     busy: bool = False
     note: str | None = None
+    complete_since: datetime | None = None
+    """The time since which no execution is missing; None where something that may have some was not asked for yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from trademon.core.model import Credentials
 from trademon.errors import UsageError
-from trademon.exchanges.base import Exchange
+from trademon.exchanges.base import Capabilities, Exchange
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,6 +30,15 @@ def check_exchange(name: str) -> str:
     close = difflib.get_close_matches(name, KNOWN, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KNOWN)}"
     raise UsageError(f"unknown exchange {name!r}", hint=hint)
+
+
+def capabilities_of(exchange: str) -> Capabilities | None:
+    """What the adapter of that name can do; None for an exchange without one, and for the demo, which is any."""
+    if exchange not in ADAPTERS:
+        return None
+    module = importlib.import_module(f"trademon.exchanges.{exchange}")
+    found: Capabilities = getattr(module, exchange.capitalize()).capabilities
+    return found
 
 
 class Connections:

@@ -31,6 +31,7 @@ from trademon.errors import (
     HostAskedToWait,
     StoreError,
     Transient,
+    UnknownName,
 )
 from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
@@ -43,6 +44,8 @@ from trademon.store.user_transfers import STREAMS
 OVERLAP = timedelta(minutes=15)
 DEEP_OVERLAP = timedelta(days=1)
 DEEP_EVERY = timedelta(hours=1)
+WEEK = timedelta(days=7)
+"""What the first look of a UTC day reads again: an exchange has been seen to publish fills two days late."""
 MARKETS_EVERY = timedelta(days=1)
 # An order is in the exchange's history a moment after it ended; one created this long before the last look and ended
 # since then was open at that look.
@@ -127,7 +130,16 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         _hold_and_look(target, ports, since, limits, count), broker=broker.name, user=broker.user, at=now
     )
     seconds = Decimal(f"{ports.monotonic() - started:.3f}")
-    done = BrokerScan(broker.name, broker.user, "ok", count.new, count.requests, seconds, note=count.note)
+    done = BrokerScan(
+        broker.name,
+        broker.user,
+        "ok",
+        count.new,
+        count.requests,
+        seconds,
+        note=count.note,
+        complete_since=_complete_since(store, broker.name),
+    )
     if error is None or problem is None:
         return done
     if isinstance(error, Busy):
@@ -138,6 +150,13 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
     if until is not None:
         return dataclasses.replace(done, status="skipped", note=error.line)
     return dataclasses.replace(done, status="failed", problem=problem)
+
+
+def _complete_since(store: UserStore, name: str) -> datetime | None:
+    """As the store has it now: a first look has given the broker its account."""
+    with contextlib.suppress(StoreError, UnknownName):  # as above: the look's own problem is what is told
+        return store.complete_since(store.broker(name))
+    return None
 
 
 @dataclass(slots=True)
@@ -331,6 +350,8 @@ class _Look:
         look = store.look(account_id, market.symbol)
         deep = look is None or look.deep_at is None or now - look.deep_at >= DEEP_EVERY
         overlap = DEEP_OVERLAP if deep else OVERLAP
+        if look is not None and (look.deep_at is None or look.deep_at.date() < now.date()):
+            overlap = WEEK
         if look is not None:  # back from the last look, not from now: between them nobody looked
             overlap = max(overlap, now - look.looked_at + OVERLAP)
         covered = store.coverage(account_id, market.symbol)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Candle, Contract, Market, OpenOrder
@@ -23,6 +25,19 @@ class Look:
     looked_at: datetime
     deep_at: datetime | None = None
     hot_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A stream of an account, of one symbol where it has any.
+
+    `spans` are proved fetched, sorted and disjoint; `fills` are stored.
+    """
+
+    stream: str
+    symbol: str
+    spans: tuple[Span, ...]
+    fills: int
 
 
 class UserLooks(UserScope):
@@ -240,6 +255,32 @@ class UserLooks(UserScope):
         with self._database.write() as sql:
             self._check_owned(sql, account_id)
             coverage_rows.extend(sql, account_id, stream, "", span)
+
+    def covered(self, account_id: int) -> tuple[Covered, ...]:
+        """Every stream of the account that anything is proved of, by stream and symbol."""
+        with self._database.read() as sql:
+            if not self._owns(sql, account_id):
+                return ()
+            rows = sql.rows(
+                "SELECT stream, symbol, start_at, end_at FROM coverage WHERE account_id = ? ORDER BY 1, 2, 3",
+                account_id,
+            )
+            counts = dict(
+                sql.rows(
+                    """SELECT symbol, sum(fills) FROM books JOIN markets ON markets.id = market_id
+                    WHERE account_id = ? GROUP BY symbol""",
+                    account_id,
+                )
+            )
+        return tuple(
+            Covered(
+                stream,
+                symbol,
+                tuple(Span(from_us(start), from_us(end)) for _, _, start, end in group),
+                counts.get(symbol, 0) if stream == "fills" else 0,
+            )
+            for (stream, symbol), group in groupby(rows, key=itemgetter(0, 1))
+        )
 
     def coverage(self, account_id: int, symbol: str, *, stream: str = "fills") -> tuple[Span, ...]:
         """The stretches of the symbol's fills (or of another stream) proved fetched, sorted and disjoint."""

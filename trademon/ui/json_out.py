@@ -94,6 +94,7 @@ def _broker_scan(scan: BrokerScan) -> Json:
         "new_fills": scan.new_fills,
         "requests": scan.requests,
         "seconds": format_millis(scan.seconds),
+        "complete_since": _time(scan.complete_since),
     }
     return row | ({"note": scan.note} if scan.note else {})
 
@@ -219,6 +220,7 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "WhatIfReport": "lot_json:what_if_to_json",
     "CashReport": "cash_json:cash_to_json",
     "CashImportReport": "cash_json:cash_import_to_json",
+    "CoverageReport": "coverage_json:coverage_to_json",
     "TransfersReport": "transfer_json:transfers_to_json",
     "PricesReport": "price_json:prices_to_json",
     "PriceFetchReport": "price_json:price_fetch_to_json",

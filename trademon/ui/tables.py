@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from trademon.core.cash_reports import CashImportReport, CashReport
+from trademon.core.coverage_reports import CoverageReport
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.price_reports import PriceFetchReport, PricesReport
 from trademon.core.reports import (
@@ -28,6 +29,7 @@ from trademon.core.reports import (
 )
 from trademon.core.transfer_reports import TransfersReport
 from trademon.ui.cash_tables import render_cash, render_cash_import
+from trademon.ui.coverage_tables import render_coverage
 from trademon.ui.grid import Column, Grid, Row, flow
 from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
 from trademon.ui.pnl_tables import render_pnl
@@ -137,6 +139,7 @@ _SCAN_COLUMNS: Final = (
     Column("new fills", "right"),
     Column("requests", "right", leaves=2),
     Column("took", "right", leaves=1),
+    Column("complete since", leaves=3),
 )
 
 
@@ -162,6 +165,7 @@ def _scan_row(scan: BrokerScan, glyphs: Glyphs) -> Row:
             plain(f"{scan.new_fills:,}"),
             plain(f"{scan.requests:,}", "dim"),
             plain(format_seconds(scan.seconds), "dim"),
+            plain(format_stamp(scan.complete_since) if scan.complete_since else "not yet", "dim"),
         ),
         plain("; ".join(said)) if said else None,
     )
@@ -322,6 +326,7 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     WhatIfReport: render_what_if,
     CashReport: render_cash,
     CashImportReport: render_cash_import,
+    CoverageReport: render_coverage,
     TransfersReport: render_transfers,
     PricesReport: render_prices,
     PriceFetchReport: render_price_fetch,
