@@ -540,9 +540,10 @@ async def test_one_failure_does_not_change_what_is_asked_later(open_client, demo
     from trademon.demo import faults
 
     one = Bitget(open_client("bitget", demo.base_url), BITGET_KEY, wall_clock)
-    demo.faults.append(faults.status(503, times=1))
+    demo.faults.append(faults.status(503, times=3))  # put again twice within one call
     with pytest.raises(NetworkError):
         await one.fetch_account(with_uid=True)
+    assert len(demo.requests) == 3
     assert (await one.fetch_account(with_uid=True)).uid == "22"
     assert all(r.path.startswith("/api/v2/") for r in demo.requests)
 

@@ -222,7 +222,7 @@ async def test_a_public_question_carries_no_key(open_client, serve, exchange):
         (429, {"Retry-After": "7"}, 7),
         (418, {"Retry-After": "3600"}, 3600),
         (429, {}, 60),
-        (418, {}, 120),
+        (418, {}, 60),
         (429, {"Retry-After": "0"}, 1),
         (429, {"Retry-After": "-5"}, 60),
         (429, {"Retry-After": "2.5"}, 60),
@@ -469,3 +469,22 @@ async def test_connections_share_a_client_per_host_and_close_everything(demo):
     assert session.closed
     async with Connections(wall_clock):
         pass  # nothing was opened: nothing to close
+
+
+@pytest.mark.parametrize("fault", [faults.reset(times=2), faults.status(503, times=2)], ids=["reset", "503"])
+async def test_what_passes_is_asked_again_within_the_call(open_client, demo, fault):
+    """A broken connection and a busy server, twice: the third answer is believed, and each question is signed anew."""
+    demo.faults.append(fault)
+    view = await Binance(open_client("binance", demo.base_url), BINANCE_KEY, wall_clock).fetch_account(with_uid=True)
+    assert view.uid
+    stamps = [r.params["timestamp"] for r in demo.requests]
+    assert len(set(stamps)) >= 2  # a connection that was kept and is dead, aiohttp itself tries once more
+
+
+@pytest.mark.parametrize("fault", [faults.status(429, times=1), faults.html_with_200(times=1)], ids=["429", "html"])
+async def test_what_does_not_pass_is_asked_once(open_client, demo, fault):
+    """Asking again after a 429 is the road to a ban; an answer that cannot be believed is no busy server."""
+    demo.faults.append(fault)
+    with pytest.raises((HostAskedToWait, BadAnswer)):
+        await Binance(open_client("binance", demo.base_url), BINANCE_KEY, wall_clock).fetch_account(with_uid=True)
+    assert len(demo.requests) == 1

@@ -475,7 +475,7 @@ async def test_a_page_that_fails_half_way_keeps_what_was_proved_and_claims_no_mo
 async def test_the_failure_is_remembered_and_forgotten(desk: Desk, exchange: str) -> None:
     """Errors in a row are counted until a look goes well."""
     server = await desk.open(exchange, desk.scripted())
-    server.faults.append(faults.status(500, times=2, path="time"))
+    server.faults.append(faults.status(500, times=6, path="time"))
     counts = []
     for _ in range(3):
         await desk.scan()

@@ -268,12 +268,29 @@ async def test_together_is_together(stage: Stage) -> None:
 # --- states and news ----------------------------------------------------------------------------------------------
 
 
+async def test_a_broker_that_fails_is_asked_less_often_and_more_than_five_failures_are_an_alert(stage: Stage) -> None:
+    """Every 10 s, then after 20, 40, 60, 60 s; the sixth failure in a row is told once, and so is the recovery."""
+    stage.add("main", plan=[*[NetworkError("no answer")] * 7, 0.0, 0.0])
+    await stage.watch(interval_s=10, cycles=33).run()
+    assert [e.cycle for e in stage.told("error")] == [1, 2, 4, 8, 14, 20, 26]
+    alerts = [(e.cycle, e.text, e.ok) for e in stage.told("alert")]
+    assert alerts == [(20, "failed 6 times in a row", False), (32, "works again", True)]
+
+
+async def test_where_a_person_must_act_the_exchange_is_asked_once_a_minute(stage: Stage) -> None:
+    """A key that is refused on every tick helps nobody, and angers the host."""
+    stage.add("main", plan=[AuthError("the key is refused"), AuthError("the key is refused"), 0.0])
+    await stage.watch(interval_s=10, cycles=13).run()
+    assert [e.cycle for e in stage.told("error")] == [1, 7]
+    assert [(e.cycle, e.text) for e in stage.told("alert")] == [(13, "works again")]
+
+
 async def test_an_error_is_told_each_time_and_its_end_once(stage: Stage) -> None:
     """Two failed passes, two errors, one [OK]; the problem leaves the screen with it."""
     stage.add("main", plan=[0.0, NetworkError("no answer"), NetworkError("no answer"), 0.0, 0.0])
-    await stage.watch(interval_s=10, cycles=5).run()
+    await stage.watch(interval_s=10, cycles=6).run()
     kinds = [(e.event, e.cycle, e.ok) for e in stage.told("error", "alert")]
-    assert kinds == [("error", 2, False), ("error", 3, False), ("alert", 4, True)]
+    assert kinds == [("error", 2, False), ("error", 3, False), ("alert", 5, True)]  # the fourth tick is left out
     assert stage.told("error")[0].problem.message == "no answer"
     assert (stage.told("alert")[0].broker, stage.told("alert")[0].text) == ("main", "works again")
     assert stage.seen_states("main") == ["scanning", "ok", "failed", "ok"]

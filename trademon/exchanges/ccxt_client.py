@@ -33,7 +33,10 @@ Explain = Callable[[Answer], TrademonError | None]
 Clock = Callable[[], datetime]
 
 CALL_DEADLINE_S = 20.0
-_DEFAULT_WAIT_S = {429: 60, 418: 120}
+_DEFAULT_WAIT_S = 60
+# Before a question is put again within a look: a connection that broke or a server that was busy. Every question here
+# only reads, so that asking twice does nothing twice.
+_PAUSES_S = (0.25, 1.0)
 _LONGEST_WAIT_S = 3 * 24 * 3600  # Binance's longest ban
 _credentials: ContextVar[Credentials] = ContextVar("credentials")
 # When the caller's last request left and came back: without the time it stood in ccxt's queue.
@@ -121,13 +124,23 @@ class CcxtClient:
         return self._clock() + self.offset
 
     async def call(self, endpoint: str, params: Mapping[str, Any], credentials: Credentials | None = None) -> Any:
-        """One raw endpoint by ccxt's name for it; the parsed JSON, numbers exact.
+        """One raw endpoint by ccxt's name for it; the parsed JSON, numbers exact. What passes is asked again, signed
+        anew, as long as the deadline of one call allows.
 
         Raises:
             TrademonError: whatever the transport or `explain` makes of the answer.
         """
         token = _credentials.set(credentials or Credentials())
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
+            for pause in _PAUSES_S:
+                try:
+                    return await getattr(self._ccxt, endpoint)(dict(params))
+                except NetworkError:
+                    if loop.time() - started + pause > self._deadline_s / 2:
+                        raise
+                    await asyncio.sleep(pause)
             return await getattr(self._ccxt, endpoint)(dict(params))
         except TrademonError:
             raise
@@ -181,7 +194,7 @@ def _without_key(answer: Answer) -> Answer:
 def _wait(answer: Answer) -> timedelta:
     """The wait asked for by Retry-After in seconds, else a modest one."""
     asked = validate.small_number(answer.headers.get("Retry-After", ""))
-    seconds = _DEFAULT_WAIT_S[answer.status] if asked is None else asked
+    seconds = _DEFAULT_WAIT_S if asked is None else asked
     return timedelta(seconds=min(max(seconds, 1), _LONGEST_WAIT_S))
 
 

@@ -37,6 +37,10 @@ KEPT_EXECUTIONS = 200
 KEPT_PROBLEMS = 50
 # A tick waits this share of the interval for its passes, so that the next one starts on time.
 _PATIENCE = 0.5
+MANY_ERRORS = 5
+"""More failures in a row than this are an alert of their own."""
+LONGEST_PAUSE_S = 60.0
+_ACTION_TICKS = 6  # where a person must act, asking on every tick helps nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class _Seen:
     seconds: Decimal | None = None
     problem: Problem | None = None
     note: str | None = None
+    failures: int = 0
+    paused_until: float = 0.0
+    """By the monotonic clock: a broker that fails is asked less often, at least once a minute."""
 
 
 @dataclass(slots=True)
@@ -196,6 +203,8 @@ class Watch:
                 of_account[account_id] = self._passes[target.broker.id]
                 continue
             seen = self._seen.setdefault(target.broker.id, _Seen(target.broker.user))
+            if self.ports.monotonic() < seen.paused_until:
+                continue
             if seen.state == "new":
                 seen.state = "scanning"
             after = before if self.options.one_by_one else of_account.get(account_id) if account_id else None
@@ -232,6 +241,7 @@ class Watch:
                 "error", at, self._cycle, broker=scan.broker, user=scan.user, problem=scan.problem, ok=False
             )
             self._tell(event)
+            self._count_failure(seen, scan)
             return
         if scan.status == "skipped":
             seen.state = "busy" if scan.busy else "waiting"
@@ -242,7 +252,19 @@ class Watch:
         if before is not None:
             self._tell(WatchEvent("alert", at, self._cycle, text="works again", broker=scan.broker, user=scan.user))
             self._problems = deque((p for p in self._problems if p.broker != scan.broker), maxlen=KEPT_PROBLEMS)
-        seen.state = "ok"
+        seen.state, seen.failures, seen.paused_until = "ok", 0, 0.0
+
+    def _count_failure(self, seen: _Seen, scan: BrokerScan) -> None:
+        """Ask less often, twice the time each time; and say once when a fault does not pass."""
+        seen.failures += 1
+        ticks = _ACTION_TICKS if seen.state == "action" else 2 ** min(seen.failures - 1, 10)
+        pause = min(LONGEST_PAUSE_S, ticks * self.options.interval_s)
+        # Half a tick less, so that the tick it is meant for finds it over.
+        seen.paused_until = self.ports.monotonic() + pause - self.options.interval_s / 2 if ticks > 1 else 0.0
+        if seen.failures == MANY_ERRORS + 1:
+            text = f"failed {seen.failures} times in a row"
+            at = self.ports.clock()
+            self._tell(WatchEvent("alert", at, self._cycle, text=text, broker=scan.broker, user=scan.user, ok=False))
 
     def _tell_executions(self) -> None:
         fresh: list[ExecutionRow] = []
