@@ -17,6 +17,10 @@ from trademon.core.coverage import Span
 from trademon.core.model import METHODS, Broker, Fill, Lot, Method, Transfer
 from trademon.core.money import EXACT, ZERO, format_figure
 from trademon.core.reports import PnlRow
+from trademon.flows.compare import compare, what_if
+from trademon.flows.explain import explain
+from trademon.flows.export import disposals
+from trademon.flows.lots import lots
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.store.reading import FillQuery
 from trademon.store.store import UserStore
@@ -275,3 +279,124 @@ def test_a_transfer_seen_at_the_other_end_first_waits_for_its_pair(ann: UserStor
     desk.withdraw("one", "1", 10, "t1")
     assert desk.open("two") == "1 @ 100"
     assert desk.lots("two")[0].opened_at == minute(0)
+
+
+def moved_and_sold(user: UserStore, method: Method) -> Two:
+    """1 at 100 and 1 at 120; one is sold before the other moves; both are gone at 200 in the end: cash 180."""
+    desk = two(user, method)
+    desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "buy", "1", "120", at=1))
+    desk.book("one", fill("3", "sell", "0.5", "200", at=5))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.book("one", fill("4", "sell", "0.5", "200", at=30))
+    desk.book("two", fill("9", "sell", "1", "200", at=30))
+    return desk
+
+
+@EACH_METHOD
+@pytest.mark.parametrize("asked", METHODS)
+def test_once_everything_is_sold_all_methods_agree(ann: UserStore, method: Method, asked: Method) -> None:
+    """Whatever the accounts are kept by: asked for in another method, other lots went over, with their own cost."""
+    moved_and_sold(ann, method)
+    assert [total.net for total in pnl([ann], PnlQuery(method=asked)).totals] == [180]
+    assert [total.net for total in pnl([ann], PnlQuery(method=asked, by="month")).totals] == [180]
+    sold = [row for row in disposals([ann], PnlQuery(method=asked)) if row.lot is not None]
+    assert sum(row.lot.gross for row in sold if row.lot) == 180
+
+
+def test_compare_what_if_explain_and_lots_know_what_another_method_had_carried(ann: UserStore) -> None:
+    """By lifo the lot at 120 went over, and the one at 100 stayed."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "buy", "1", "120", at=1))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.book("two", fill("9", "sell", "0.5", "200", at=30))
+    held = [(lot.broker, lot.price) for lot in lots([ann], PnlQuery(method="lifo")).lots]
+    assert held == [("one", 100), ("two", 120)]
+    by_method = {
+        f.method: f.gross for row in compare([ann], PnlQuery()).rows if row.broker == "two" for f in row.figures
+    }
+    assert by_method == {"fifo": 50, "lifo": 40, "hifo": 40, "average": 45}
+    ref = next(r for r in ann.book_refs() if r.broker == "two")
+    assert [row.gross for row in what_if(ann, ref, Decimal("0.5"), Decimal(200), "said").rows] == [50, 40, 40, 45]
+    sale = next(e.fill.id for e in ann.executions() if e.fill.trade_id == "9")
+    assert explain([ann], sale, "lifo").gross == 40
+    assert (desk.row("two").gross, desk.open("one")) == (50, "1 @ 120")  # and nothing of it was stored
+
+
+def test_a_method_that_is_set_holds_at_once_for_what_was_carried_too(ann: UserStore) -> None:
+    """The lots that moved are those of the new method, without a scan and without a rebuild."""
+    desk = moved_and_sold(ann, "fifo")
+    ann.set_broker(desk.one, method="lifo")
+    ann.keep_methods()
+    assert sum(row.net for row in desk.figures()) == 180
+    before = [figures(row) for row in desk.figures()]
+    desk.rebuild()
+    assert [figures(row) for row in desk.figures()] == before
+
+
+def test_a_transfer_that_becomes_known_after_a_later_one_takes_its_lots_first(ann: UserStore) -> None:
+    """The later withdrawal was paired first and had taken the oldest lot: it takes the next one now, and no cost is
+    lost or counted twice."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "buy", "1", "130", at=1))
+    desk.withdraw("one", "1", 10, "x")
+    desk.withdraw("one", "1", 15, "y")
+    desk.deposit("two", "1", 20, "y")
+    assert desk.open("two") == "1 @ 100"
+    desk.deposit("two", "1", 30, "x")
+    assert desk.open("two") == "1 @ 100, 1 @ 130"
+    desk.book("two", fill("9", "sell", "2", "200", at=40))
+    assert (desk.row("two").gross, desk.open("one")) == (170, "")
+
+
+def test_of_one_coin_only_one_arrives_however_the_transfers_became_known(ann: UserStore) -> None:
+    """One was bought, two left, to two places: the first to leave had it, though it was paired last."""
+    desk = two(ann)
+    three = add_broker(ann, "three", exchange="bitget", uid="9")
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.withdraw("one", "1", 10, "x")
+    desk.withdraw("one", "1", 15, "y")
+    desk.deposit("two", "1", 20, "y")
+    assert three.account_id is not None
+    at_three = Transfer("x", "deposit", "BTC", Decimal(1), ZERO, minute(25), "x")
+    ann.save_transfers(three.account_id, "deposit", [at_three], WHOLE_DAY, NOON)
+    ann.carry_lots()
+    held = {ref.broker: [lot.price for lot in ann.stored_lots(ref)] for ref in ann.book_refs()}
+    assert held == {"one": [], "three": [100], "two": []} or held == {"one": [], "three": [100]}
+
+
+def test_the_fee_of_a_withdrawal_out_of_several_books_is_paid_of_what_is_next(ann: UserStore) -> None:
+    """0.5 with USDT and 1 with EUR; 0.9 goes over and 0.1 is the fee: all of 0.9 arrives, and 0.5 stays."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "0.5", "100", at=0), fill("2", "buy", "1", "110", at=1, symbol="BTC/EUR"))
+    desk.withdraw("one", "0.9", 10, "t1", fee="0.1")
+    desk.deposit("two", "0.9", 20, "t1")
+    assert desk.open("one") == "0.5 @ 110"
+    assert sorted(desk.open("two").split(", ")) == ["0.4 @ 110", "0.5 @ 100"]
+    assert desk.row("one", "BTC/EUR").net == -11
+
+
+@EACH_METHOD
+@pytest.mark.parametrize("seed", range(4))
+def test_transfers_that_become_known_in_any_order_give_what_a_rebuild_gives(
+    ann: UserStore, seed: int, method: Method
+) -> None:
+    """Many withdrawals between two accounts, both ways, their ends seen in any order."""
+    chance = random.Random(seed)
+    desk = two(ann, method)
+    for n in range(8):
+        desk.book("one", fill(str(n), "buy", "1", str(chance.randint(90, 130)), at=n, fee="0.3 USDT"))
+    steps = []
+    for n in range(6):
+        here, there = ("one", "two") if n % 3 else ("two", "one")
+        amount, at = str(Decimal(chance.randint(1, 9)) / 4), 10 + 4 * n
+        steps.append((desk.withdraw, here, amount, at, f"t{n}"))
+        steps.append((desk.deposit, there, amount, at + chance.choice([1, 9]), f"t{n}"))
+    chance.shuffle(steps)
+    for save, *what in steps:
+        save(*what)
+    desk.book("two", fill("90", "sell", "2", "200", at=80))
+    before = [figures(row) for row in desk.figures()]
+    desk.rebuild()
+    assert [figures(row) for row in desk.figures()] == before

@@ -114,6 +114,7 @@ def set_broker(
         if not changes and credentials is None:
             raise UsageError("nothing to change was named", hint="trademon broker set --help")
         store.set_broker(broker, credentials=credentials, **changes)
+        store.keep_methods()
     return Result(Done(f"changed broker {name}", f"trademon broker test {name}"), is_data=False)
 
 

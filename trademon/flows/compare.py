@@ -12,29 +12,38 @@ from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl import Book, RawBooked, disposal_of, fold_entries
 from trademon.errors import UsageError
 from trademon.flows.pnl import PnlQuery, chosen_books, fold_book
+from trademon.store.fill_rows import BookKey
 from trademon.store.reading import BookRef
 from trademon.store.store import UserStore
 
 
 def compare(stores: Sequence[UserStore], query: PnlQuery) -> CompareReport:
     """Each book by every method, and the sums per currency."""
-    rows = []
-    for store in stores:
-        with store.one_moment():
-            for ref, own in chosen_books(store, query):
-                unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
-                rows.append(_compare_book(store, ref, own, query, incomplete=bool(unvalued)))
+    rows = [row for store in stores for row in _compare_books(store, query)]
     return CompareReport(tuple(rows), tuple(_totals(rows)), sum(store.fills_stored() for store in stores))
 
 
-def _compare_book(store: UserStore, ref: BookRef, own: Method, query: PnlQuery, *, incomplete: bool) -> CompareRow:
-    figures, held = [], ZERO
+def _compare_books(own: UserStore, query: PnlQuery) -> list[CompareRow]:
+    kept = {ref.key: method for ref, method in chosen_books(own, query)}
+    rows: dict[BookKey, CompareRow] = {}
     for method in METHODS:
-        book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
-        cost = book.open_cost.copy_negate() if ref.inverse else book.open_cost
-        figures.append(MethodFigures(method, tally.gross, tally.fees, cost))
-        held, incomplete = book.open_quantity, incomplete or bool(tally.unmatched_quantity)
-    return CompareRow(ref.user, ref.broker, ref.symbol, ref.currency, own, held, tuple(figures), incomplete)
+        with own.kept_by(method) as store, store.one_moment():
+            for ref, _ in chosen_books(store, query):
+                before = rows.get(ref.key)
+                rows[ref.key] = _compare_book(store, ref, method, query, before, kept.get(ref.key, method))
+    return list(rows.values())
+
+
+def _compare_book(
+    store: UserStore, ref: BookRef, method: Method, query: PnlQuery, before: CompareRow | None, own: Method
+) -> CompareRow:
+    """The row of a book with one more method's figures."""
+    book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
+    cost = book.open_cost.copy_negate() if ref.inverse else book.open_cost
+    figures = (*(before.figures if before else ()), MethodFigures(method, tally.gross, tally.fees, cost))
+    lacking = bool(store.unvalued_fees(ref, since=query.since, until=query.until)) or bool(tally.unmatched_quantity)
+    incomplete = lacking or (before is not None and before.incomplete)
+    return CompareRow(ref.user, ref.broker, ref.symbol, ref.currency, own, book.open_quantity, figures, incomplete)
 
 
 def _totals(rows: Sequence[CompareRow]) -> list[CompareRow]:
@@ -76,9 +85,14 @@ def what_if(store: UserStore, ref: BookRef, quantity: Decimal, price: Decimal, p
     """
     if quantity <= 0 or price < 0:
         raise UsageError("--sell wants a quantity above zero, and --price none below it")
-    with store.one_moment():
-        rows = tuple(_imagine(store, ref, method, quantity, price) for method in METHODS)
+    rows = tuple(_by_method(store, ref, method, quantity, price) for method in METHODS)
     return WhatIfReport(ref.user, ref.broker, ref.symbol, ref.currency, quantity, price, price_from, rows)
+
+
+def _by_method(own: UserStore, ref: BookRef, method: Method, quantity: Decimal, price: Decimal) -> WhatIfRow:
+    with own.kept_by(method) as store, store.one_moment():
+        there = next(other for other in store.book_refs() if other.key == ref.key)
+        return _imagine(store, there, method, quantity, price)
 
 
 def _imagine(store: UserStore, ref: BookRef, method: Method, quantity: Decimal, price: Decimal) -> WhatIfRow:

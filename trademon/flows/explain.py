@@ -25,8 +25,8 @@ def explain(stores: Sequence[UserStore], fill_id: int, method: Method | None = N
     Raises:
         UnknownName: none of these users has such a fill.
     """
-    for store in stores:
-        with store.one_moment():
+    for own in stores:
+        with own.kept_by(method) as store, store.one_moment():
             found = store.fill_and_book(fill_id)
             if found is not None:
                 row, fill, ref = found

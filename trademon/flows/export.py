@@ -6,6 +6,7 @@ books come in one order of time, so that all books go on side by side and none o
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,12 +62,13 @@ def have_more_fees(stores: Sequence[UserStore], query: PnlQuery) -> bool:
 
 def lots(stores: Sequence[UserStore], query: PnlQuery) -> Iterator[LotRow]:
     """The lots open as of `until`, of those opened from `since` on; by book, oldest first."""
-    for store in stores:
-        for ref, method in chosen_books(store, query):
-            by_hand = store.entered_lots(ref)
-            for lot in _open_lots(store, ref, method, query):
-                if query.since is None or lot.opened_at >= query.since:
-                    yield lot_row(ref, lot, by_hand, method, query)
+    for own in stores:
+        with own.kept_by(query.method) as store:
+            for ref, method in chosen_books(store, query):
+                by_hand = store.entered_lots(ref)
+                for lot in _open_lots(store, ref, method, query):
+                    if query.since is None or lot.opened_at >= query.since:
+                        yield lot_row(ref, lot, by_hand, method, query)
 
 
 def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> Iterator[Lot]:
@@ -84,9 +86,11 @@ def disposals(stores: Sequence[UserStore], query: PnlQuery) -> Iterator[SoldRow]
 
     The nets add up to what `pnl` says of the same query. What met no lot is a row without a net.
     """
-    books = [_Sold(store, ref, method, query) for store in stores for ref, method in chosen_books(store, query)]
-    at_once = max(16, _AT_ONCE // max(1, len(books)))
-    return heapq.merge(*(book.rows(at_once) for book in books), key=attrgetter("sale.sold_at"))
+    with contextlib.ExitStack() as kept:
+        others = [kept.enter_context(store.kept_by(query.method)) for store in stores]
+        books = [_Sold(store, ref, method, query) for store in others for ref, method in chosen_books(store, query)]
+        at_once = max(16, _AT_ONCE // max(1, len(books)))
+        yield from heapq.merge(*(book.rows(at_once) for book in books), key=attrgetter("sale.sold_at"))
 
 
 class _Piece(NamedTuple):

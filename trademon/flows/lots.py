@@ -24,8 +24,8 @@ def lots(stores: Sequence[UserStore], query: PnlQuery) -> LotsReport:
     rows: list[LotRow] = []
     entered: list[LotRow] = []
     methods: set[str] = set()
-    for store in stores:
-        with store.one_moment():
+    for own in stores:
+        with own.kept_by(query.method) as store, store.one_moment():
             for ref, method in chosen_books(store, query):
                 methods.add(method)
                 by_hand = store.entered_lots(ref)

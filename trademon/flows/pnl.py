@@ -53,6 +53,7 @@ class PnlQuery:
 def pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
     """The rows that the query asks for, the totals per currency, and the cash beside them, all as of one moment."""
     with contextlib.ExitStack() as moment:
+        stores = [moment.enter_context(store.kept_by(query.method)) for store in stores]
         for store in stores:
             moment.enter_context(store.one_moment())
         beside = CashQuery(query.brokers, query.since, query.until, query.symbols)

@@ -40,24 +40,28 @@ def carry_on(sql: Sql, carriages: Iterable[Carriage], replace: ReplaceRows) -> N
     while waiting:
         carriage = min(waiting.values(), key=lambda c: (c.left_at, c.id))
         del waiting[carriage.id]
-        if _carry(sql, carriage, replace):
-            # Only what leaves later can have been touched: so this comes to an end.
-            later = carriages_from(sql, carriage.target, to_us(carriage.arrived_at) + 1)
-            waiting.update({c.id: c for c in later})
+        left, arrived = _carry(sql, carriage, replace)
+        # Only what leaves later can have been touched: so this comes to an end.
+        later: list[Carriage] = []
+        if left:  # other lots are there for what leaves after it
+            later += carriages_from(sql, carriage.source, to_us(carriage.left_at))
+        if arrived:
+            later += carriages_from(sql, carriage.target, to_us(carriage.arrived_at) + 1)
+        waiting.update({c.id: c for c in later if (c.left_at, c.id) > (carriage.left_at, carriage.id)})
 
 
-def _carry(sql: Sql, carriage: Carriage, replace: ReplaceRows) -> bool:
-    """Make both ends of one transfer anew; whether the receiving end changed."""
+def _carry(sql: Sql, carriage: Carriage, replace: ReplaceRows) -> tuple[bool, bool]:
+    """Make both ends of one transfer anew; whether the sending and whether the receiving end changed."""
     stood = ends_of(sql, carriage)
-    given = _allocate(sql, carriage)
-    for key in _books(carriage.source, [*given, *(k for k, _ in stood)]):
-        rows = _leaving_rows(sql, carriage, key, given.get(key, ZERO), first=next(iter(given), None) == key)
-        _put(sql, key, [n for k, n in stood if k == key], rows, replace)
-    arrived = _arriving_rows(sql, carriage, list(given))
-    changed = False
-    for key in _books(carriage.target, [*arrived, *(k for k, _ in stood)]):
-        changed |= _put(sql, key, [n for k, n in stood if k == key], arrived.get(key, []), replace)
-    return changed
+    given, fees = _allocate(sql, carriage)
+    left = arrived = False
+    for key in _books(carriage.source, [*given, *fees, *(k for k, _ in stood)]):
+        rows = _leaving_rows(sql, carriage, key, given.get(key, ZERO), fees.get(key, ZERO))
+        left |= _put(sql, key, [n for k, n in stood if k == key], rows, replace)
+    reached = _arriving_rows(sql, carriage, list(given))
+    for key in _books(carriage.target, [*reached, *(k for k, _ in stood)]):
+        arrived |= _put(sql, key, [n for k, n in stood if k == key], reached.get(key, []), replace)
+    return left, arrived
 
 
 def _books(account_id: int, keys: Iterable[BookKey]) -> list[BookKey]:
@@ -75,20 +79,26 @@ def _put(sql: Sql, key: BookKey, stood: list[int], rows: list[Fill], replace: Re
     return bool(gone or new)
 
 
-def _allocate(sql: Sql, carriage: Carriage) -> dict[BookKey, Decimal]:
-    """How much leaves each book of the coin. Where there are several, the oldest lots over all of them go first."""
+def _allocate(sql: Sql, carriage: Carriage) -> tuple[dict[BookKey, Decimal], dict[BookKey, Decimal]]:
+    """How much leaves each book of the coin, and how much of the withdrawal's own fee each pays.
+
+    Where there are several books, the oldest lots over all of them go first, and the fee is paid out of what is next.
+    """
     keys = books_of_coin(sql, carriage.source, carriage.coin)
     if len(keys) == 1:
-        return {keys[0]: carriage.amount}
+        return {keys[0]: carriage.amount}, {keys[0]: carriage.fee}
     held = sorted(lot for key in keys for lot in _held(sql, key, carriage.left_at))
     given: dict[BookKey, Decimal] = {}
-    left = carriage.amount
+    fees: dict[BookKey, Decimal] = {}
+    left, fee = carriage.amount, carriage.fee
     for _, key, quantity in held:
         taken = min(left, quantity)
-        if taken:
-            given[key] = EXACT.add(given.get(key, ZERO), taken)
-            left = EXACT.subtract(left, taken)
-    return given
+        paid_here = min(fee, EXACT.subtract(quantity, taken))
+        for shares, share in ((given, taken), (fees, paid_here)):
+            if share:
+                shares[key] = EXACT.add(shares.get(key, ZERO), share)
+        left, fee = EXACT.subtract(left, taken), EXACT.subtract(fee, paid_here)
+    return given, fees
 
 
 def _held(sql: Sql, key: BookKey, at: datetime) -> list[tuple[int, BookKey, Decimal]]:
@@ -100,16 +110,12 @@ def _held(sql: Sql, key: BookKey, at: datetime) -> list[tuple[int, BookKey, Deci
     return [(lot[AT], key, to_decimal(lot[QUANTITY], digits)) for lot in book.lots.oldest_first()]
 
 
-def _leaving_rows(sql: Sql, carriage: Carriage, key: BookKey, quantity: Decimal, *, first: bool) -> list[Fill]:
-    """What stands for the transfer in a book that it leaves; the fee is paid out of the first of them."""
-    if not quantity:
-        return []
+def _leaving_rows(sql: Sql, carriage: Carriage, key: BookKey, quantity: Decimal, fee: Decimal) -> list[Fill]:
+    """What stands for the transfer in a book that it leaves: what went over, and what of its fee was paid there."""
     like = market_of(sql, key[1])
-    rows = [leaving(carriage, like, quantity)]
-    if first and carriage.fee:
-        price = last_price(sql, key, carriage.left_at)
-        rows += [paid(carriage, like, carriage.fee, price)] if price is not None else []
-    return rows
+    rows = [leaving(carriage, like, quantity)] if quantity else []
+    price = last_price(sql, key, carriage.left_at) if fee else None
+    return rows if price is None else [*rows, paid(carriage, like, fee, price)]
 
 
 def _arriving_rows(sql: Sql, carriage: Carriage, sources: list[BookKey]) -> dict[BookKey, list[Fill]]:

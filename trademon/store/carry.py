@@ -22,7 +22,8 @@ from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql
 from trademon.store.fill_rows import OUT, TRANSFER, BookKey, BookMarket
 
-FEE = "-fee"
+PAID = "-paid"
+"""How the id of the withdrawal's own fee ends: of one moment, it sorts after what left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def leaving(carriage: Carriage, like: BookMarket, quantity: Decimal) -> Fill:
 def paid(carriage: Carriage, like: BookMarket, quantity: Decimal, price: Decimal) -> Fill:
     """The row by which the withdrawal's own fee leaves: coins given for nothing, at what they were worth there."""
     fee = Fee(EXACT.multiply(quantity, price), like.quote)
-    return _row(carriage, like, "sell", quantity, price, carriage.left_at, FEE, fees=(fee,))
+    return _row(carriage, like, "sell", quantity, price, carriage.left_at, PAID, fees=(fee,))
 
 
 def arriving(

@@ -6,7 +6,10 @@ through `UserStore`, whose every query names the user.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from trademon.core.model import Method
@@ -16,6 +19,7 @@ from trademon.core.times import from_us, to_us
 from trademon.errors import UnknownName, UsageError
 from trademon.store.crypto import SecretBox
 from trademon.store.database import Database
+from trademon.store.other_method import carrying_accounts, copy_user, kept_otherwise
 from trademon.store.scope import Clock
 from trademon.store.user_cash import UserCash
 from trademon.store.user_exports import UserExports
@@ -112,3 +116,31 @@ def _account_name() -> str:
 
 class UserStore(UserExports, UserPrices, UserLots, UserLooks, UserTransfers, UserCash):
     """What one user has. Every query names that user."""
+
+    @contextlib.contextmanager
+    def kept_by(self, method: Method | None) -> Iterator[UserStore]:
+        """The user's store as it would be if every account were kept by `method`: itself where that is the same.
+
+        Only where lots were carried between accounts is there a difference that a fold by `method` cannot see; then it
+        is a copy, gone afterwards, and what is written into it is lost.
+        """
+        with self._database.read() as sql:
+            same = method is None or not kept_otherwise(sql, self._user_id, method)
+        if same or method is None:
+            yield self
+            return
+        with tempfile.TemporaryDirectory(prefix="trademon-") as directory:
+            database = Database(f"sqlite:///{directory}/{method}.db")
+            try:
+                yield self._copied_into(database, method)
+            finally:
+                database.close()
+
+    def _copied_into(self, database: Database, method: Method) -> UserStore:
+        with self._database.read() as source, database.write() as target:
+            copy_user(source, target, self._user_id, method)
+            accounts = carrying_accounts(target, self._user_id)
+        other = UserStore(database, self._box, self._clock, user_id=self._user_id, user=self.user, method=method)
+        for account_id in accounts:
+            other.books.keep_method(account_id, method=method, signed=False)
+        return other

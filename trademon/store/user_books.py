@@ -128,6 +128,11 @@ class UserBooks(UserBrokers):
             rows = sql.rows("SELECT id, market FROM accounts WHERE user_id = ?", self._user_id)
         return tuple((account_id, self.method_of_account(account_id), market != "spot") for account_id, market in rows)
 
+    def keep_methods(self) -> None:
+        """Derive again what is kept in another method than now holds, together with what was carried on from it."""
+        for account_id, method, signed in self.accounts_to_derive():
+            self.books.keep_method(account_id, method=method, signed=signed)
+
     def fees_to_value(self, account_id: int) -> tuple[CoinFee, ...]:
         """The account's third-coin fees whose price is not known."""
         with self._database.read() as sql:
