@@ -400,3 +400,14 @@ def test_transfers_that_become_known_in_any_order_give_what_a_rebuild_gives(
     before = [figures(row) for row in desk.figures()]
     desk.rebuild()
     assert [figures(row) for row in desk.figures()] == before
+
+
+def test_what_was_kept_on_the_way_is_a_fee(ann: UserStore) -> None:
+    """1 left, 0.9 arrived and was sold for what it cost: the 10 that the rest had cost are gone, and say so."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "0.9", 20, "t1")
+    desk.book("two", fill("9", "sell", "0.9", "100", at=30))
+    assert (desk.row("one").net, desk.row("two").net) == (-10, 0)
+    assert (desk.open("one"), desk.open("two")) == ("", "")

@@ -80,13 +80,16 @@ def carriages_new(sql: Sql, user_id: int) -> list[Carriage]:
 
 
 def _carriage(row: tuple[int, str, str, str, str, int, int, int, int]) -> Carriage:
-    number, coin, amount, fee, arrived, left_us, arrived_us, source, target = row
+    number, coin, sent, told, came, left_us, arrived_us, source, target = row
+    amount, fee, arrived = Decimal(sent), Decimal(told), Decimal(came)
+    if arrived < amount:  # what was kept on the way is a fee, too: else its cost would be in no figure
+        fee, amount = EXACT.add(fee, EXACT.subtract(amount, arrived)), arrived
     return Carriage(
         number,
         coin,
-        Decimal(amount),
-        Decimal(fee),
-        Decimal(arrived),
+        amount,
+        fee,
+        arrived,
         from_us(left_us),
         max(from_us(arrived_us), from_us(left_us)),  # two exchanges' clocks: nothing arrives before it has left
         source,
