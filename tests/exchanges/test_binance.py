@@ -643,7 +643,7 @@ CODES = [
     (400, -1121, BadAnswer, 1, "Invalid symbol"),
     (400, -1127, BadAnswer, 1, "-1127"),
     (400, -9999, BadAnswer, 1, "-9999"),
-    (404, -1000, BadAnswer, 1, "-1000"),
+    (404, -1100, BadAnswer, 1, "-1100"),
 ]
 
 

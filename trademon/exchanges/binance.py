@@ -17,10 +17,11 @@ from trademon.core.coverage import Span
 from trademon.core.model import Balance, Candle, Credentials, Fee, Fill, Market, OpenOrder, Side, TransferKind
 from trademon.core.symbols import make_symbol
 from trademon.core.times import EPOCH, MICROSECOND, MILLISECOND, from_ms, to_ms
-from trademon.errors import AuthError, BadAnswer, ClockSkew, HostAskedToWait, TrademonError
+from trademon.errors import BadAnswer, HostAskedToWait, TrademonError
 from trademon.exchanges import binance_wallet, prices, transfers, validate
 from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
 from trademon.exchanges.ccxt_client import CcxtClient, Clock
+from trademon.exchanges.remedies import remedy_for
 from trademon.exchanges.transport import Answer
 from trademon.exchanges.validate import Row
 
@@ -36,22 +37,15 @@ _STOP_AT = WEIGHT_LIMIT - 200  # the dearest single question costs 80
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
 _INTERVALS = {prices.MINUTE: "1m", prices.DAY: "1d"}  # days begin at 00:00 UTC
 
-_AUTH = {-2014: "the API key is malformed", -2015: "the API key is refused", -1022: "the API secret is refused"}
-
 
 def explain(answer: Answer) -> TrademonError | None:
     """A refusal by what mends it; None where Binance's error codes say nothing."""
     code = answer.data.get("code") if isinstance(answer.data, dict) else None
-    if answer.status == 200 or not isinstance(code, int):
+    if answer.status == 200 or not isinstance(code, int) or isinstance(code, bool):
         return None
-    if code in _AUTH:
-        hint = "check the key, its rights and its address list, then trademon broker set NAME"
-        return AuthError(f"Binance: {_AUTH[code]} ({code})", hint=hint)
-    if code == -1021:
-        return ClockSkew("Binance: our clock is off (-1021)")
     if code == -1003:
-        return None
-    return BadAnswer(f"Binance refused a request ({code}: {validate.one_line(answer.data.get('msg', ''))})")
+        return None  # too many requests: HTTP's status says so, and until when
+    return remedy_for("Binance", str(code)[:8], answer.status, validate.one_line(answer.data.get("msg", "")))
 
 
 class Binance:

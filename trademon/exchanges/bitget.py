@@ -18,10 +18,11 @@ from trademon.core.model import Balance, Candle, Credentials, Fee, Fill, Market,
 from trademon.core.money import EXACT
 from trademon.core.symbols import make_symbol
 from trademon.core.times import EPOCH, MILLISECOND, to_ms
-from trademon.errors import AuthError, BadAnswer, ClockSkew, NetworkError, TrademonError
+from trademon.errors import BadAnswer, TrademonError
 from trademon.exchanges import bitget_wallet, prices, transfers, validate
 from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
 from trademon.exchanges.ccxt_client import CcxtClient, Clock
+from trademon.exchanges.remedies import remedy_for
 from trademon.exchanges.transfers import Record
 from trademon.exchanges.transport import Answer
 from trademon.exchanges.validate import Row
@@ -39,19 +40,6 @@ _GRANULARITY = {prices.MINUTE: "1min", prices.DAY: "1Dutc"}  # plain `1day` begi
 # in `history-candles`, of which nothing says that it holds the newest ones.
 _RECENT = {prices.MINUTE: timedelta(days=28), prices.DAY: timedelta(days=360)}
 
-_AUTH = {
-    "40006": "the API key is malformed",
-    "40009": "the API secret is refused",
-    "40011": "the passphrase is missing",
-    "40012": "the key or its passphrase is refused",
-    "40014": "the key may not read this",
-    "40018": "this address is not on the key's list",
-    "40037": "the API key does not exist",
-    "40085": "this is a unified account, which this release does not read yet",
-}
-_CLOCK = frozenset({"40004", "40005", "40008"})
-_PASSING = frozenset({"40010", "40015", "40725", "45001"})
-
 
 def explain(answer: Answer) -> TrademonError | None:
     """A refusal by what mends it; None for a good answer, or where the body says nothing."""
@@ -60,15 +48,8 @@ def explain(answer: Answer) -> TrademonError | None:
     code = str(answer.data["code"])
     if code == _OK:
         return None
-    if code in _AUTH:
-        return AuthError(f"Bitget: {_AUTH[code]} ({code})", hint="check the key, then trademon broker set NAME")
-    if code in _CLOCK:
-        return ClockSkew(f"Bitget: our clock is off ({code})")
-    if code in _PASSING or answer.status >= 500:
-        return NetworkError(f"Bitget is not available ({code})")
-    return BadAnswer(
-        f"Bitget refused a request ({validate.one_line(code, 8)}: {validate.one_line(answer.data.get('msg', ''))})"
-    )
+    said = validate.one_line(answer.data.get("msg", ""))
+    return remedy_for("Bitget", validate.one_line(code, 8), answer.status, said)
 
 
 class Bitget:
