@@ -44,6 +44,7 @@ from trademon.ui.text import (
     plain,
     sentence,
     several,
+    shared_stamps,
 )
 from trademon.ui.transfer_tables import render_transfers
 
@@ -82,7 +83,7 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         if report.stored and not report.total:
             return sentence(f"nothing matches; {_stored(report.stored)} stored (trademon fills shows them)")
         return sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
-    title, stamps = _stamps([format_stamp(f.executed_at) for f in report.fills])
+    title, stamps = shared_stamps([format_stamp(f.executed_at) for f in report.fills])
     columns = (Column(title), *_FILL_COLUMNS)
     rows = tuple(_fill_row(f, at) for f, at in zip(report.fills, stamps, strict=True))
     grid = _without("user", report.fills, Grid(columns, rows, glyphs.rule))
@@ -90,15 +91,6 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         return grid
     shown = f"the newest {len(report.fills):,} of {count(report.total, 'fill')}"
     return Group(grid, sentence(f"{shown}; all of them: trademon fills --limit {report.total}", "dim"))
-
-
-def _stamps(stamps: list[str]) -> tuple[str, list[str]]:
-    """A title, and what of each local time it does not say: a day or a year that all rows share stands above them."""
-    if len({stamp[:10] for stamp in stamps}) == 1:
-        return stamps[0][:10], [stamp[11:] for stamp in stamps]
-    if len({stamp[:4] for stamp in stamps}) == 1:
-        return stamps[0][:4], [stamp[5:] for stamp in stamps]
-    return "local time", stamps
 
 
 def _fill_row(fill: FillRow, at: str) -> Row:
@@ -124,7 +116,7 @@ def _without(title: str, owned: Sequence[FillRow | BrokerScan | BrokerInfo], gri
     if several(row.user for row in owned):
         return grid
     keep = [i for i, column in enumerate(grid.columns) if column.title != title]
-    rows = tuple(Row(tuple(r.cells[i] for i in keep), r.note, r.ruled) for r in grid.rows)
+    rows = tuple(row.only(keep) for row in grid.rows)
     return Grid(tuple(grid.columns[i] for i in keep), rows, grid.rule)
 
 

@@ -16,7 +16,7 @@ _COLUMNS: Final = (
     Column("time"),
     Column("user"),
     Column("broker"),
-    Column(""),
+    Column("kind"),
     Column("coin"),
     Column("amount", "point"),
     Column("fee", "point"),
@@ -33,7 +33,8 @@ def render_transfers(report: TransfersReport, glyphs: Glyphs = UNICODE) -> Rende
         return Text(clean(f"deposits and withdrawals: {read}{hint}"))
     named = several(row.user for row in report.transfers)
     rows = tuple(_row(row, glyphs, named=named) for row in report.transfers)
-    said = "other end: your own account, known by the transaction's name"
+    own = "other end: your own account, known by the transaction's name"
+    said = own if all(row.peer for row in report.transfers) else f"{own}; {glyphs.none} is one that is not known here"
     return Group(Grid(_COLUMNS, rows, glyphs.rule), Text(said, style="dim"))
 
 
