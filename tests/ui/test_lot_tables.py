@@ -272,7 +272,7 @@ def test_a_row_that_does_not_fit_is_a_block_of_its_own_among_the_others() -> Non
     lines = [line.plain.rstrip() for line in grid.lines(20)]
     assert lines[0].split() == ["method", "gross", "left"]
     assert [line.split()[1:] for line in lines[1:4]] == [["1.00", "0"], ["2.00", "0"], ["3.00", "0"]]
-    assert lines[4:8] == ["  method  average", "  gross", "    " + "9" * 17, "  lots    7"]
+    assert lines[4:8] == ["  method  average", "  gross", "  " + "9" * 17, "  lots    7"]
     assert " ".join(lines[8:]).startswith("  left    0 not shown at this width: lots (")
 
 
@@ -292,7 +292,7 @@ def test_a_block_has_each_unit_behind_its_amount() -> None:
     """No line of its own for the currency, and a total is named plainly."""
     report = LotsReport("fifo", (lot(),), 9)
     shown = text_of(render(report), 30).splitlines()
-    assert "cost         22,500.00 USDT" in shown
+    assert "fees               0.31 USDT" in shown
     assert "USDT" not in {line.strip() for line in shown}
     assert "total USDT" in text_of(render(COMPARE), 34).splitlines()
 

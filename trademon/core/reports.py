@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -103,6 +103,12 @@ class ScanReport:
         if self.brokers and all(b.busy for b in self.brokers):
             return 75
         return exit_code(sum(b.status == "ok" for b in self.brokers), self.problems)
+
+
+def takes_files(names: Sequence[str]) -> str:
+    """What to do where there are brokers, and none of them has an API."""
+    more = f" and {len(names) - 1} more have" if len(names) > 1 else " has"
+    return f"{names[0]}{more} no API to ask: trademon fills import FILE.csv --broker {names[0]}"
 
 
 # --- fills --------------------------------------------------------------------------------------------------------
@@ -447,6 +453,8 @@ class WatchState:
     executions_total: int
     problems: tuple[Problem, ...]
     errors_total: int
+    manual: tuple[str, ...] = ()
+    """The brokers there are, where none of them has an API."""
 
 
 @dataclass(frozen=True, slots=True)

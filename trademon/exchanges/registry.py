@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from trademon.core.model import Credentials
+from trademon.core.model import Broker, Credentials
 from trademon.errors import UsageError
 from trademon.exchanges.base import Exchange
 
@@ -29,6 +30,13 @@ def check_exchange(name: str) -> str:
     close = difflib.get_close_matches(name, KNOWN, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KNOWN)}"
     raise UsageError(f"unknown exchange {name!r}", hint=hint)
+
+
+def only_manual(brokers: Iterable[Broker]) -> tuple[str, ...]:
+    """The names of these brokers where none of them can be asked: they take files instead."""
+    brokers = tuple(brokers)
+    can_ask = any(broker.exchange not in WITHOUT_API for broker in brokers)
+    return () if can_ask else tuple(broker.name for broker in brokers)
 
 
 class Connections:

@@ -25,6 +25,7 @@ from trademon.core.reports import (
     ScanReport,
     UserInfo,
     UsersReport,
+    takes_files,
 )
 from trademon.core.transfer_reports import TransfersReport
 from trademon.ui.cash_tables import render_cash, render_cash_import
@@ -135,7 +136,7 @@ _SCAN_COLUMNS: Final = (
 def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a broker with its fault below it, then the sum."""
     if not report.brokers:
-        return sentence(NO_BROKERS)
+        return sentence(takes_files(report.manual) if report.manual else NO_BROKERS)
     grid = Grid(_SCAN_COLUMNS, tuple(_scan_row(b, glyphs) for b in report.brokers), glyphs.rule)
     good = sum(b.status == "ok" for b in report.brokers)
     brokers = f"{good} of {count(len(report.brokers), 'broker')} ok"
