@@ -86,7 +86,8 @@ def add_broker(
         )
     said = f"added broker {name} ({exchange})"
     if left:
-        said += f"; {count_fills(left)} of a removed broker {name} still stored"
+        fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")
+        said += f"; {fills} of a removed broker {name} {are} still stored"
     return Result(Done(said, _next_step(name, exchange)), is_data=False)
 
 
@@ -219,10 +220,6 @@ def _whole(credentials: Credentials) -> Credentials:
                 "the key has a character in it that no key has", hint="paste it again; nothing was stored"
             )
     return credentials
-
-
-def count_fills(fills: int) -> str:
-    return "1 fill is" if fills == 1 else f"{fills:,} fills are"
 
 
 def _since(text: str, now: datetime) -> datetime:

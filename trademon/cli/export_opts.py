@@ -214,7 +214,7 @@ def pnl_export(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write every disposal to a file, as a tax report asks for it: a row for each lot it closed.
+    """Write every disposal to a file, lot by lot, for taxes. There is a row for each lot that one closed.
 
     The nets add up to the net of `trademon pnl`. What was sold without a known cost is a row, too: `unmatched` says
     why, and its cost and net are empty. A row is `provisional` where a fee is in a coin whose price is not known.

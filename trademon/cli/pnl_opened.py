@@ -102,7 +102,7 @@ def what_if(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Before selling: what each method would realise, without the sale's own fee. Nothing is stored, no order is
+    """Before selling: what each method would realise. The sale's own fee is not in it; nothing is stored, no order is
     sent."""
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("pnl what-if", flags, lambda: _what_if(sell, symbol, price, broker or [], user))

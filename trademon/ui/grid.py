@@ -330,7 +330,8 @@ class Grid:
     def _may_fit(self, width: int, gap: int) -> bool:
         """Whether the narrowest rows fit without as many as may stand out. Asked first: taking out the widest one by
         one until the others fit costs the square of their number."""
-        narrow = sorted(self.rows, key=lambda row: sum(cell.cell_len for cell in row.cells))
+        stay = [i for i, column in enumerate(self.columns) if not column.leaves]
+        narrow = sorted(self.rows, key=lambda row: sum(row.cells[i].cell_len for i in stay))
         narrow = narrow[: len(narrow) - self._most_outliers]
         return choose(self.columns, narrow, width, gap=gap, titles=True).width <= width
 

@@ -59,10 +59,10 @@ _COLUMNS: Final = (
     Column("return", "right"),
     Column("unrealized", "right", money=True),
     Column("open", "point"),
-    Column("average cost", "point"),
+    Column("average cost", "point", leaves=1),
     Column("open cost", "right", money=True),
     Column("last price", "point", leaves=2),
-    Column("fills", "right", leaves=1),
+    Column("fills", "right", leaves=2),
 )
 _STATS_COLUMNS: Final = (
     *_NAMES,
