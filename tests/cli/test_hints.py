@@ -125,7 +125,9 @@ def test_an_option_before_its_command_is_told_to_stand_behind_it(fresh: Shell) -
     fresh.run("--nothing", "pnl").check(2).one_line("No such option")
 
 
-@pytest.mark.parametrize("words", ["pnl --since", "pnl compare --since", "fills import x.csv --broker", "lots open --at"])
+@pytest.mark.parametrize(
+    "words", ["pnl --since", "pnl compare --since", "fills import x.csv --broker", "lots open --at"]
+)
 def test_a_missing_value_names_the_help_of_its_command(fresh: Shell, words: str) -> None:
     """Not that of the program."""
     path = " ".join(word for word in words.split() if not word.startswith("-") and "." not in word)

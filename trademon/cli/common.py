@@ -255,7 +255,7 @@ def parse_currency(option: str, text: str) -> str:
 
 def parse_id(what: str, text: str, hint: str) -> int:
     """The number that a list shows; UsageError for other words."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    if not (text.isascii() and text.isdigit() and len(text) <= 40):
         raise UsageError(f"{what} is a number, not {text[:40]!r}", hint=hint)
     return int(text)
 
