@@ -163,9 +163,9 @@ WRONG: list[tuple[tuple[str, ...], int, str]] = [
     ((*OPEN, "--user", "nobody"), 4, "unknown"),
     (("lots", "remove"), 2, "usage"),
     (("lots", "remove", "x"), 2, "usage"),
-    (("lots", "remove", "1"), 4, "unknown"),
-    (("lots", "remove", "99"), 4, "unknown"),
-    (("lots", "remove", "9" * 30), 4, "unknown"),
+    (("lots", "remove", "1"), 2, "usage"),
+    (("lots", "remove", "99"), 2, "usage"),
+    (("lots", "remove", "9" * 30), 2, "usage"),
 ]
 
 

@@ -169,7 +169,7 @@ WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("pnl", "explain", "x"), 2, "usage"),
     (("pnl", "explain", "1.5"), 2, "usage"),
     (("pnl", "explain", "3", "--method", "best"), 2, "usage"),
-    (("pnl", "explain", "99"), 4, "unknown"),
+    (("pnl", "explain", "99"), 2, "usage"),
     (("pnl", "explain", "3", "--user", "nobody"), 4, "unknown"),
     (("pnl", "compare", "--since", "tomorrow-ish"), 2, "usage"),
     (("pnl", "compare", "--since", "2026-02-01", "--until", "2026-01-01"), 2, "usage"),
