@@ -98,6 +98,14 @@ class BadAnswer(Transient):
     kind = "answer"
 
 
+class OtherExecution(BadAnswer):
+    """A known id that came back as another execution. `twice`: within one page or file, not against the store."""
+
+    def __init__(self, symbol: str, trade_id: str, differs: str, *, twice: bool) -> None:
+        super().__init__(f"{symbol} fill {trade_id} came back as another execution ({differs}): nothing was booked")
+        self.symbol, self.trade_id, self.differs, self.twice = symbol, trade_id, differs, twice
+
+
 class HostAskedToWait(Transient):
     """429 or 418: nobody asks that host again before `until`."""
 

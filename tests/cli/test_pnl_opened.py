@@ -161,7 +161,7 @@ def test_an_empty_store_gives_whole_documents(shell: Shell) -> None:
     assert data(shell, "pnl", "compare") == {"rows": [], "totals": []}
     assert shell.run("pnl", "compare").check(0).out.count("\n") == 1
     shell.run(*WHAT_IF, "--price", "1").check(2).one_line("btcusdt")
-    shell.run("pnl", "explain", "1").check(4).one_line("there is no fill 1")
+    shell.run("pnl", "explain", "1").check(2).one_line("there is no fill 1")
 
 
 WRONG: list[tuple[tuple[str, ...], int, str]] = [
@@ -169,7 +169,7 @@ WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("pnl", "explain", "x"), 2, "usage"),
     (("pnl", "explain", "1.5"), 2, "usage"),
     (("pnl", "explain", "3", "--method", "best"), 2, "usage"),
-    (("pnl", "explain", "99"), 4, "unknown"),
+    (("pnl", "explain", "99"), 2, "usage"),
     (("pnl", "explain", "3", "--user", "nobody"), 4, "unknown"),
     (("pnl", "compare", "--since", "tomorrow-ish"), 2, "usage"),
     (("pnl", "compare", "--since", "2026-02-01", "--until", "2026-01-01"), 2, "usage"),
@@ -202,7 +202,7 @@ def test_a_wrong_word_is_one_line_a_document_and_its_exit_code(old: Shell) -> No
 
 def test_a_number_too_long_for_an_id_is_an_unknown_fill(old: Shell) -> None:
     """As `lots remove` says it."""
-    old.run("pnl", "explain", "9" * 30).check(4).one_line("there is no fill")
+    old.run("pnl", "explain", "9" * 30).check(2).one_line("there is no fill")
 
 
 def test_nothing_is_sold_below_zero(old: Shell) -> None:
@@ -269,7 +269,7 @@ def test_another_users_fill_is_unknown(old: Shell) -> None:
     old.run("user", "add", "bob").check(0)
     old.run("broker", "add", "old", "--exchange", "manual", "--user", "bob").check(0)
     old.run("fills", "import", "trades.csv", "--broker", "old", "--user", "bob").check(0)
-    old.run("pnl", "explain", "6", "--user", "ann").check(4).one_line("there is no fill 6")
+    old.run("pnl", "explain", "6", "--user", "ann").check(2).one_line("there is no fill 6")
     assert data(old, "pnl", "explain", "6")["fill"]["user"] == "bob"
     assert [r["user"] for r in data(old, "pnl", "compare")["rows"]] == ["ann", "bob"]
     assert data(old, "pnl", "compare")["totals"][0]["methods"]["fifo"]["net"] == "5"

@@ -67,14 +67,14 @@ def test_fetched_once_and_then_known(shell: Shell, exchange: ServerThread) -> No
 
 
 def test_what_is_missing_is_said(shell: Shell) -> None:
-    """By coin, with a reason; it is no failure: nothing more can be had."""
+    """By coin, with a reason; without an exchange to ask it is a failure: somebody can help it."""
     shell.run("broker", "add", "old", "--exchange", "manual").check(0)
     (shell.cwd / "t.csv").write_text("executed_at,symbol,side,quantity,price\n2026-05-01T10:00:00Z,ETH/XYZ,buy,1,2\n")
     shell.run("fills", "import", "t.csv", "--broker", "old").check(0)
-    done = shell.run("prices", "fetch", "--in", "EUR", "--broker", "old", "--json").check(0).json["data"]
+    done = shell.run("prices", "fetch", "--in", "EUR", "--broker", "old", "--json").check(1).json["data"]
     (gap,) = done["missing"]
     assert (gap["coin"], gap["currency"], gap["why"]) == ("XYZ", "EUR", "there is no exchange to ask")
-    assert "XYZ in EUR is not known" in shell.run("prices", "fetch", "--in", "EUR").check(0).out
+    assert "XYZ in EUR is not known" in shell.run("prices", "fetch", "--in", "EUR").check(1).out
 
 
 def test_a_host_that_cannot_be_reached_ends_with_1(shell: Shell, exchange: ServerThread) -> None:

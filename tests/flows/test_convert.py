@@ -85,7 +85,7 @@ def test_what_is_known_stands_beside_what_is_not(purse: Purse) -> None:
     purse.trade("sell", "BTC/USDT", "0.5", "110", day(1))
     row = purse.row()
     assert (row.gross, row.open_cost) == (5, 40)
-    assert row.unvalued == (Unvalued("USDT", D(30), day(30) + HOUR, "realised"),)
+    assert row.unvalued == (Unvalued("USDT", D(30), day(30) + HOUR, "realised", 3),)
     assert purse.total().incomplete
 
 

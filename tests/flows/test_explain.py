@@ -17,7 +17,7 @@ from trademon.core.lot_reports import ExplainReport
 from trademon.core.model import METHODS, Broker, Candle, Contract, Fill, Method, fill_order
 from trademon.core.pnl import Book, Booked, fold
 from trademon.core.times import to_us
-from trademon.errors import UnknownName
+from trademon.errors import UsageError
 from trademon.flows.explain import explain
 from trademon.flows.lots import open_lot
 from trademon.flows.pnl import PnlQuery, pnl
@@ -216,7 +216,7 @@ def test_an_unknown_fill_is_unknown_and_so_is_another_users(store: Store, user: 
     book(bob, add_broker(bob), [fill("2")])
     bobs = stored_ids(user)["2"]
     for number in (bobs, 0, -1, 99):
-        with pytest.raises(UnknownName, match="there is no fill"):
+        with pytest.raises(UsageError, match="there is no fill"):
             explain([user], number, "lifo")
     assert explain([user, bob], bobs).fill.user == "bob"
 

@@ -127,12 +127,23 @@ def test_a_half_written_last_line_is_refused(inbox: Inbox, cut: int) -> None:
     assert inbox.rows() == ()
 
 
-@pytest.mark.parametrize("header", ["", "a,b,c", HEADER.replace("symbol", "market"), HEADER.replace(",", ";")])
+@pytest.mark.parametrize("header", ["a,b,c", HEADER.replace("symbol", "market")])
 def test_a_wrong_header_names_what_is_missing(inbox: Inbox, header: str) -> None:
     """Line 1, the column, and what the header should be."""
     with pytest.raises(DataError, match=r"line 1: the column .* is missing") as caught:
         inbox.take(f"{header}\n{line()}\n")
     assert "executed_at,symbol" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("", "line 1 of .* is empty"), (HEADER.replace(",", ";"), "apart by ';'"), (HEADER.replace(",", "|"), r"'\|'")],
+)
+def test_a_header_that_is_none_of_ours_says_why(inbox: Inbox, header: str, said: str) -> None:
+    """Empty, or with other separators: no column is missing then."""
+    with pytest.raises(DataError, match=said) as caught:
+        inbox.take(f"{header}\n{line()}\n")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from trademon.core.lot_reports import LotRow
 from trademon.core.model import METHODS, Broker, Fee, Fill, Lot, Method, fill_order
 from trademon.core.money import divide
 from trademon.core.pnl import Book, fold
-from trademon.errors import UnknownName, UsageError
+from trademon.errors import UsageError
 from trademon.flows.lots import lots, open_lot, remove_lot
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.flows.rebuild import rebuild
@@ -483,11 +483,11 @@ def test_only_ones_own_entered_lots_can_be_taken_out(store: Store, user: UserSto
     lot = enter(user, broker)
     before = dump(user)
     for one in (stored_ids(user)["1"], foreign, 0, -1, 10**30):
-        with pytest.raises(UnknownName, match="no entered lot"):
+        with pytest.raises(UsageError, match="no entered lot"):
             remove_lot(user, one)
     assert dump(user) == before
     remove_lot(user, lot)
-    with pytest.raises(UnknownName):
+    with pytest.raises(UsageError):
         remove_lot(user, lot)
     assert bob.openings().keys() == {foreign}
 

@@ -246,3 +246,10 @@ def test_all_problems_brokers_and_rows_are_plain_values() -> None:
     """The same state gives the same screen: nothing is read from a clock."""
     first = [line.plain for line in dashboard_lines(screen(brokers=BROKERS), width=90, height=30)]
     assert first == [line.plain for line in dashboard_lines(screen(brokers=BROKERS), width=90, height=30)]
+
+
+def test_manual_brokers_alone_are_told_the_way() -> None:
+    """There are brokers: none of them can be asked."""
+    shown = " ".join(lines(screen(brokers=(), manual=("old", "older")), 120, 20))
+    assert "no broker yet" not in shown
+    assert "old and 1 more have no API to ask: trademon fills import FILE.csv --broker old" in shown

@@ -116,7 +116,7 @@ def test_last_prices_are_strings_or_null_and_only_there_when_asked_for() -> None
 def test_what_has_no_rate_is_listed_and_makes_a_row_provisional() -> None:
     """With its coin, its amount, its time and what it is."""
     row = to_json(PnlReport("fifo", (pnl_row(unvalued=(Unvalued("SOL", D("1.5"), NOW, "fee"),)),), ()))["rows"][0]
-    told = [{"currency": "SOL", "amount": "1.5", "at": "2026-11-21T14:02:14.000Z", "what": "fee"}]
+    told = [{"currency": "SOL", "amount": "1.5", "at": "2026-11-21T14:02:14.000Z", "what": "fee", "count": 1}]
     assert (row["provisional"], row["unvalued"]) == (True, told)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.ui.world import NOW, pnl_row, text_of
-from trademon.core.reports import Mark, PnlReport, PnlStats, PnlTotal, Unvalued
+from trademon.core.cash_reports import CashTotal
+from trademon.core.reports import UNVALUED_PROCEEDS, Mark, PnlReport, PnlStats, PnlTotal, Unvalued
 from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.text import ASCII
 
@@ -55,6 +56,9 @@ def test_pnl_at_eighty_columns_reads_so() -> None:
         "─────────────────────────────────────────────────────────────────────────────",
         "        total USDT  +1,115.90    12.33  +1,103.57  USDT",
         "    ± without what the rows say is missing",
+        "not shown at this width: fills (a wider terminal, or --json)",
+        "→ sold without known cost: trademon lots open enters what it cost, or an earlier",
+        "beginning reads it (trademon broker set NAME --since T)",
         "realised by fifo; net is gross without the fees",
     ]
 
@@ -97,7 +101,54 @@ def test_a_broker_row_has_no_quantities() -> None:
 def test_an_amount_without_a_rate_is_named() -> None:
     """What a conversion could not value stands on its row, as a fee does."""
     row = pnl_row(unvalued=(Unvalued("SOL", D("1.5"), NOW, "proceeds of"),))
-    assert "proceeds of 1.5 SOL unvalued" in text_of(render_pnl(PnlReport("fifo", (row,), ())), 100)
+    assert "proceeds of 1.50000000 SOL in 1 fill unvalued" in text_of(render_pnl(PnlReport("fifo", (row,), ())), 100)
+
+
+def test_what_has_no_rate_is_one_sum_a_kind_and_coin() -> None:
+    """Not a line a day, not sixty digits."""
+    missing = tuple(Unvalued("USDT", D("1") / 3, NOW, "realised", 2) for _ in range(60))
+    shown = text_of(render_pnl(PnlReport("fifo", (pnl_row(currency="EUR", unvalued=missing),), ())), 120)
+    assert shown.count("unvalued") == 1
+    assert "realised 20.00 USDT in 120 disposals unvalued" in shown
+
+
+def test_a_bound_that_was_not_converted_is_not_zero() -> None:
+    """`at most 0.00 more` would be a lie."""
+    missing = (Unvalued("USDT", D(90), NOW, UNVALUED_PROCEEDS),)
+    row = pnl_row(currency="EUR", unmatched_quantity=D(1), unvalued=missing)
+    shown = text_of(render_pnl(PnlReport("fifo", (row,), ())), 200)
+    assert "at most" not in shown
+    assert "what it brought has no price in EUR" in shown
+    partly = replace(row, unmatched_proceeds=D(7))
+    assert "at most +7.00 more" in text_of(render_pnl(PnlReport("fifo", (partly,), ())), 200)
+
+
+def test_each_line_of_cash_stands_alone_and_folds() -> None:
+    """Two kinds are two lines, and what follows is a third."""
+    cash = tuple(
+        CashTotal("ann", "perps-with-a-long-name", kind, "USDT", D("-0.4")) for kind in ("funding", "interest")
+    )
+    lines = text_of(render_pnl(replace(PNL, cash=cash)), 80).splitlines()
+    at = lines.index("beside the trades: perps-with-a-long-name funding -0.40 USDT")
+    assert lines[at + 1] == "beside the trades: perps-with-a-long-name interest -0.40 USDT"
+    assert lines[at + 2].startswith("→ ")
+    assert max(map(len, text_of(render_pnl(replace(PNL, cash=cash)), 40).splitlines())) <= 40
+
+
+def test_the_footer_speaks_of_open_only_where_it_stands() -> None:
+    """Rows by month at a width that has no room for it."""
+    report = PnlReport("fifo", (replace(pnl_row(), period="2026-11"),), ())
+    assert "open is as of" in text_of(render_pnl(report), 120)
+    narrow = " ".join(text_of(render_pnl(report), 64).split())
+    assert "not shown at this width: open, average cost, fills" in narrow
+    assert "open is as of" not in narrow
+
+
+def test_a_sale_without_known_cost_has_one_remedy_below_the_table() -> None:
+    """However many rows have one."""
+    shown = " ".join(text_of(render_pnl(replace(PNL, rows=(*PNL.rows, DOGE))), 120).split())
+    assert shown.count("trademon lots open") == 1
+    assert "lots open" not in text_of(render_pnl(PnlReport("fifo", (pnl_row(),), ())), 120)
 
 
 @pytest.mark.parametrize("width", [34, 40, 80, 120])

@@ -20,6 +20,8 @@ from trademon.core.reports import (
     UserInfo,
     UsersReport,
 )
+from trademon.core.transfer_reports import TransferRow, TransfersReport
+from trademon.ui.console import make_console
 from trademon.ui.tables import render, render_brokers, render_fills, render_scan
 from trademon.ui.text import ASCII, format_fee, format_price, format_quantity
 
@@ -124,3 +126,16 @@ def test_an_empty_list_says_what_to_do_next(report: Any) -> None:
     shown = text_of(render(report), 200)
     assert "trademon " in shown
     assert shown.count("\n") == 1
+
+
+def test_a_pipe_is_wide_and_columns_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail from cron keeps its columns; whoever says COLUMNS means it."""
+    assert make_console(no_color=True).width == 200
+    monkeypatch.setenv("COLUMNS", "90")
+    assert make_console(no_color=True).width == 90
+
+
+def test_transfers_without_a_known_other_end_say_what_the_sign_means() -> None:
+    """The footer explains what stands there."""
+    row = TransferRow(1, "ann", "main", "deposit", "BTC", Decimal(1), Decimal(0), NOW, "tx", "BTC")
+    assert "— is one that is not known here" in text_of(render(TransfersReport((row,), 1)), 120)

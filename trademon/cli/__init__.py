@@ -46,12 +46,16 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The real command, imported now."""
         if args and args[0] in COMMANDS:
-            module = importlib.import_module(f"trademon.cli.{args[0]}_cmd")
-            command = get_command(module.app)
-            command.name = args[0]
-            return args[0], command, args[1:]
+            return args[0], _loaded(args[0]), args[1:]
         self.commands = {name: self.get_command(ctx, name) for name in COMMANDS}  # for "did you mean"
         return super().resolve_command(ctx, args)
+
+
+def _loaded(name: str) -> Any:
+    """The real command of that name, imported now."""
+    command = get_command(importlib.import_module(f"trademon.cli.{name}_cmd").app)
+    command.name = name
+    return command
 
 
 def _show_version(value: bool) -> None:
@@ -101,15 +105,37 @@ def _usage_error(error: Any, args: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(error.ctx.get_help() + "\n")
         return 2
-    ctx = getattr(error, "ctx", None)
-    hint = f"see {ctx.command_path} --help" if ctx is not None else "see trademon --help"
+    path, command = _called(args)
+    option = getattr(error, "option_name", None)
+    if type(error).__name__ == "NoSuchOption" and _stands_before(option, error.ctx, path, command):
+        *_, name = path
+        message, hint = f"{option} stands before {name!r}", f"write it after: {' '.join(path)} {option} ..."
+    else:
+        hint = f"see {' '.join(path)} --help"
     if "--json" in args:
         import json  # noqa: PLC0415
 
-        command = next((a for a in args if not a.startswith("-")), "trademon")
+        called = " ".join(path[1:]) or next((a for a in args if not a.startswith("-")), "trademon")
         fault = {"broker": None, "kind": "usage", "message": message, "hint": hint}
         sys.stdout.write(
-            json.dumps({"schema": 1, "command": command, "status": "failed", "data": {}, "errors": [fault]}) + "\n"
+            json.dumps({"schema": 1, "command": called, "status": "failed", "data": {}, "errors": [fault]}) + "\n"
         )
     sys.stderr.write(f"trademon: {' '.join(message.split())} ({hint})\n")
     return 2
+
+
+def _called(args: Sequence[str]) -> tuple[list[str], Any]:
+    """The command that was meant, as its words and itself: also where an option is in its way."""
+    path, command = ["trademon"], None
+    for word in args:
+        known = COMMANDS if command is None else getattr(command, "commands", {})
+        if word in known:
+            command = _loaded(word) if command is None else known[word]
+            path.append(word)
+    return path, command
+
+
+def _stands_before(option: str | None, ctx: Any, path: list[str], command: Any) -> bool:
+    """Whether an option that is not known there is one of the command behind it."""
+    behind = command is not None and ctx is not None and ctx.command_path != " ".join(path)
+    return behind and any(option in parameter.opts for parameter in command.params)

@@ -215,21 +215,23 @@ def remove(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Forget an account's key and name. Its fills stay, and count in every total, unless you say --with-fills."""
+    """Forget an account's key and name. Its fills stay, and count in every total, unless you say --with-fills: also
+    later, when it is already removed."""
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker remove", flags, lambda: _remove(name, user, yes, with_fills))
 
 
 def _remove(name: str, user: str | None, yes: bool, with_fills: bool) -> Result:
+    from trademon.cli.broker_work import find_to_remove  # noqa: PLC0415
     from trademon.cli.common import confirm  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
     with open_home() as home:
         store = home.user(user)
-        found = store.broker(name)
+        found = find_to_remove(store, name, with_fills=with_fills)
         if not yes:
             fate = "Its fills are deleted, too, for good." if with_fills else "Its fills stay."
             confirm(f"Forget the key and the name of broker {name}? {fate}")
-        deleted = store.remove_broker(found, with_fills=with_fills)
+        deleted = sum(store.remove_broker(broker, with_fills=with_fills) for broker in found)
     fate = f"{deleted} fills deleted" if with_fills else "its fills stay in the store"
     return Result(Done(f"removed broker {name}; {fate}"), is_data=False)

@@ -10,14 +10,15 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from trademon.cli.common import Result
-from trademon.core.model import MARKET_TYPES, Credentials, Method
+from trademon.cli.common import TIME_HINT, Result
+from trademon.core.model import MARKET_TYPES, Broker, Credentials, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
-from trademon.core.times import parse_since
-from trademon.errors import ConfigError, DataError, UsageError
+from trademon.core.times import parse_begin
+from trademon.errors import ConfigError, DataError, UnknownName, UsageError
 from trademon.exchanges.registry import DEMO, NEEDS_PASSWORD, WITHOUT_API, check_exchange
 from trademon.settings import secret_from
+from trademon.store.store import UserStore
 from trademon.wiring import open_home
 
 DEFAULT_HISTORY = timedelta(hours=24)
@@ -69,6 +70,7 @@ def add_broker(
             raise UsageError(
                 f"{store.user} already has a broker {name!r}", hint=f"trademon broker set {name} changes it"
             )
+        left = store.fills_of(store.removed_brokers(name))
         credentials = None if exchange in (*WITHOUT_API, DEMO) else read_keys(exchange, keys)
         store.add_broker(
             name,
@@ -82,7 +84,11 @@ def add_broker(
             initial_capital=amount,
             capital_currency=currency,
         )
-    return Result(Done(f"added broker {name} ({exchange})", _next_step(name, exchange)), is_data=False)
+    said = f"added broker {name} ({exchange})"
+    if left:
+        fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")
+        said += f"; {fills} of a removed broker {name} {are} still stored"
+    return Result(Done(said, _next_step(name, exchange)), is_data=False)
 
 
 def set_broker(
@@ -116,6 +122,24 @@ def set_broker(
         store.set_broker(broker, credentials=credentials, **changes)
         store.keep_methods()
     return Result(Done(f"changed broker {name}", f"trademon broker test {name}"), is_data=False)
+
+
+def find_to_remove(store: UserStore, name: str, *, with_fills: bool) -> tuple[Broker, ...]:
+    """The broker of that name; where there is none any more, those whose fills it left.
+
+    Raises:
+        UnknownName: there is none, or it is removed and its fills are to stay.
+    """
+    try:
+        return (store.broker(name),)
+    except UnknownName as error:
+        removed = store.removed_brokers(name.removesuffix(" (removed)"))
+        if not removed:
+            raise
+        if not with_fills:
+            hint = f"its fills are deleted by trademon broker remove {removed[0].name} --with-fills"
+            raise UnknownName(f"{error.message}: it was removed before", hint=hint) from None
+        return removed
 
 
 def read_capital(text: str | None) -> tuple[Decimal | None, str | None]:
@@ -201,9 +225,9 @@ def _whole(credentials: Credentials) -> Credentials:
 
 def _since(text: str, now: datetime) -> datetime:
     try:
-        return parse_since(text, now=now)
+        return parse_begin(text, now=now)
     except DataError as error:
-        raise UsageError(f"--since: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
+        raise UsageError(f"--since: {error.message}", hint=TIME_HINT) from None
 
 
 def _next_step(name: str, exchange: str) -> str:

@@ -22,6 +22,7 @@ from trademon.cli.common import (
     Verbose,
     parse_period,
     refuse_options,
+    refuse_two_forms,
     run,
 )
 
@@ -48,14 +49,17 @@ def cash(
         refuse_options(ctx)
         return
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("cash", flags, lambda: _list(user, broker or [], since, until, csv))
+    run("cash", flags, lambda: _list(flags, user, broker or [], since, until, csv))
 
 
-def _list(user: str | None, brokers: list[str], since: str | None, until: str | None, csv: bool) -> Result:
+def _list(
+    flags: Flags, user: str | None, brokers: list[str], since: str | None, until: str | None, csv: bool
+) -> Result:
     from trademon.flows import cash as flow  # noqa: PLC0415
     from trademon.store.user_cash import CashQuery  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home  # noqa: PLC0415
 
+    refuse_two_forms(csv=csv, json=flags.json)
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)

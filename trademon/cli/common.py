@@ -17,7 +17,7 @@ import typer
 
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
-from trademon.core.times import parse_begin, parse_end, parse_time
+from trademon.core.times import parse_begin, parse_end
 from trademon.errors import ConfigError, DataError, TrademonError, UsageError
 
 if TYPE_CHECKING:
@@ -38,11 +38,28 @@ Symbols = Annotated[
     typer.Option("--symbol", metavar="S", help="Only this symbol, BTC/USDT or BTCUSDT; may be repeated."),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="T", help="From then on: 24h, 7d, or an ISO time (UTC unless it says).")
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="T",
+        help="From then on: 24h, 7d, 2w, today, yesterday, an ISO time or date, or the beginning of 2026, 2026-Q3, "
+        "2026-11. All UTC.",
+    ),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="T", help="Before then: 24h, 7d, or an ISO time (UTC unless it says).")
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="T",
+        help="Before then. 2026, 2026-Q3, 2026-11, today and yesterday are included to their end; a date alone, as in "
+        "2026-11-21, is its midnight.",
+    ),
 ]
+Period = Annotated[
+    str | None,
+    typer.Option("--period", metavar="P", help="All of a 2026, 2026-Q3, 2026-11, 2026-11-21, today or yesterday."),
+]
+TIME_HINT = "write 24h, 7d, today, 2026, 2026-Q3, 2026-11 or 2026-11-21"
 
 MethodOption = Annotated[
     Method | None, typer.Option("--method", help="fifo, lifo, hifo or average.", metavar="M", case_sensitive=False)
@@ -185,7 +202,7 @@ def parse_period(since: str | None, until: str | None, *, now: datetime) -> tupl
         try:
             times.append(None if text is None else parse(text, now=now))
         except DataError as error:
-            raise UsageError(f"{option}: {error.message}", hint="write 24h, 7d, today, 2026-Q3 or 2026-01-31") from None
+            raise UsageError(f"{option}: {error.message}", hint=TIME_HINT) from None
     start, end = times
     if start is not None and end is not None and start >= end:
         raise UsageError("--since is not before --until", hint="no time lies between them")
@@ -220,12 +237,33 @@ def parse_amount(option: str, text: str) -> Decimal:
         raise UsageError(error.message, hint="write a plain number, as in 0.5") from None
 
 
-def parse_moment(option: str, text: str) -> datetime:
-    """A time from the command line; UsageError for what is none."""
+def parse_moment(option: str, text: str, *, now: datetime) -> datetime:
+    """A time from the command line, in the words that --since takes; UsageError for what is none."""
     try:
-        return parse_time(text, what=option)
+        return parse_begin(text, now=now)
     except DataError as error:
-        raise UsageError(error.message, hint="write 2026-01-31 or 2026-01-31T10:00:00Z") from None
+        raise UsageError(f"{option}: {error.message}", hint=TIME_HINT) from None
+
+
+def parse_currency(option: str, text: str) -> str:
+    """A currency from the command line; UsageError for what is none."""
+    currency = text.strip().upper()
+    if not currency.isalnum() or not currency.isascii():
+        raise UsageError(f"{option} is no currency: {text[:20]!r}", hint=f"write {option} EUR")
+    return currency
+
+
+def parse_id(what: str, text: str, hint: str) -> int:
+    """The number that a list shows; UsageError for other words."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 40):
+        raise UsageError(f"{what} is a number, not {text[:40]!r}", hint=hint)
+    return int(text)
+
+
+def refuse_two_forms(*, csv: bool, json: bool) -> None:
+    """Stdout holds one form: whoever asks for two gets neither."""
+    if csv and json:
+        raise UsageError("--csv and --json exclude each other", hint="leave one of them away")
 
 
 def confirm(question: str) -> None:

@@ -21,15 +21,18 @@ from trademon.cli.common import (
     Json,
     MethodOption,
     NoColor,
+    Period,
     Quiet,
     Result,
+    Since,
     Stopped,
     Symbols,
+    Until,
     User,
     Verbose,
     run,
 )
-from trademon.cli.pnl_options import PeriodWord, SinceWord, UntilWord, View
+from trademon.cli.pnl_options import View
 from trademon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -202,16 +205,16 @@ def pnl_export(
     symbol: Symbols = None,
     broker: Brokers = None,
     user: User = None,
-    since: SinceWord = None,
-    until: UntilWord = None,
-    period: PeriodWord = None,
+    since: Since = None,
+    until: Until = None,
+    period: Period = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write every disposal of the selection to a file, a row for each lot it closed: what a tax report asks for.
+    """Write every disposal to a file, lot by lot, for taxes. There is a row for each lot that one closed.
 
     The nets add up to the net of `trademon pnl`. What was sold without a known cost is a row, too: `unmatched` says
     why, and its cost and net are empty. A row is `provisional` where a fee is in a coin whose price is not known.

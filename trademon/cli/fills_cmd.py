@@ -15,6 +15,7 @@ from trademon.cli.common import (
     Flags,
     Json,
     NoColor,
+    Period,
     Quiet,
     Result,
     Since,
@@ -24,8 +25,10 @@ from trademon.cli.common import (
     Verbose,
     parse_period,
     refuse_options,
+    refuse_two_forms,
     run,
 )
+from trademon.cli.pnl_options import View
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 ON_SCREEN = 50
@@ -39,6 +42,7 @@ def fills(
     symbol: Symbols = None,
     since: Since = None,
     until: Until = None,
+    period: Period = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the newest N.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
     json: Json = False,
@@ -54,15 +58,15 @@ def fills(
     flags = Flags(json, quiet, verbose, debug, no_color)
     if limit is None and not (json or csv) and sys.stdout.isatty():
         limit = ON_SCREEN
-    run("fills", flags, lambda: _list(user, broker or [], symbol or [], since, until, limit, csv))
+    run("fills", flags, lambda: _list(flags, user, broker or [], symbol or [], View(since, until, period), limit, csv))
 
 
 def _list(
+    flags: Flags,
     user: str | None,
     brokers: list[str],
     symbols: list[str],
-    since: str | None,
-    until: str | None,
+    view: View,
     limit: int | None,
     csv: bool,
 ) -> Result:
@@ -70,10 +74,12 @@ def _list(
     from trademon.store.reading import FillQuery  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home, resolve_symbols  # noqa: PLC0415
 
+    view.check()
+    refuse_two_forms(csv=csv, json=flags.json)
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)
-        start, end = parse_period(since, until, now=home.clock())
+        start, end = view.stretch(home.clock())
         query = FillQuery(tuple(brokers), resolve_symbols(stores, symbols), start, end, limit)
         found = [store.fills(query) for store in stores]
     rows = sorted((row for report in found for row in report.fills), key=lambda row: row.executed_at)
@@ -155,7 +161,7 @@ def export(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write the stored fills to a file, oldest first; `trademon fills import` reads the CSV back. Lots entered by hand
+    """Write the stored fills to a file, oldest first. `trademon fills import` reads the CSV back. Lots entered by hand
     are no fills."""
     flags, target = Flags(json, quiet, verbose, debug, no_color), export_opts.Target(file, format_, force)
     asked = export_opts.Asked(user, broker or [], symbol or [], lambda now: parse_period(since, until, now=now))

@@ -22,8 +22,10 @@ from trademon.cli.common import (
     Until,
     User,
     Verbose,
+    parse_id,
     parse_period,
     refuse_options,
+    refuse_two_forms,
     run,
 )
 
@@ -49,14 +51,17 @@ def lots(
         refuse_options(ctx)
         return
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("lots", flags, lambda: _list(method, symbol or [], broker or [], user, csv))
+    run("lots", flags, lambda: _list(flags, method, symbol or [], broker or [], user, csv))
 
 
-def _list(method: MethodOption, symbols: list[str], brokers: list[str], user: str | None, csv: bool) -> Result:
+def _list(
+    flags: Flags, method: MethodOption, symbols: list[str], brokers: list[str], user: str | None, csv: bool
+) -> Result:
     from trademon.flows import lots as flow  # noqa: PLC0415
     from trademon.flows.pnl import PnlQuery  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home, resolve_symbols  # noqa: PLC0415
 
+    refuse_two_forms(csv=csv, json=flags.json)
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)
@@ -77,7 +82,14 @@ def open_(
     symbol: Annotated[str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.")],
     quantity: Annotated[str, typer.Option("--quantity", metavar="Q", help="Base units.")],
     price: Annotated[str, typer.Option("--price", metavar="P", help="Quote per base unit; 0 for a gift.")],
-    at: Annotated[str, typer.Option("--at", metavar="T", help="When it was bought: ISO, UTC unless it says.")],
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at",
+            metavar="T",
+            help="When it was bought, as --since of trademon pnl takes it: 2023-05-01, 2025, 7d, an ISO time.",
+        ),
+    ],
     fee: Annotated[str, typer.Option("--fee", metavar="F", help="Fee paid, in quote.")] = "0",
     user: User = None,
     json: Json = False,
@@ -104,8 +116,8 @@ def _open(user: str | None, broker: str, symbol: str, quantity: str, price: str,
         "fee": parse_amount("--fee", fee),
     }
     with open_home() as home:
-        store = home.user(user)
-        lot = open_lot(store, store.broker(broker), symbol, **entered, at=parse_moment("--at", at), now=home.clock())
+        store, now = home.user(user), home.clock()
+        lot = open_lot(store, store.broker(broker), symbol, **entered, at=parse_moment("--at", at, now=now), now=now)
     return Result(
         Done(f"entered lot {lot} at {broker}", f"trademon lots remove {lot} undoes it", str(lot)), is_data=False
     )
@@ -113,7 +125,7 @@ def _open(user: str | None, broker: str, symbol: str, quantity: str, price: str,
 
 @app.command(epilog="Example: trademon lots remove 17")
 def remove(
-    lot: Annotated[int, typer.Argument(metavar="ID", help="As `trademon lots` shows it.")],
+    lot: Annotated[str, typer.Argument(metavar="ID", help="As `trademon lots` shows it.")],
     user: User = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -126,11 +138,12 @@ def remove(
     run("lots remove", flags, lambda: _remove(user, lot))
 
 
-def _remove(user: str | None, lot: int) -> Result:
+def _remove(user: str | None, text: str) -> Result:
     from trademon.core.reports import Done  # noqa: PLC0415
     from trademon.flows.lots import remove_lot  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
+    lot = parse_id("ID", text, "trademon lots shows it")
     with open_home() as home:
         symbol = remove_lot(home.user(user), lot)
     return Result(Done(f"removed entered lot {lot} of {symbol}"), is_data=False)
@@ -153,8 +166,8 @@ def export(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write the open lots to a file, oldest first in each book: as they were at --until, those opened from --since
-    on. `cost` is without the fees that a lot carries."""
+    """Write the open lots to a file. They stand oldest first in each book, as they were at --until, those opened from
+    --since on. `cost` is without the fees that a lot carries."""
     flags, target = Flags(json, quiet, verbose, debug, no_color), export_opts.Target(file, format_, force)
     asked = export_opts.Asked(user, broker or [], symbol or [], lambda now: parse_period(since, until, now=now), method)
     run("lots export", flags, lambda: export_opts.export(target, asked, flags, export_opts.find_lots))

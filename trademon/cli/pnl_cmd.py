@@ -16,12 +16,16 @@ from trademon.cli.common import (
     Json,
     MethodOption,
     NoColor,
+    Period,
     Quiet,
     Result,
+    Since,
     Symbols,
+    Until,
     User,
     Verbose,
     refuse_options,
+    refuse_two_forms,
     run,
     run_async,
 )
@@ -31,11 +35,8 @@ from trademon.cli.pnl_options import (
     ByOption,
     ChartOption,
     InOption,
-    PeriodWord,
-    SinceWord,
     StatsOption,
     UnrealizedOption,
-    UntilWord,
     View,
 )
 
@@ -57,9 +58,9 @@ def pnl(
     symbol: Symbols = None,
     broker: Brokers = None,
     user: User = None,
-    since: SinceWord = None,
-    until: UntilWord = None,
-    period: PeriodWord = None,
+    since: Since = None,
+    until: Until = None,
+    period: Period = None,
     by: ByOption = None,
     book: BookOption = Book.SYMBOL,
     currency: InOption = None,
@@ -80,15 +81,16 @@ def pnl(
         return
     flags = Flags(json, quiet, verbose, debug, no_color)
     view = View(since, until, period, by, book, currency, stats, unrealized, chart)
-    run("pnl", flags, lambda: _pnl(method, symbol or [], broker or [], user, view, csv))
+    run("pnl", flags, lambda: _pnl(flags, method, symbol or [], broker or [], user, view, csv))
 
 
 def _pnl(
-    method: MethodOption, symbols: list[str], brokers: list[str], user: str | None, view: View, csv: bool
+    flags: Flags, method: MethodOption, symbols: list[str], brokers: list[str], user: str | None, view: View, csv: bool
 ) -> Result:
     from trademon.wiring import open_home  # noqa: PLC0415
 
     view.check()
+    refuse_two_forms(csv=csv, json=flags.json)
     with open_home() as home:
         report = _report(home, method, symbols, brokers, user, view)
     if not csv:

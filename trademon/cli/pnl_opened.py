@@ -14,6 +14,7 @@ from trademon.cli.common import (
     Json,
     MethodOption,
     NoColor,
+    Period,
     Quiet,
     Result,
     Since,
@@ -22,14 +23,15 @@ from trademon.cli.common import (
     User,
     Verbose,
     parse_amount,
-    parse_period,
+    parse_id,
     run,
     run_async,
 )
+from trademon.cli.pnl_options import View
 
 
 def explain(
-    fill: Annotated[int, typer.Argument(metavar="FILL_ID", help="As `trademon fills` shows it.")],
+    fill: Annotated[str, typer.Argument(metavar="FILL_ID", help="As `trademon fills` shows it.")],
     method: MethodOption = None,
     user: User = None,
     json: Json = False,
@@ -38,16 +40,19 @@ def explain(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Open the figure of one fill: the lots it closed, what each cost, every fee with its rate and where that is
-    from."""
+    """Open the figure of one fill: lots, costs, fees.
+
+    The lots it closed, what each cost, every fee with its rate and where that is from.
+    """
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("pnl explain", flags, lambda: _explain(fill, method, user))
 
 
-def _explain(fill: int, method: MethodOption, user: str | None) -> Result:
+def _explain(text: str, method: MethodOption, user: str | None) -> Result:
     from trademon.flows.explain import explain as flow  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
+    fill = parse_id("FILL_ID", text, "trademon fills shows each one's id")
     with open_home() as home:
         return Result(flow(home.users(user), fill, method))
 
@@ -58,26 +63,28 @@ def compare(
     user: User = None,
     since: Since = None,
     until: Until = None,
+    period: Period = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """What each method says of the same fills, side by side: net, and what the open rest cost."""
+    """The net of the same fills by each method, side by side. --json also has what the open rest cost."""
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("pnl compare", flags, lambda: _compare(symbol or [], broker or [], user, since, until))
+    run("pnl compare", flags, lambda: _compare(symbol or [], broker or [], user, View(since, until, period)))
 
 
-def _compare(symbols: list[str], brokers: list[str], user: str | None, since: str | None, until: str | None) -> Result:
+def _compare(symbols: list[str], brokers: list[str], user: str | None, view: View) -> Result:
     from trademon.flows.compare import compare as flow  # noqa: PLC0415
     from trademon.flows.pnl import PnlQuery  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home, resolve_symbols  # noqa: PLC0415
 
+    view.check()
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)
-        start, end = parse_period(since, until, now=home.clock())
+        start, end = view.stretch(home.clock())
         return Result(flow(stores, PnlQuery(None, resolve_symbols(stores, symbols), tuple(brokers), start, end)))
 
 
@@ -95,7 +102,7 @@ def what_if(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Before selling: what each method would realise, without the sale's own fee. Nothing is stored, no order is
+    """Before selling: what each method would realise. The sale's own fee is not in it; nothing is stored, no order is
     sent."""
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("pnl what-if", flags, lambda: _what_if(sell, symbol, price, broker or [], user))

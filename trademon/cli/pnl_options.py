@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from trademon.cli.common import TIME_HINT, parse_currency
 from trademon.core.times import parse_begin, parse_end, parse_stretch
 from trademon.errors import DataError, UsageError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from trademon.flows.pnl import PnlQuery
 
 T = TypeVar("T")
-_WRITE = "write 24h, 7d, today, 2026, 2026-Q3, 2026-11 or 2026-11-21"
 
 
 class By(StrEnum):
@@ -34,28 +34,6 @@ class Book(StrEnum):
     COIN = "coin"
 
 
-SinceWord = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        metavar="T",
-        help="From then on: 24h, 7d, 2w, today, yesterday, an ISO time or date, or the beginning of 2026, 2026-Q3, "
-        "2026-11. All UTC.",
-    ),
-]
-UntilWord = Annotated[
-    str | None,
-    typer.Option(
-        "--until",
-        metavar="T",
-        help="Before then. 2026, 2026-Q3, 2026-11, today and yesterday are included to their end; a date alone, as in "
-        "2026-11-21, is its midnight.",
-    ),
-]
-PeriodWord = Annotated[
-    str | None,
-    typer.Option("--period", metavar="P", help="All of a 2026, 2026-Q3, 2026-11, 2026-11-21, today or yesterday."),
-]
 ByOption = Annotated[
     By | None,
     typer.Option("--by", metavar="WHAT", help="A row each: symbol, broker, day, month or year.", case_sensitive=False),
@@ -96,6 +74,8 @@ class View:
             raise UsageError("--book coin needs --in CUR", hint="its figures are in one currency: --in USDT")
         if self.unrealized and self.currency is not None:
             raise UsageError("--unrealized is in the currency of each symbol", hint="leave --in away")
+        if self.currency is not None:
+            parse_currency("--in", self.currency)
 
     def stretch(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """[since, until); UsageError for a word that is no time, or where none lies between."""
@@ -125,7 +105,7 @@ class View:
             end,
             by=None if self.by is None else self.by.value,
             stats=self.stats,
-            currency=None if self.currency is None else self.currency.strip().upper(),
+            currency=None if self.currency is None else parse_currency("--in", self.currency),
             book=self.book.value,
             curve=self.chart,
         )
@@ -135,4 +115,4 @@ def _parsed(option: str, parse: Callable[[], T]) -> T:
     try:
         return parse()
     except DataError as error:
-        raise UsageError(f"{option}: {error.message}", hint=_WRITE) from None
+        raise UsageError(f"{option}: {error.message}", hint=TIME_HINT) from None

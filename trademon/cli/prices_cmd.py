@@ -19,6 +19,7 @@ from trademon.cli.common import (
     Until,
     User,
     Verbose,
+    parse_currency,
     parse_period,
     refuse_options,
     run,
@@ -84,8 +85,8 @@ def fetch(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Read the prices that `pnl --in CUR` and `pnl --book coin --in CUR` need for the stored fills and that are not
-    kept yet. Doing it again asks for nothing."""
+    """Read the prices that P&L in one currency needs. Those for the stored fills that `pnl --in CUR` and `pnl --book
+    coin --in CUR` lack; doing it again asks for nothing."""
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("prices fetch", flags, lambda: _fetch(currency, broker or [], user, since, until))
 
@@ -116,8 +117,8 @@ def _currencies(home: Home, stores: Sequence[UserStore], named: str | None) -> l
     """
     from trademon.errors import UsageError  # noqa: PLC0415
 
-    if named:
-        return [named.upper()] * len(stores)
+    if named is not None:
+        return [parse_currency("--in", named)] * len(stores)
     own = {info.name: info.currency for info in home.store.users()}
     found = [own.get(store.user) for store in stores]
     if None in found:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import typer
 
 from trademon.cli.common import (
+    TIME_HINT,
     Brokers,
     Debug,
     Flags,
@@ -41,22 +43,27 @@ def scan(
 
 
 def _scan(user: str | None, brokers: list[str], since: str | None) -> Result:
-    from trademon.core.times import parse_since  # noqa: PLC0415
+    from trademon.core.times import parse_begin  # noqa: PLC0415
     from trademon.errors import DataError, UsageError  # noqa: PLC0415
+    from trademon.exchanges.registry import only_manual  # noqa: PLC0415
     from trademon.flows import scan as flow  # noqa: PLC0415
     from trademon.wiring import Home, open_home, pick_targets  # noqa: PLC0415
 
     async def work(home: Home) -> Result:
         try:
-            start = None if since is None else parse_since(since, now=home.clock())
+            start = None if since is None else parse_begin(since, now=home.clock())
         except DataError as error:
-            raise UsageError(f"--since: {error.message}", hint="write 24h, 7d or 2026-01-31") from None
-        targets = pick_targets(home.users(user), brokers)
-        if not targets:  # said in cron too: a schedule that watches nothing is not what its owner thinks it is
+            raise UsageError(f"--since: {error.message}", hint=TIME_HINT) from None
+        stores = home.users(user)
+        targets = pick_targets(stores, brokers)
+        manual = only_manual(broker for store in stores for broker in store.brokers())
+        if (
+            not targets and not manual
+        ):  # said in cron too: a schedule that watches nothing is not what its owner thinks it is
             add = "trademon broker add NAME --exchange binance"
             sys.stderr.write(f"trademon: there is no broker to scan in {home.store.path} ({add})\n")
         async with home.network() as ports:
-            report = await flow.scan(targets, ports, since=start)
+            report = replace(await flow.scan(targets, ports, since=start), manual=manual)
         return Result(report, report.problems, report.status, report.exit_code, is_data=False)
 
     with open_home() as home:

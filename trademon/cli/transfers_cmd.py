@@ -26,11 +26,13 @@ def transfers(
 
 def _transfers(brokers: list[str], user: str | None) -> Result:
     from trademon.core.transfer_reports import TransfersReport  # noqa: PLC0415
+    from trademon.exchanges.registry import only_manual  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home  # noqa: PLC0415
 
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)
         rows = [row for store in stores for row in store.transfers(brokers)]
+        manual = only_manual(broker for store in stores for broker in store.brokers())
         read = sum(store.transfers_read() for store in stores)
-    return Result(TransfersReport(tuple(sorted(rows, key=lambda row: row.at)), read))
+    return Result(TransfersReport(tuple(sorted(rows, key=lambda row: row.at)), read, manual))

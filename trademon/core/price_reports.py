@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from trademon.core.reports import Problem, Status, exit_code, outcome
+
+_NOBODY: Final = "there is no exchange to ask for prices"
+_REMEDY: Final = (
+    "add a broker at an exchange, trademon broker add NAME --exchange binance: prices of any exchange account serve "
+    "manual brokers too"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,14 @@ class PriceGap:
 
 @dataclass(frozen=True, slots=True)
 class PriceFetchReport:
-    """What was read, what is still not known, and how many third-coin fees have a value since."""
+    """What was read, what is still not known, and how many third-coin fees have a value since. `helpless`: users who
+    lack prices and have no exchange that could be asked."""
 
     hosts: tuple[PriceHost, ...]
     wanted: int
     gaps: tuple[PriceGap, ...]
     fees_valued: int = 0
+    helpless: tuple[str, ...] = ()
 
     @property
     def prices(self) -> int:
@@ -69,7 +78,8 @@ class PriceFetchReport:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        return tuple(host.problem for host in self.hosts if host.problem is not None)
+        nobody = (Problem("config", _NOBODY, _REMEDY, user=user) for user in self.helpless)
+        return (*(host.problem for host in self.hosts if host.problem is not None), *nobody)
 
     @property
     def status(self) -> Status:

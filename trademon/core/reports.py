@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from trademon.core.model import Method
 from trademon.core.money import EXACT, ZERO
@@ -83,7 +83,10 @@ class BrokerScan:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
+    """`manual`: brokers without an API, which take files instead."""
+
     brokers: tuple[BrokerScan, ...]
+    manual: tuple[str, ...] = ()
 
     @property
     def new_fills(self) -> int:
@@ -102,6 +105,12 @@ class ScanReport:
         if self.brokers and all(b.busy for b in self.brokers):
             return 75
         return exit_code(sum(b.status == "ok" for b in self.brokers), self.problems)
+
+
+def takes_files(names: Sequence[str]) -> str:
+    """What to do where there are brokers, and none of them has an API."""
+    more = f" and {len(names) - 1} more have" if len(names) > 1 else " has"
+    return f"{names[0]}{more} no API to ask: trademon fills import FILE.csv --broker {names[0]}"
 
 
 # --- fills --------------------------------------------------------------------------------------------------------
@@ -206,12 +215,20 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Unvalued:
-    """An amount that is in no figure of a report in one currency: there was no rate for it at that time."""
+    """An amount that is in no figure of a report in one currency: there was no rate for it at that time. `count`: of
+    how many fills (or lots) it is the sum."""
 
     currency: str
     amount: Decimal
     at: datetime | None
     what: str
+    count: int = 1
+
+
+UNVALUED_NET: Final = "realised"
+UNVALUED_PROCEEDS: Final = "proceeds without a known cost"
+UNVALUED_COST: Final = "cost of what is open"
+"""Kinds of `Unvalued`; others say in words what was done with a coin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +281,18 @@ class PnlRow:
     def provisional(self) -> bool:
         """Whether something is missing from the figures that a price would add."""
         return bool(self.unvalued_fees or self.unvalued)
+
+    @property
+    def unvalued_sums(self) -> tuple[Unvalued, ...]:
+        """`unvalued` with one sum a kind and coin, from the first time on."""
+        sums: dict[tuple[str, str], Unvalued] = {}
+        for one in self.unvalued:
+            key = one.what, one.currency
+            if (so_far := sums.get(key)) is not None:
+                amount = EXACT.add(so_far.amount, one.amount)
+                one = replace(so_far, amount=amount, count=so_far.count + one.count)  # noqa: PLW2901
+            sums[key] = one
+        return tuple(sums.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +455,8 @@ class WatchState:
     executions_total: int
     problems: tuple[Problem, ...]
     errors_total: int
+    manual: tuple[str, ...] = ()
+    """The brokers there are, where none of them has an API."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ class TransferRow:
 
 @dataclass(frozen=True, slots=True)
 class TransfersReport:
-    """Oldest first."""
+    """Oldest first. `manual`: the brokers there are, where none of them has an API."""
 
     transfers: tuple[TransferRow, ...]
     accounts_read: int = 0
     """How many accounts were asked for them at all."""
+    manual: tuple[str, ...] = ()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from trademon.core.model import Credentials
+from trademon.core.model import Broker, Credentials
 from trademon.errors import UsageError
 from trademon.exchanges.base import Capabilities, Exchange
 
@@ -39,6 +40,13 @@ def capabilities_of(exchange: str) -> Capabilities | None:
     module = importlib.import_module(f"trademon.exchanges.{exchange}")
     found: Capabilities = getattr(module, exchange.capitalize()).capabilities
     return found
+
+
+def only_manual(brokers: Iterable[Broker]) -> tuple[str, ...]:
+    """The names of these brokers where none of them can be asked: they take files instead."""
+    brokers = tuple(brokers)
+    can_ask = any(broker.exchange not in WITHOUT_API for broker in brokers)
+    return () if can_ask else tuple(broker.name for broker in brokers)
 
 
 class Connections:

@@ -18,7 +18,7 @@ from trademon.core.lots import AT, FEES, PRICE, QUANTITY
 from trademon.core.model import Method
 from trademon.core.money import EXACT, ZERO, cut_share, share
 from trademon.core.pnl import Book, RawBooked, Tally, fold_entries
-from trademon.core.reports import PnlReport, PnlRow, Unvalued
+from trademon.core.reports import UNVALUED_COST, UNVALUED_NET, UNVALUED_PROCEEDS, PnlReport, PnlRow, Unvalued
 from trademon.core.stats import Performance, net_of
 from trademon.core.times import DAY_US, from_us, period_bounds, period_of
 from trademon.flows.pnl import PnlQuery, book_before, chosen_books
@@ -29,10 +29,6 @@ from trademon.store.reading import BookRef, row_of
 from trademon.store.store import UserStore
 
 _CHUNK = 5000
-
-REALISED = "realised"
-UNMATCHED = "proceeds without a known cost"
-OPEN = "cost of what is open"
 
 
 def convert(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
@@ -72,17 +68,17 @@ class Missing:
     """Amounts without a rate: summed up by coin, kind and UTC day, under the time of the first."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, str, int], tuple[int, Decimal]] = {}
+        self._sums: dict[tuple[str, str, int], tuple[int, Decimal, int]] = {}
 
     def add(self, coin: str, amount: Decimal, at_us: int, what: str) -> None:
         key = coin, what, at_us // DAY_US
-        first, so_far = self._sums.get(key, (at_us, ZERO))
-        self._sums[key] = min(first, at_us), EXACT.add(so_far, amount)
+        first, so_far, count = self._sums.get(key, (at_us, ZERO, 0))
+        self._sums[key] = min(first, at_us), EXACT.add(so_far, amount), count + 1
 
     def values(self) -> tuple[Unvalued, ...]:
         """In the order of their time."""
         found = sorted(self._sums.items(), key=lambda item: item[1][0])
-        return tuple(Unvalued(coin, amount, from_us(at), what) for (coin, what, _), (at, amount) in found)
+        return tuple(Unvalued(coin, amount, from_us(at), what, n) for (coin, what, _), (at, amount, n) in found)
 
 
 @dataclass(slots=True)
@@ -160,7 +156,7 @@ class _Converting:
         net = to_decimal(net_of(raw, self.to_money), MONEY_DIGITS)
         if rate is None:
             for one in figures:
-                one.missing.add(self.ref.currency, net, raw.entry.at_us, REALISED)
+                one.missing.add(self.ref.currency, net, raw.entry.at_us, UNVALUED_NET)
             return
         with localcontext(EXACT):
             for one in figures:
@@ -185,7 +181,7 @@ class _Converting:
             for one in figures:
                 one.tally.unmatched_quantity += quantity
                 if rate is None:
-                    one.missing.add(self.ref.currency, proceeds - fees, raw.entry.at_us, UNMATCHED)
+                    one.missing.add(self.ref.currency, proceeds - fees, raw.entry.at_us, UNVALUED_PROCEEDS)
                 else:
                     one.tally.unmatched_proceeds += proceeds * rate
                     one.tally.unmatched_fees += fees * rate
@@ -210,7 +206,7 @@ class _Converting:
         lots = self.book.lots
         if self.pool is not None:
             if self.pool.unvalued:
-                missing.add(self.ref.currency, self.pool.unvalued, lots.items[0][AT], OPEN)
+                missing.add(self.ref.currency, self.pool.unvalued, lots.items[0][AT], UNVALUED_COST)
             return self.pool.valued
         total = ZERO
         for at_us, group in groupby(lots.oldest_first(), key=lambda lot: lot[AT]):
@@ -219,7 +215,7 @@ class _Converting:
             )
             rate = self.rates.price_us(self.ref.currency, at_us)
             if rate is None:
-                missing.add(self.ref.currency, to_decimal(amount, MONEY_DIGITS), at_us, OPEN)
+                missing.add(self.ref.currency, to_decimal(amount, MONEY_DIGITS), at_us, UNVALUED_COST)
             else:
                 total = EXACT.add(total, EXACT.multiply(to_decimal(amount, MONEY_DIGITS), rate))
         return total

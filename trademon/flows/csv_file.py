@@ -60,12 +60,23 @@ def _encoding(path: Path) -> str:
 def _header(path: Path, file: TextIO) -> tuple[tuple[str, ...], str]:
     """The first line's cells, split by the separator that splits it into most."""
     first = _checked(path, file.readline(MAX_LINE + 1), 1)
+    if not first.strip():
+        raise DataError(f"{path} is empty" if not first else f"line 1 of {path} is empty", hint="a header is needed")
     found = {separator: _split(first, separator) for separator in _SEPARATORS}
     best = max(_SEPARATORS, key=lambda separator: len(found[separator] or ()))
     header = found[best]
+    if header is not None and len(header) == 1 and (other := _other_separator(first)):
+        raise DataError(
+            f"line 1: the columns of {path} are apart by {other!r}", hint="save it with commas, semicolons or tabs"
+        )
     if header is None:
         raise DataError(f"line 1: {path} is not a CSV file: its quotes do not match")
     return tuple(header), best
+
+
+def _other_separator(line: str) -> str | None:
+    """What stands between the columns of a file that has none of ours."""
+    return next((sign for sign in "|:~^" if line.count(sign) > 1), None)
 
 
 def _split(line: str, separator: str) -> list[str] | None:

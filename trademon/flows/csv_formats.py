@@ -208,6 +208,10 @@ def find_layout(
     usable = [f for f in formats if f is not OWN or separator == ","]
     found = next((f for f in usable if not _missing(f, names)), None)
     if found is None:
+        if separator != "," and OWN in formats and not _missing(OWN, names):
+            apart = "tabs" if separator == "\t" else f"{separator!r}"
+            hint = "save it with commas, or name the columns, as in --map price=price"
+            raise DataError(f"line 1: the columns are apart by {apart}, those of this header by commas", hint=hint)
         raise _unknown(formats, names, mapping)
     return _layout(found, names, mapping)
 

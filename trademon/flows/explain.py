@@ -10,7 +10,7 @@ from trademon.core.model import Fee, Fill, Method
 from trademon.core.money import EXACT, ZERO, divide
 from trademon.core.pnl import Book, RawBooked, disposal_of, fold_entries, part_figures, unmatched_of
 from trademon.core.reports import FillRow
-from trademon.errors import UnknownName
+from trademon.errors import UsageError
 from trademon.store.reading import BookRef
 from trademon.store.store import UserStore
 from trademon.store.user_lots import NotedFee
@@ -23,7 +23,7 @@ def explain(stores: Sequence[UserStore], fill_id: int, method: Method | None = N
     """What one fill did to its book, by `method` or the one the book is kept in.
 
     Raises:
-        UnknownName: none of these users has such a fill.
+        UsageError: none of these users has such a fill.
     """
     for own in stores:
         with own.kept_by(method) as store, store.one_moment():
@@ -33,7 +33,7 @@ def explain(stores: Sequence[UserStore], fill_id: int, method: Method | None = N
                 chosen = method or store.method_of_account(ref.account_id)
                 book, raw = _book_up_to(store, ref, chosen, fill_id)
                 return _report(store, row, fill, ref, book, raw)
-    raise UnknownName(f"there is no fill {fill_id}", hint="trademon fills shows each one's id")
+    raise UsageError(f"there is no fill {fill_id}", hint="trademon fills shows each one's id")
 
 
 def _book_up_to(store: UserStore, ref: BookRef, method: Method, fill_id: int) -> tuple[Book, RawBooked]:

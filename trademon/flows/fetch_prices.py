@@ -94,11 +94,13 @@ async def fetch(
     jobs = [_Job(store, ports, query, currency) for store, currency in zip(stores, currencies, strict=True)]
     for job in jobs:
         await job.run()
+    gaps = tuple(gap for job in jobs for gap in job.gaps())
     return PriceFetchReport(
         hosts=tuple(host.report() for job in jobs for host in job.hosts.values() if host.exchange or host.is_silent),
         wanted=sum(len(job.needs) for job in jobs),
-        gaps=tuple(gap for job in jobs for gap in job.gaps()),
+        gaps=gaps,
         fees_valued=sum(job.fees_valued for job in jobs),
+        helpless=tuple(job.store.user for job in jobs if not job.hosts and any(g.user == job.store.user for g in gaps)),
     )
 
 

@@ -9,18 +9,21 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from trademon.core.collector import without_collector
 from trademon.core.model import Broker, Fill, Market
 from trademon.core.money import format_decimal
 from trademon.core.reports import ImportReport
 from trademon.core.times import to_us
-from trademon.errors import DataError
+from trademon.errors import DataError, OtherExecution
 from trademon.flows.csv_cells import parse_zone
 from trademon.flows.csv_file import Table, open_table
 from trademon.flows.csv_formats import Layout, find_layout, named_zone
-from trademon.flows.csv_rows import NEEDS_IDS, Draft, read_drafts
+from trademon.flows.csv_rows import NEEDS_IDS, Draft, clean, read_drafts
 from trademon.store.store import UserStore
+
+_NOTHING: Final = "nothing was imported"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,15 +55,32 @@ def import_fills(
         contracts = broker.market != "spot"
         fills = read_csv(path, markets, now=now, ids_needed=has_api, how=how, contracts=contracts)
         account_id = broker.account_id or store.bind_account(broker, None)
-        new = store.books.book_page(
-            broker,
-            fills,
-            account_id=account_id,
-            method=store.method_of(broker),
-            source="import",
-            seen_at=now,
-        )
+        try:
+            new = store.books.book_page(
+                broker,
+                fills,
+                account_id=account_id,
+                method=store.method_of(broker),
+                source="import",
+                seen_at=now,
+            )
+        except OtherExecution as error:
+            raise _located(path, how, error) from None
     return ImportReport(broker.name, len(fills), new)
+
+
+def _located(path: Path, how: ReadAs, error: OtherExecution) -> DataError:
+    """The clash of ids by line and column, which are looked for only now."""
+    with open_table(path) as table:
+        layout = find_layout(table.header, wanted=how.format, mapping=how.columns, separator=table.separator)
+        at = layout.index.get("trade_id", len(layout.names))
+        lines = [line for line, row in table.rows if at < len(row) and clean(row[at]) == error.trade_id]
+    if not lines:  # an id that stands in a row of its own below its order
+        return DataError(error.message, hint=_NOTHING)
+    where = f"line {lines[-1]}, column {layout.name('trade_id')}: {error.trade_id}"
+    if error.twice and len(lines) > 1:
+        return DataError(f"{where} is in line {lines[0]}, too, with another {error.differs}", hint=_NOTHING)
+    return DataError(f"{where} is stored with another {error.differs}", hint=_NOTHING)
 
 
 def read_csv(
@@ -90,7 +110,7 @@ def read_csv(
         fills = _with_ids(drafts)
     if not fills:
         what = "row that was executed" if layout.format.are_orders else "row"
-        raise DataError(f"{path} has a header and no {what}", hint="nothing was imported")
+        raise DataError(f"{path} has a header and no {what}", hint=_NOTHING)
     return fills
 
 

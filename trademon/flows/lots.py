@@ -12,7 +12,7 @@ from trademon.core.model import Broker, Fee, Fill, Lot, Market, Method
 from trademon.core.money import divide
 from trademon.core.symbols import make_symbol, match_symbol, nearest
 from trademon.core.times import format_time, to_us
-from trademon.errors import UnknownName, UsageError
+from trademon.errors import UsageError
 from trademon.flows.pnl import PnlQuery, chosen_books, fold_book
 from trademon.store.reading import BookRef
 from trademon.store.store import UserStore
@@ -125,11 +125,11 @@ def remove_lot(store: UserStore, fill_id: int) -> str:
     """Take an entered lot out again, and book what came after it without; its symbol.
 
     Raises:
-        UnknownName: there is no entered lot of that id.
+        UsageError: there is no entered lot of that id.
     """
     found = store.openings().get(fill_id)
     if found is None:
-        raise UnknownName(f"there is no entered lot {fill_id}", hint="trademon lots shows them; fills stay as they are")
+        raise UsageError(f"there is no entered lot {fill_id}", hint="trademon lots shows them; fills stay as they are")
     method = store.method_of_account(found.account_id)
     store.books.remove_fill(fill_id, found.account_id, method=method, signed=found.market != "spot")
     return found.symbol

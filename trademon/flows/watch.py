@@ -27,7 +27,9 @@ from trademon.core.reports import (
     WatchBroker,
     WatchEvent,
     WatchState,
+    takes_files,
 )
+from trademon.exchanges.registry import only_manual
 from trademon.flows.pnl import totals
 from trademon.flows.ports import Ports
 from trademon.flows.scan import ScanLimits, Target, scan_broker
@@ -134,6 +136,7 @@ class Watch:
             executions_total=self._fills_total,
             problems=tuple(self._problems),
             errors_total=self._errors_total,
+            manual=self._manual(),
         )
 
     # --- ticks ---------------------------------------------------------------------------------------------------
@@ -149,6 +152,8 @@ class Watch:
         count = len(self._targets())
         brokers = "1 broker" if count == 1 else f"{count} brokers"
         text = f"watching {brokers} of {self.title}, every {self.options.interval_s:g} s"
+        if manual := self._manual():
+            text = f"nothing to watch: {takes_files(manual)}"
         self._tell(WatchEvent("start", self._started_at, text=text))
 
     async def _tick(self) -> None:
@@ -313,6 +318,9 @@ class Watch:
             for broker in store.brokers():
                 if broker.exchange != "manual" and (not self.options.brokers or broker.name in self.options.brokers):
                     yield Target(store, broker)
+
+    def _manual(self) -> tuple[str, ...]:
+        return only_manual(broker for store in self.stores for broker in store.brokers())
 
     def _targets(self) -> list[Target]:
         return [target for target in self._all_brokers() if target.broker.enabled]

@@ -21,10 +21,10 @@ from typing import Any
 from trademon.core.coverage import Span
 from trademon.core.entries import moved_by
 from trademon.core.model import Broker, Fill, Method
-from trademon.core.money import EXACT
+from trademon.core.money import EXACT, format_decimal
 from trademon.core.pnl import Book, RawBooked, fold_entries
-from trademon.core.times import to_us
-from trademon.errors import BadAnswer
+from trademon.core.times import format_time, from_us, to_us
+from trademon.errors import OtherExecution
 from trademon.store import coverage_rows
 from trademon.store.book_rows import (
     Checkpoint,
@@ -112,7 +112,7 @@ class Bookkeeper:
         All of it commits together or none of it does. Returns the number of fills that were new.
 
         Raises:
-            BadAnswer: a known id came back as another execution. Nothing is written.
+            OtherExecution: a known id came back as another execution. Nothing is written.
         """
         ordered = sorted(fills, key=lambda f: f.symbol)
         new = 0
@@ -342,7 +342,7 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
     """What of a page is new to its book.
 
     Raises:
-        BadAnswer: a known id came back as another execution.
+        OtherExecution: a known id came back as another execution.
     """
     known = known_rows(sql, key, [f.trade_id for f in fills])
     fresh: dict[tuple[str, int], Fill] = {}
@@ -351,13 +351,13 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
     for fill in fills:
         identity = (fill.trade_id, fill.epoch)
         if identity in fresh:
-            _check_same(fill, content(fresh[identity]))
+            _check_same(fill, content(fresh[identity]), twice=True)
             continue
         stored = known.get(identity)
         if stored is None:
             fresh[identity] = fill
         elif stored.source == source:
-            _check_same(fill, stored.content)
+            _check_same(fill, stored.content, twice=False)
         elif stored.source == "import" and (stored.content, stored.fees) != (content(fill), fill.fees):
             # The exchange's own answer wins over a file's, whose times often end at the second.
             page.replace.append(stored.fill_id)
@@ -371,7 +371,15 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
     return page
 
 
-def _check_same(fill: Fill, known: Content) -> None:
+def _check_same(fill: Fill, known: Content, *, twice: bool) -> None:
     """A known id must come back as the execution it was. What differs is either damaged or an id counted anew."""
-    if content(fill) != known:
-        raise BadAnswer(f"{fill.symbol} fill {fill.trade_id} came back as another execution: nothing was booked")
+    found = content(fill)
+    if found != known:
+        pairs = zip(("side", "quantity", "price", "time"), _words(known), _words(found), strict=True)
+        differs = ", ".join(f"{what} {one} and {other}" for what, one, other in pairs if one != other)
+        raise OtherExecution(fill.symbol, fill.trade_id, differs, twice=twice)
+
+
+def _words(known: Content) -> tuple[str, str, str, str]:
+    side, quantity, price, at_us = known
+    return side, format_decimal(quantity), format_decimal(price), format_time(from_us(at_us))

@@ -61,6 +61,24 @@ class UserBrokers(UserScope):
         hint = f"did you mean {near!r}?" if near else "trademon broker list shows them"
         raise UnknownName(f"{self.user} has no broker {name!r}", hint=hint)
 
+    def removed_brokers(self, name: str) -> tuple[Broker, ...]:
+        """Brokers of that name that were removed and of which something is still stored."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                f"""SELECT {_BROKER_COLUMNS} FROM brokers JOIN users ON users.id = user_id
+                WHERE user_id = ? AND brokers.name = ? AND removed_at IS NOT NULL
+                AND EXISTS (SELECT 1 FROM fills WHERE broker_id = brokers.id) ORDER BY brokers.id""",
+                self._user_id,
+                name,
+            )
+        return tuple(_broker(row) for row in rows)
+
+    def fills_of(self, brokers: Iterable[Broker]) -> int:
+        """How many executions these brokers found."""
+        with self._database.read() as sql:
+            query = "SELECT count(*) FROM fills WHERE broker_id = ? AND source IN ('api', 'import')"
+            return sum(int(sql.rows(query, broker.id)[0][0]) for broker in brokers if broker.user == self.user)
+
     def method_of(self, broker: Broker) -> Method:
         """The method the books of the broker's account are kept in: of two brokers to one account, the first's."""
         sharing = [

@@ -207,7 +207,7 @@ def _causes(sql: Sql, ref: BookRef, last_us: int) -> list[str]:
     )
     if others:
         names = ", ".join(row[0] for row in others)
-        causes.append(f"{base} was also traded as {names}: --book coin takes them together")
+        causes.append(f"{base} was also traded as {names}: --book coin --in CUR takes them together")
     first = sql.one(
         "SELECT min(executed_at) FROM fills WHERE account_id = ? AND market_id = ? AND source IN ('api', 'import')",
         *ref.key,

@@ -33,7 +33,7 @@ _COLUMNS: Final = (
     Column("broker"),
     Column("kind"),
     Column("symbol"),
-    Column("amount", "right"),
+    Column("amount", "right", money=True),
     Column(""),
     Column("id", leaves=1),
 )
@@ -56,7 +56,7 @@ def render_cash(report: CashReport, glyphs: Glyphs = UNICODE) -> RenderableType:
 def _grid(rows: list[Row], glyphs: Glyphs) -> Grid:
     """The rows without the columns that say nothing in any of them."""
     keep = [i for i in range(len(_COLUMNS)) if any(row.cells[i].plain for row in rows)]
-    cut = tuple(Row(tuple(row.cells[i] for i in keep), row.note, row.ruled) for row in rows)
+    cut = tuple(row.only(keep) for row in rows)
     return Grid(tuple(_COLUMNS[i] for i in keep), cut, glyphs.rule)
 
 
@@ -88,6 +88,7 @@ def _total(total: CashTotal, *, named: bool, ruled: bool) -> Row:
             plain(""),
         ),
         ruled=ruled,
+        total=True,
     )
 
 

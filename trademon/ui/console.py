@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import Final
 
 from rich.console import Console
 
 from trademon.ui.text import Glyphs, glyphs_for
+
+PIPE_WIDTH: Final = 200
 
 
 def make_console(*, no_color: bool, stderr: bool = False) -> Console:
     """A console on stdout, or on stderr.
 
     `no_color`, `NO_COLOR`, `TERM=dumb` and anything but a terminal give no escape byte at all, whatever `FORCE_COLOR`
-    says: a pipe into a file must hold text. The width is the terminal's.
+    says: a pipe into a file must hold text. The width is the terminal's; without one it is wide, so that a pipe and
+    a mail from cron keep their columns. COLUMNS in the environment is the width anywhere.
     """
     stream = sys.stderr if stderr else sys.stdout
     _survive_narrow_encoding(stream)
@@ -23,6 +27,7 @@ def make_console(*, no_color: bool, stderr: bool = False) -> Console:
     bare = no_color or not terminal or bool(os.environ.get("NO_COLOR")) or is_dumb()
     return Console(
         file=stream,
+        width=None if terminal or _told_width() else PIPE_WIDTH,
         force_terminal=terminal,
         force_jupyter=False,
         color_system=None if bare else "auto",
@@ -32,6 +37,11 @@ def make_console(*, no_color: bool, stderr: bool = False) -> Console:
         highlight=False,
         legacy_windows=False,
     )
+
+
+def _told_width() -> bool:
+    columns = os.environ.get("COLUMNS", "")
+    return columns.isdigit() and int(columns) > 0
 
 
 def is_dumb() -> bool:

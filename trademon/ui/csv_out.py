@@ -21,6 +21,7 @@ PNL_COLUMNS: Final = (
     *("period", "user", "broker", "symbol", "currency", "gross", "fees", "net", "open_quantity", "open_cost"),
     *("average_cost", "unmatched_quantity", "unmatched_proceeds", "unvalued_fees", "disposals", "fills"),
     *("unmatched_fees", "unmatched_reason", "net_if_unmatched_free", "provisional", "return_percent"),
+    "unvalued",
 )
 STATS_COLUMNS: Final = (
     *("wins", "losses", "win_rate", "profit", "loss", "profit_factor", "best", "worst", "max_drawdown"),
@@ -65,7 +66,8 @@ def pnl_table(report: PnlReport) -> tuple[tuple[str, ...], Iterable[tuple[str, .
 
 
 def pnl_cells(row: PnlRow) -> tuple[str, ...]:
-    """The cells of PNL_COLUMNS, exact and unescaped; several unvalued fees stand in one cell, apart with `; `."""
+    """The cells of PNL_COLUMNS, exact and unescaped; several unvalued fees stand in one cell, apart with `; `, and so
+    do the sums that had no rate: a figure of zero beside them is no known zero."""
     figures = (row.gross, row.fees, row.net, row.open_quantity, row.open_cost, row.average_cost)
     unmatched = (row.unmatched_quantity, row.unmatched_proceeds)
     unvalued = "; ".join(f"{format_figure(amount)} {currency}" for currency, amount in row.unvalued_fees)
@@ -75,6 +77,7 @@ def pnl_cells(row: PnlRow) -> tuple[str, ...]:
         *(unvalued, str(row.disposals), str(row.fills)),
         *(_figure(row.unmatched_fees), row.unmatched_reason or "", _figure(row.net_if_free)),
         *("yes" if row.provisional else "no", _figure(row.return_percent)),
+        "; ".join(f"{one.what} {format_figure(one.amount)} {one.currency}" for one in row.unvalued_sums),
     )
 
 

@@ -133,6 +133,7 @@ def _health(state: WatchState, look: Look) -> list[Text]:
     """Brokers that answer, the last execution, errors since the start."""
     good = sum(healthy(b) for b in state.brokers)
     words = f"brokers {good:,} of {state.brokers_total:,} ok" if state.brokers_total else "no broker yet"
+    words = "no broker to ask" if state.manual else words
     brokers = plain(words, "" if 0 < good == state.brokers_total else "cyan")
     if state.executions:
         last = plain(f"last execution {format_clock(state.executions[0].fill.executed_at, now=state.now)}", "dim")
@@ -165,8 +166,8 @@ def _executions(state: WatchState, look: Look, room: int) -> Panel:
 
 def _brokers(state: WatchState, look: Look, left: int) -> tuple[Panel, int]:
     """The panel and its lines: two fifths, or more where the executions need less; both keep their least."""
-    wanted = brokers_panel(state.brokers, state.brokers_total, max(1, left), look).height
+    wanted = brokers_panel(state.brokers, state.brokers_total, max(1, left), look, state.manual).height
     share = max(left * 2 // 5, left - _executions(state, look, left).height)
     height = max(min(wanted, share, left - _LEAST_EXECUTIONS), _LEAST_BROKERS + look.wide)
-    panel = brokers_panel(state.brokers, state.brokers_total, height - 2 - look.wide, look)
+    panel = brokers_panel(state.brokers, state.brokers_total, height - 2 - look.wide, look, state.manual)
     return panel, min(height, panel.height)

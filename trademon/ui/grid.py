@@ -20,23 +20,32 @@ _AIR = 5
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`leaves` 0: never; otherwise the column with the highest number leaves first when the width runs out."""
+    """`leaves` 0: never; otherwise the column with the highest number leaves first when the width runs out.
+
+    `money`: an amount in the unit that stands in the row's column without a title.
+    """
 
     title: str
     align: Align = "left"
     leaves: int = 0
+    money: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One cell a column, and a `note` that belongs to this row: beside it where there is room, else below it.
 
-    `ruled`: a line is drawn above this row, as above a total.
+    `ruled`: a line is drawn above this row, as above a total. `total`: its first cell with a word is its name.
     """
 
     cells: tuple[Text, ...]
     note: Text | None = None
     ruled: bool = False
+    total: bool = False
+
+    def only(self, keep: Sequence[int]) -> Row:
+        """The same row with these cells."""
+        return replace(self, cells=tuple(self.cells[i] for i in keep))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +189,7 @@ def _notes_as_column(
     if not any(row.note for row in rows):
         return columns, rows
     wider = [*columns[:-1], Column("", "right"), columns[-1]]
-    filled = [Row((*r.cells[:-1], r.note or Text(end=""), r.cells[-1]), None, r.ruled) for r in rows]
+    filled = [Row((*r.cells[:-1], r.note or Text(end=""), r.cells[-1]), None, r.ruled, r.total) for r in rows]
     full = measure(wider, filled, range(len(wider)), gap=gap, titles=titles)
     return (wider, filled) if full.width <= width else (columns, rows)
 
@@ -254,6 +263,13 @@ def flow(parts: Iterable[Text], width: int, *, first: int = 0, indent: int = 0, 
     return [*lines, current] if current.plain else lines
 
 
+def _with_unit(column: Column, cell: Text, unit: Text) -> Text:
+    """An amount with its unit; what is no number has none."""
+    if not column.money or not any(char.isdigit() for char in cell.plain):
+        return cell
+    return Text(no_wrap=True, end="").append_text(cell).append(" ").append_text(unit)
+
+
 def _longest_word(text: Text) -> int:
     return max((cell_len(word) for word in text.plain.split(" ")), default=0)
 
@@ -279,20 +295,44 @@ class Grid:
             yield line
 
     def lines(self, width: int) -> list[Text]:
-        """All lines within `width` cells. Up to a quarter of the rows may be too wide for the others' columns."""
+        """All lines within `width` cells. A few rows may be too wide for the others' columns."""
+        found = self._fitted(width)
+        return self._stacked(width) if found is None else self._in_columns(*found, width)
+
+    def shows(self, title: str, width: int) -> bool:
+        """Whether the column of that title stands there at `width`."""
+        index = next((i for i, column in enumerate(self.columns) if column.title == title), None)
+        if index is None or not any(row.cells[index].plain for row in self.rows):
+            return False
+        found = self._fitted(width)
+        return found is None or index in found[0].kept
+
+    def _fitted(self, width: int) -> tuple[Layout, frozenset[int]] | None:
+        """The columns, and the rows too wide for them, which are set as blocks; None where all rows are."""
         for gap in (2, 1):
             if not self._may_fit(width, gap):
                 continue
             layout, outliers = fit(self.columns, self.rows, width, gap=gap, titles=True)
-            if len(outliers) * 4 <= len(self.rows) and (not outliers or gap == 1):
-                return self._in_columns(layout, outliers, width)
-        return self._stacked(width)
+            if not outliers or (gap == 1 and self._may_stand_out(outliers)):
+                return layout, outliers
+        return None
+
+    @property
+    def _most_outliers(self) -> int:
+        """A quarter of the rows; two in a short table, where a book of many digits makes its total as wide."""
+        return max(len(self.rows) // 4, min(2, len(self.rows) - 1))
+
+    def _may_stand_out(self, outliers: frozenset[int]) -> bool:
+        """Whether what is left is worth columns: a total alone is none."""
+        left = [row for i, row in enumerate(self.rows) if i not in outliers]
+        return len(outliers) <= self._most_outliers and not all(row.total for row in left)
 
     def _may_fit(self, width: int, gap: int) -> bool:
-        """Whether three quarters of the rows, the narrowest, fit. Asked first: taking out the widest one by one until
-        the others fit costs the square of their number."""
-        narrow = sorted(self.rows, key=lambda row: sum(cell.cell_len for cell in row.cells))
-        narrow = narrow[: len(narrow) - len(narrow) // 4]
+        """Whether the narrowest rows fit without as many as may stand out. Asked first: taking out the widest one by
+        one until the others fit costs the square of their number."""
+        stay = [i for i, column in enumerate(self.columns) if not column.leaves]
+        narrow = sorted(self.rows, key=lambda row: sum(row.cells[i].cell_len for i in stay))
+        narrow = narrow[: len(narrow) - self._most_outliers]
         return choose(self.columns, narrow, width, gap=gap, titles=True).width <= width
 
     def _in_columns(self, layout: Layout, outliers: frozenset[int], width: int) -> list[Text]:
@@ -300,8 +340,22 @@ class Grid:
         for i, row in enumerate(self.rows):
             if row.ruled:
                 lines.append(Text(self.rule * layout.width, style="dim", no_wrap=True))
-            lines += _as_block(row, width, layout.kept) if i in outliers else set_row(self.columns, layout, row, width)
-        return lines
+            if i in outliers:
+                lines += [_indented(line, 2) for line in self._block(row, width - 2)]
+            else:
+                lines += set_row(self.columns, layout, row, width)
+        return [*lines, *self._hidden(layout, outliers, width)]
+
+    def _hidden(self, layout: Layout, outliers: frozenset[int], width: int) -> list[Text]:
+        """Which columns had to leave, and how to see them: what is not there must not go unseen."""
+        rows = [row for i, row in enumerate(self.rows) if i not in outliers]
+        gone = [
+            column.title
+            for i, column in enumerate(self.columns)
+            if i not in layout.kept and column.title and any(row.cells[i].plain for row in rows)
+        ]
+        said = f"not shown at this width: {', '.join(gone)} (a wider terminal, or --json)"
+        return wrap(Text(said, style="dim"), width) if gone else []
 
     def _stacked(self, width: int) -> list[Text]:
         lines: list[Text] = []
@@ -313,8 +367,9 @@ class Grid:
         """One row, a line a cell: the title, then the value on the same line or, if too long, below."""
         label = max(cell_len(c.title) for c in self.columns) + 2
         lines: list[Text] = []
-        for column, cell in zip(self.columns, row.cells, strict=True):
-            if not cell.plain:
+        for column, cell in self._named_cells(row):
+            if not column.title:
+                lines += flow([cell], width)
                 continue
             head = Text(column.title.ljust(label), style="dim", no_wrap=True, end="")
             if label + cell.cell_len <= width:
@@ -322,3 +377,13 @@ class Grid:
             else:
                 lines += [head, *flow([cell], width, indent=2)]
         return lines + (flow([row.note], width) if row.note else [])
+
+    def _named_cells(self, row: Row) -> list[tuple[Column, Text]]:
+        """The cells with a word in them, each amount with its unit behind it; a total's name has no title."""
+        found = [(column, cell) for column, cell in zip(self.columns, row.cells, strict=True) if cell.plain]
+        if row.total and found:
+            found[0] = Column(""), found[0][1]
+        unit = next((cell for column, cell in found[1:] if not column.title), None)
+        if unit is None or not any(column.money for column, _ in found):
+            return found
+        return [(column, _with_unit(column, cell, unit)) for column, cell in found if cell is not unit]

@@ -22,6 +22,7 @@ from trademon.core.lot_reports import (
     WhatIfRow,
 )
 from trademon.core.money import EXACT, format_figure
+from trademon.core.reports import FillRow
 from trademon.core.times import format_time
 from trademon.ui.csv_out import write_csv
 from trademon.ui.grid import Column, Grid, Row
@@ -39,6 +40,7 @@ from trademon.ui.text import (
     plain,
     sentence,
     several,
+    shared_stamps,
 )
 
 LOT_COLUMNS: Final = (
@@ -55,24 +57,23 @@ def _table(columns: tuple[Column, ...], rows: Iterable[Row], glyphs: Glyphs) -> 
     """A grid without the columns that say nothing in any row."""
     rows = tuple(rows)
     keep = [i for i in range(len(columns)) if any(row.cells[i].plain for row in rows)]
-    cut = tuple(Row(tuple(row.cells[i] for i in keep), row.note, row.ruled) for row in rows)
+    cut = tuple(row.only(keep) for row in rows)
     return Grid(tuple(columns[i] for i in keep), cut, glyphs.rule)
 
 
 # --- lots ---------------------------------------------------------------------------------------------------------
 
 _LOTS: Final = (
-    Column("opened"),
     Column("user"),
     Column("broker"),
     Column("symbol"),
-    Column("side", leaves=1),
+    Column("side"),
     Column("quantity", "point"),
     Column("price", "point"),
-    Column("cost", "right"),
-    Column("fees", "right"),
-    Column("", leaves=3),
-    Column("id", "right", leaves=2),
+    Column("cost", "right", leaves=1, money=True),
+    Column("fees", "right", leaves=2, money=True),
+    Column(""),
+    Column("id", "right"),
 )
 
 
@@ -83,9 +84,11 @@ def render_lots(report: LotsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
             return Group(sentence("nothing is open (trademon pnl shows what was closed)"), *_entered(report))
         return sentence("no lots yet: they begin with the first stored fill (trademon scan)")
     named = several(lot.user for lot in report.lots)
-    rows = [_lot_row(lot, glyphs, named=named) for lot in report.lots]
+    title, stamps = shared_stamps([format_stamp(lot.opened_at) for lot in report.lots])
+    columns = (Column(f"opened {title}" if title[:1].isdigit() else "opened"), *_LOTS)
+    rows = [_lot_row(lot, at, glyphs, named=named) for lot, at in zip(report.lots, stamps, strict=True)]
     said = f"{count(len(rows), 'open lot')} by {report.method}; cost is without the fees carried"
-    return Group(_table(_LOTS, rows, glyphs), sentence(said, "dim"), *_entered(report))
+    return Group(_table(columns, rows, glyphs), sentence(said, "dim"), *_entered(report))
 
 
 def _entered(report: LotsReport) -> list[RenderableType]:
@@ -96,18 +99,16 @@ def _entered(report: LotsReport) -> list[RenderableType]:
     )
 
 
-def _lot_row(lot: LotRow, glyphs: Glyphs, *, named: bool) -> Row:
+def _lot_row(lot: LotRow, at: str, glyphs: Glyphs, *, named: bool) -> Row:
     return Row(
         (
-            plain(format_stamp(lot.opened_at)),
+            plain(at),
             plain(lot.user if named else ""),
             plain(lot.broker),
             plain(lot.symbol),
             plain("long" if lot.side == "buy" else "short"),
             plain(format_quantity(lot.quantity)),
-            plain(
-                format_price(lot.price) if written_decimals(lot.price) <= MOST_DECIMALS else format_average(lot.price)
-            ),
+            plain(_price(lot.price)),
             plain(format_amount(lot.cost, lot.currency, sign=False)),
             plain(format_amount(lot.fees, lot.currency, sign=False)),
             plain(lot.currency, "dim"),
@@ -140,10 +141,10 @@ _PARTS: Final = (
     Column("lot", "right"),
     Column("opened"),
     Column("quantity", "point"),
-    Column("at", "point"),
-    Column("cost", "right", leaves=1),
-    Column("proceeds", "right", leaves=2),
-    Column("gross", "right"),
+    Column("at", "point", leaves=1),
+    Column("cost", "right"),
+    Column("proceeds", "right"),
+    Column("gross", "right", leaves=2),
     Column("its fees", "right"),
     Column("closing", "right"),
     Column("net", "right"),
@@ -166,9 +167,15 @@ def _fill_lines(report: ExplainReport) -> list[RenderableType]:
     if fill.source == "opening":
         what = f"lot of {format_quantity(fill.quantity)} {fill.symbol} at {format_price(fill.price)}, entered by hand"
     where = f"{fill.broker}, {format_stamp(fill.executed_at)}, fill {fill.id}"
-    if fill.source != "opening":
-        where += f"; the exchange's own: trade {fill.trade_id}" + (f", order {fill.order_id}" if fill.order_id else "")
-    return [sentence(what, "bold"), sentence(where, "dim")]
+    own = _own_ids(fill)
+    return [sentence(what, "bold"), sentence(f"{where}; {own}" if own else where, "dim")]
+
+
+def _own_ids(fill: FillRow) -> str:
+    """What the exchange calls it. A row of a file without an id has one that was made for it, which is nobody's."""
+    ids = [] if fill.trade_id.startswith("row-") else [f"trade {fill.trade_id}"]
+    ids += [f"order {fill.order_id}"] if fill.order_id else []
+    return f"the exchange's own: {', '.join(ids)}" if ids and fill.source != "opening" else ""
 
 
 def _fee_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType]:
@@ -216,8 +223,8 @@ def _sum_row(report: ExplainReport) -> Row:
             empty,
             plain(_money(report.net, report.currency), money_style(report.net)),
         ),
-        None,
-        True,
+        ruled=True,
+        total=True,
     )
 
 
@@ -229,9 +236,7 @@ def _outcome_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType
     lines: list[RenderableType] = []
     if report.closed or not report.moved:
         text = f"realised by {report.method}: {format_figure(report.net)} {report.currency}"
-        lines.append(
-            sentence(f"{text} = {format_figure(report.gross)} gross - {format_figure(report.closed_fees)} fees")
-        )
+        lines.append(sentence(f"{text} = {format_figure(report.gross)} gross {_less_fees(report.closed_fees)}"))
     if report.opened:
         carried = f"carrying {format_figure(report.opened_fees)} {report.currency} of fees"
         lines.append(sentence(f"opened a lot of {format_quantity(report.opened)}, {carried}"))
@@ -240,6 +245,12 @@ def _outcome_lines(report: ExplainReport, glyphs: Glyphs) -> list[RenderableType
     rounding = "every digit is exact" if report.exact else "a share did not end: it is cut at the 60th decimal"
     lines.append(sentence(f"{rounding}; figures are rounded once, at the 30th", "dim"))
     return lines
+
+
+def _less_fees(fees: Decimal) -> str:
+    """Fees below zero are what was paid back."""
+    back = fees < 0
+    return f"+ {format_figure(fees.copy_negate())} of fees paid back" if back else f"- {format_figure(fees)} fees"
 
 
 def _unmatched_text(report: ExplainReport, glyphs: Glyphs) -> str:
@@ -262,7 +273,7 @@ def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> Renderabl
         Column("user"),
         Column("broker"),
         Column("symbol"),
-        *(Column(method, "right") for method in methods),
+        *(Column(method, "right", money=True) for method in methods),
         Column(""),
         Column("kept in", leaves=1),
     )
@@ -288,18 +299,19 @@ def _compare_row(row: CompareRow, glyphs: Glyphs, *, named: bool, ruled: bool = 
         (plain(row.user if named else ""), plain(row.broker), label, *nets, plain(row.currency, "dim"), plain(row.own)),
         plain(f"{glyphs.about} without what is unmatched or unvalued") if row.incomplete else None,
         ruled,
+        total=not row.symbol,
     )
 
 
 _WHAT_IF: Final = (
     Column("method"),
-    Column("gross", "right"),
-    Column("fees", "right"),
-    Column("net", "right"),
+    Column("gross", "right", money=True),
+    Column("fees", "right", money=True),
+    Column("net", "right", money=True),
     Column(""),
     Column("lots", "right", leaves=1),
     Column("left", "point"),
-    Column("cost of the rest", "right"),
+    Column("cost of the rest", "right", money=True),
 )
 
 

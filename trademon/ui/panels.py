@@ -11,7 +11,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from trademon.core.reports import BrokerState, ExecutionRow, Problem, WatchBroker
+from trademon.core.reports import BrokerState, ExecutionRow, Problem, WatchBroker, takes_files
 from trademon.ui.grid import Column, Row, flow, set_rows, wrap
 from trademon.ui.text import (
     Glyphs,
@@ -145,7 +145,9 @@ def healthy(broker: WatchBroker) -> bool:
     return broker.state in ("ok", "busy") or (broker.state == "scanning" and not broker.errors_in_row)
 
 
-def brokers_panel(brokers: Sequence[WatchBroker], total: int, room: int, look: Look) -> Panel:
+def brokers_panel(
+    brokers: Sequence[WatchBroker], total: int, room: int, look: Look, manual: Sequence[str] = ()
+) -> Panel:
     """One row a broker; when they are more than `room`, those in trouble come first."""
     shown = list(brokers)
     if len(shown) > room:
@@ -153,7 +155,7 @@ def brokers_panel(brokers: Sequence[WatchBroker], total: int, room: int, look: L
     rows = [_broker_row(b, look) for b in shown[:room]]
     titles, blocks = set_rows(_BROKER_COLUMNS, rows, look.inner, gap=look.gap, titles=look.wide)
     if not brokers:
-        words = "no broker yet: trademon broker add NAME --exchange binance"
+        words = takes_files(manual) if manual else "no broker yet: trademon broker add NAME --exchange binance"
         return Panel("brokers", None, [wrap(plain(words), look.inner)])
     return Panel("brokers", titles, blocks, max(total, len(brokers)) - len(rows))
 

@@ -61,6 +61,7 @@ def _more(row: PnlRow, *, marked: bool) -> Json:
                 "amount": format_figure(missing.amount),
                 "at": None if missing.at is None else format_time(missing.at),
                 "what": missing.what,
+                "count": missing.count,
             }
             for missing in row.unvalued
         ]

@@ -7,11 +7,20 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from trademon.core.money import EXACT
-from trademon.core.reports import PnlReport, PnlRow, PnlStats, PnlTotal
+from trademon.core.reports import (
+    UNVALUED_COST,
+    UNVALUED_NET,
+    UNVALUED_PROCEEDS,
+    PnlReport,
+    PnlRow,
+    PnlStats,
+    PnlTotal,
+    Unvalued,
+)
 from trademon.ui.chart import Chart
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
@@ -26,7 +35,6 @@ from trademon.ui.text import (
     format_price,
     format_quantity,
     format_stamp,
-    joined,
     money_style,
     plain,
     sentence,
@@ -36,20 +44,25 @@ from trademon.ui.text import (
 NO_PNL: Final = (
     "no P&L yet: it starts with the first stored fill (trademon broker add NAME --exchange binance, then trademon scan)"
 )
+_REMEDY: Final = (
+    "sold without known cost: trademon lots open enters what it cost, or an earlier beginning reads it "
+    "(trademon broker set NAME --since T)"
+)
+_COUNTED: Final = {UNVALUED_NET: "disposal", UNVALUED_PROCEEDS: "sale", UNVALUED_COST: "lot"}
 _NAMES: Final = (Column("period"), Column("user"), Column("broker"), Column("symbol"))
 _COLUMNS: Final = (
     *_NAMES,
-    Column("gross", "right"),
-    Column("fees", "right"),
-    Column("net", "right"),
+    Column("gross", "right", money=True),
+    Column("fees", "right", money=True),
+    Column("net", "right", money=True),
     Column(""),
     Column("return", "right"),
-    Column("unrealized", "right"),
+    Column("unrealized", "right", money=True),
     Column("open", "point"),
-    Column("average cost", "point"),
-    Column("open cost", "right"),
+    Column("average cost", "point", leaves=1),
+    Column("open cost", "right", money=True),
     Column("last price", "point", leaves=2),
-    Column("fills", "right", leaves=1),
+    Column("fills", "right", leaves=2),
 )
 _STATS_COLUMNS: Final = (
     *_NAMES,
@@ -58,11 +71,11 @@ _STATS_COLUMNS: Final = (
     Column("lost", "right"),
     Column("win rate", "right"),
     Column("factor", "right", leaves=1),
-    Column("best", "right", leaves=2),
-    Column("worst", "right", leaves=3),
-    Column("drawdown", "right"),
-    Column("profit", "right", leaves=4),
-    Column("loss", "right", leaves=5),
+    Column("best", "right", leaves=2, money=True),
+    Column("worst", "right", leaves=3, money=True),
+    Column("drawdown", "right", money=True),
+    Column("profit", "right", leaves=4, money=True),
+    Column("loss", "right", leaves=5, money=True),
     Column(""),
 )
 
@@ -74,10 +87,11 @@ def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     look = _Look.at(report, glyphs)
     rows = [_row(row, look) for row in report.rows]
     rows += [_total(total, glyphs, ruled=not i) for i, total in enumerate(report.totals)]
-    parts: list[RenderableType] = [Grid(_columns(report), tuple(rows), glyphs.rule), *_stats(report, look)]
+    grid = Grid(_columns(report), tuple(rows), glyphs.rule)
+    parts: list[RenderableType] = [grid, *_stats(report, look)]
     for curve in report.curves:
         parts += [Text(), Chart(curve, glyphs)]
-    return Group(*parts, *_cash(report), *_said(report, glyphs))
+    return Group(*parts, *_cash(report), *_said(report, glyphs), _Basis(report, grid))
 
 
 def _nothing(report: PnlReport) -> str:
@@ -93,7 +107,7 @@ def _cash(report: PnlReport) -> Iterator[Text]:
     for total in report.cash:
         whose = f"{total.user} {total.broker}" if users_mixed else total.broker
         amount = plain(format_money(total.amount, total.currency), money_style(total.amount))
-        yield joined(plain(f"beside the trades: {whose} {total.kind} "), amount)
+        yield sentence(f"beside the trades: {whose} {total.kind} ").append_text(amount)
 
 
 def _columns(report: PnlReport) -> tuple[Column, ...]:
@@ -102,20 +116,33 @@ def _columns(report: PnlReport) -> tuple[Column, ...]:
     if report.marked:
         leaves = {"average cost": 4, "last price": 3}
     if any(row.period for row in report.rows):
-        leaves = {"open": 3, "average cost": 4, "last price": 5}
+        leaves = {"open": 2, "fills": 3, "average cost": 4, "last price": 5}
     return tuple(replace(column, leaves=leaves.get(column.title, column.leaves)) for column in _COLUMNS)
 
 
 def _said(report: PnlReport, glyphs: Glyphs) -> list[Text]:
     """What a reader should know, in the order of its weight."""
     lines = [sentence(f"{glyphs.warn} {note}", "cyan") for note in report.notes]
-    basis = f"realised by {report.method}; net is gross without the fees"
-    if any(row.period for row in report.rows):
-        basis += "; open is as of each period's end (UTC)"
-    marked = [row.mark.at for row in report.rows if row.mark is not None]
-    if marked:
-        basis += f"; last prices of {format_stamp(min(marked))}, without the fee of selling"
-    return [*lines, sentence(basis, "dim")]
+    if any(row.has_unmatched for row in report.rows):
+        lines.append(sentence(f"{glyphs.then} {_REMEDY}", "cyan"))
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """How the figures came about. It speaks of a column only where that column has room."""
+
+    report: PnlReport
+    grid: Grid
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        basis = f"realised by {self.report.method}; net is gross without the fees"
+        if any(row.period for row in self.report.rows) and self.grid.shows("open", options.max_width):
+            basis += "; open is as of each period's end (UTC)"
+        marked = [row.mark.at for row in self.report.rows if row.mark is not None]
+        if marked:
+            basis += f"; last prices of {format_stamp(min(marked))}, without the fee of selling"
+        yield sentence(basis, "dim")
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -203,15 +230,30 @@ def not_counted(row: PnlRow) -> Text | None:
     it had cost nothing, fee 0.002 BNB unvalued`."""
     said = [_unmatched(row)] if row.has_unmatched else []
     said += [f"fee {format_fee(amount, currency)} unvalued" for currency, amount in row.unvalued_fees]
-    said += [f"{missing.what} {format_fee(missing.amount, missing.currency)} unvalued" for missing in row.unvalued]
+    said += [_unvalued(missing) for missing in row.unvalued_sums]
     return plain(", ".join(said)) if said else None
+
+
+def _unvalued(missing: Unvalued) -> str:
+    """`realised 123.45 USDT in 67 disposals unvalued`."""
+    amount = format_money(missing.amount, missing.currency, sign=False)
+    return f"{missing.what} {amount} in {count(missing.count, _COUNTED.get(missing.what, 'fill'))} unvalued"
 
 
 def _unmatched(row: PnlRow) -> str:
     how_much = "some" if row.unmatched_quantity is None else format_quantity(row.unmatched_quantity)
     why = f" ({row.unmatched_reason})" if row.unmatched_reason else ""
-    more = format_amount(EXACT.subtract(row.unmatched_proceeds, row.unmatched_fees), row.currency)
-    return f"? {how_much} sold without known cost{why}; at most {more} more if it had cost nothing"
+    return f"? {how_much} sold without known cost{why}; {_bound(row)}"
+
+
+def _bound(row: PnlRow) -> str:
+    """The most that it can have gained; where its proceeds have no rate, that is not known either."""
+    bound = EXACT.subtract(row.unmatched_proceeds, row.unmatched_fees)
+    unknown = any(missing.what == UNVALUED_PROCEEDS for missing in row.unvalued)
+    if unknown and not bound:
+        return f"what it brought has no price in {row.currency}"
+    more = f"at most {format_amount(bound, row.currency)} more if it had cost nothing"
+    return f"{more}, without what has no price in {row.currency}" if unknown else more
 
 
 def _total(total: PnlTotal, glyphs: Glyphs, *, ruled: bool) -> Row:
@@ -224,7 +266,7 @@ def _total(total: PnlTotal, glyphs: Glyphs, *, ruled: bool) -> Row:
         *(empty, empty, empty, empty, empty),
     )
     note = plain(f"{glyphs.about} without what the rows say is missing") if total.incomplete else None
-    return Row(cells, note, ruled)
+    return Row(cells, note, ruled, total=True)
 
 
 # --- how trades went ----------------------------------------------------------------------------------------------
@@ -238,7 +280,7 @@ def _stats(report: PnlReport, look: _Look) -> list[RenderableType]:
         if total.stats:
             label = plain(f"total {total.currency}", "bold")
             cells = (empty, empty, empty, label, *_went(total.stats, total.currency, look.glyphs))
-            rows.append(Row(cells, ruled=total is report.totals[0]))
+            rows.append(Row(cells, ruled=total is report.totals[0], total=True))
     return [Text(), Grid(_STATS_COLUMNS, tuple(rows), look.glyphs.rule)] if rows else []
 
 

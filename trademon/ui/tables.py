@@ -26,6 +26,7 @@ from trademon.core.reports import (
     ScanReport,
     UserInfo,
     UsersReport,
+    takes_files,
 )
 from trademon.core.transfer_reports import TransfersReport
 from trademon.ui.cash_tables import render_cash, render_cash_import
@@ -46,6 +47,7 @@ from trademon.ui.text import (
     plain,
     sentence,
     several,
+    shared_stamps,
 )
 from trademon.ui.transfer_tables import render_transfers
 
@@ -84,7 +86,7 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         if report.stored and not report.total:
             return sentence(f"nothing matches; {_stored(report.stored)} stored (trademon fills shows them)")
         return sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
-    title, stamps = _stamps([format_stamp(f.executed_at) for f in report.fills])
+    title, stamps = shared_stamps([format_stamp(f.executed_at) for f in report.fills])
     columns = (Column(title), *_FILL_COLUMNS)
     rows = tuple(_fill_row(f, at) for f, at in zip(report.fills, stamps, strict=True))
     grid = _without("user", report.fills, Grid(columns, rows, glyphs.rule))
@@ -92,15 +94,6 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         return grid
     shown = f"the newest {len(report.fills):,} of {count(report.total, 'fill')}"
     return Group(grid, sentence(f"{shown}; all of them: trademon fills --limit {report.total}", "dim"))
-
-
-def _stamps(stamps: list[str]) -> tuple[str, list[str]]:
-    """A title, and what of each local time it does not say: a day or a year that all rows share stands above them."""
-    if len({stamp[:10] for stamp in stamps}) == 1:
-        return stamps[0][:10], [stamp[11:] for stamp in stamps]
-    if len({stamp[:4] for stamp in stamps}) == 1:
-        return stamps[0][:4], [stamp[5:] for stamp in stamps]
-    return "local time", stamps
 
 
 def _fill_row(fill: FillRow, at: str) -> Row:
@@ -126,7 +119,7 @@ def _without(title: str, owned: Sequence[FillRow | BrokerScan | BrokerInfo], gri
     if several(row.user for row in owned):
         return grid
     keep = [i for i, column in enumerate(grid.columns) if column.title != title]
-    rows = tuple(Row(tuple(r.cells[i] for i in keep), r.note, r.ruled) for r in grid.rows)
+    rows = tuple(row.only(keep) for row in grid.rows)
     return Grid(tuple(grid.columns[i] for i in keep), rows, grid.rule)
 
 
@@ -146,7 +139,7 @@ _SCAN_COLUMNS: Final = (
 def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a broker with its fault below it, then the sum."""
     if not report.brokers:
-        return sentence(NO_BROKERS)
+        return sentence(takes_files(report.manual) if report.manual else NO_BROKERS)
     grid = Grid(_SCAN_COLUMNS, tuple(_scan_row(b, glyphs) for b in report.brokers), glyphs.rule)
     good = sum(b.status == "ok" for b in report.brokers)
     brokers = f"{good} of {count(len(report.brokers), 'broker')} ok"

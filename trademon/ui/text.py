@@ -195,6 +195,15 @@ def format_stamp(at: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def shared_stamps(stamps: list[str]) -> tuple[str, list[str]]:
+    """A title, and what of each local time it does not say: a day or a year that all rows share stands above them."""
+    if len({stamp[:10] for stamp in stamps}) == 1:
+        return stamps[0][:10], [stamp[11:] for stamp in stamps]
+    if len({stamp[:4] for stamp in stamps}) == 1:
+        return stamps[0][:4], [stamp[5:] for stamp in stamps]
+    return "local time", stamps
+
+
 def format_seconds(seconds: Decimal) -> str:
     """A duration to the hundredth: `0.41 s`."""
     return f"{_round(seconds, 2):,f} s"

@@ -1,0 +1,202 @@
+"""What commands say where something is missing or wrong: the way on, in plain words."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from tests.cli.shell import Shell
+
+HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id\n"
+BUY = "2026-05-01T10:00:00Z,BTC/USDT,buy,1,100,,,o1,t1\n"
+SELL = "2026-05-02T10:00:00Z,BTC/USDT,sell,1,150,,,o2,t2\n"
+MORE = "2026-05-03T10:00:00Z,BTC/USDT,sell,2,150,,,o3,t3\n"
+NOWHERE = "http://127.0.0.1:9"
+
+
+def manual(shell: Shell, rows: str = BUY + SELL, name: str = "old") -> Shell:
+    """A manual broker with these rows."""
+    shell.run("broker", "add", name, "--exchange", "manual").check(0)
+    (shell.cwd / "t.csv").write_text(HEADER + rows)
+    shell.run("fills", "import", "t.csv", "--broker", name).check(0)
+    return shell
+
+
+# --- nothing that can be asked ------------------------------------------------------------------------------------
+
+
+def test_a_scan_of_manual_brokers_alone_is_silent_and_good(shell: Shell) -> None:
+    """In cron there is nothing to say; the document is the same as ever."""
+    manual(shell)
+    done = shell.run("scan").check(0)
+    assert (done.out, done.err) == ("", "")
+    assert shell.run("scan", "--json").check(0).json["data"] == {"brokers": [], "new_fills": 0}
+
+
+def test_manual_brokers_are_told_the_way_and_not_that_there_is_none(shell: Shell) -> None:
+    """watch, transfers and broker test name the import of fills."""
+    manual(shell)
+    for args in (("watch", "--cycles", "1"), ("transfers",)):
+        said = shell.run(*args).check(0).out
+        assert "trademon fills import FILE.csv --broker old" in said
+        assert "no broker" not in said
+    shell.run("broker", "test", "old").check(2).one_line("trademon fills import FILE.csv --broker old")
+
+
+def test_fetching_prices_without_an_exchange_fails_and_says_what_helps(shell: Shell) -> None:
+    """A broker at any exchange."""
+    manual(shell)
+    done = shell.run("prices", "fetch", "--in", "EUR", "--json").check(1)
+    assert done.json["status"] == "failed"
+    done.one_line("there is no exchange to ask", "broker add NAME --exchange", "serve manual brokers too")
+    shell.run("prices", "fetch", "--in", "USDT").check(0)
+
+
+def test_an_empty_currency_is_a_usage_error(shell: Shell) -> None:
+    """For prices and for P&L."""
+    for args in (("prices", "fetch"), ("pnl",), ("pnl", "--book", "coin")):
+        shell.run(*args, "--in", "").check(2).one_line("--in is no currency")
+
+
+# --- removed brokers ----------------------------------------------------------------------------------------------
+
+
+def test_the_fills_of_a_removed_broker_can_still_be_removed(shell: Shell) -> None:
+    """By its name; without --with-fills it says so, and afterwards there is nothing left of that name."""
+    manual(shell)
+    shell.run("broker", "remove", "old", "--yes").check(0)
+    assert "old (removed)" in shell.run("pnl").check(0).out
+    shell.run("broker", "remove", "old", "--yes").check(4).one_line("removed before", "--with-fills")
+    done = shell.run("broker", "remove", "old", "--with-fills", "--yes", "--json").check(0)
+    assert "2 fills deleted" in done.json["data"]["message"]
+    assert shell.run("pnl", "--json").check(0).json["data"]["rows"] == []
+    shell.run("broker", "remove", "old", "--with-fills", "--yes").check(4).one_line("no broker 'old'")
+
+
+def test_adding_a_removed_name_says_how_many_fills_are_still_stored(shell: Shell) -> None:
+    """Whether the account is the same one or not."""
+    manual(shell)
+    shell.run("broker", "remove", "old", "--yes").check(0)
+    done = shell.run("broker", "add", "old", "--exchange", "manual", "--json").check(0)
+    assert "2 fills of a removed broker old are still stored" in done.json["data"]["message"]
+
+
+# --- P&L in one currency ------------------------------------------------------------------------------------------
+
+
+def test_what_has_no_rate_is_summed_up_and_named_in_csv(shell: Shell) -> None:
+    """One sum a kind; the bound is not said to be zero; the CSV says beside its zero what is not in it."""
+    rows = "".join(
+        f"2026-04-{day:02}T10:00:00Z,BTC/USDT,{side},1,{price},,,,\n"
+        for day in range(1, 21)
+        for side, price in (("buy", 100), ("sell", 103))
+    )
+    manual(shell, rows + MORE)
+    said = shell.run("pnl", "--in", "EUR").check(0).out
+    assert "realised 60.00 USDT in 20 disposals unvalued" in said
+    assert "at most" not in said
+    (row,) = csv.DictReader(io.StringIO(shell.run("pnl", "--in", "EUR", "--csv").check(0).out))
+    assert row["gross"] == "0"
+    assert row["unvalued"] == "realised 60 USDT; proceeds without a known cost 300 USDT"
+    (detail,) = shell.run("pnl", "--in", "EUR", "--json").check(0).json["data"]["rows"]
+    assert len(detail["unvalued"]) == 21
+
+
+def test_a_coin_sold_under_another_symbol_is_hinted_with_its_currency(shell: Shell) -> None:
+    """--book coin alone is refused, so that no hint may name it alone."""
+    manual(shell, BUY + "2026-05-02T10:00:00Z,BTC/EUR,sell,1,150,,,o2,t2\n")
+    said = shell.run("pnl").check(0).out
+    assert "--book coin --in CUR" in said
+    assert said.count("trademon lots open") == 1
+
+
+# --- words on the command line ------------------------------------------------------------------------------------
+
+
+def test_an_option_before_its_command_is_told_to_stand_behind_it(fresh: Shell) -> None:
+    """Also for the commands of a group; an option of neither is just unknown."""
+    fresh.run("--user", "ann", "pnl").check(2).one_line("--user stands before 'pnl'", "trademon pnl --user")
+    done = fresh.run("--json", "pnl").check(2)
+    done.one_line("write it after: trademon pnl --json")
+    assert (done.json["command"], done.json["errors"][0]["kind"]) == ("pnl", "usage")
+    fresh.run("broker", "--json", "list").check(2).one_line("trademon broker list --json")
+    fresh.run("--nothing", "pnl").check(2).one_line("No such option")
+
+
+@pytest.mark.parametrize(
+    "words", ["pnl --since", "pnl compare --since", "fills import x.csv --broker", "lots open --at"]
+)
+def test_a_missing_value_names_the_help_of_its_command(fresh: Shell, words: str) -> None:
+    """Not that of the program."""
+    path = " ".join(word for word in words.split() if not word.startswith("-") and "." not in word)
+    fresh.run(*words.split()).check(2).one_line(f"see trademon {path} --help")
+
+
+def test_ids_that_are_none_and_two_forms_are_usage_errors(shell: Shell) -> None:
+    """2, by the contract: 4 is for users and brokers."""
+    manual(shell)
+    shell.run("pnl", "explain", "99").check(2).one_line("there is no fill 99")
+    shell.run("pnl", "explain", "abc").check(2).one_line("FILL_ID is a number, not 'abc'")
+    shell.run("lots", "remove", "99").check(2).one_line("no entered lot 99")
+    shell.run("lots", "remove", "abc").check(2).one_line("ID is a number")
+    for command in ("pnl", "fills", "lots", "cash"):
+        shell.run(command, "--csv", "--json").check(2).one_line("--csv and --json exclude each other")
+
+
+def test_a_time_is_said_the_same_way_everywhere(shell: Shell) -> None:
+    """A lot's, a period of compare and of fills, where a broker's history begins."""
+    manual(shell)
+    lot = ["lots", "open", "--broker", "old", "--symbol", "BTC/USDT", "--quantity", "1", "--price", "50", "--at"]
+    shell.run(*lot, "2025").check(0)
+    shell.run(*lot, "7d").check(0)
+    shell.run(*lot, "soon").check(2).one_line("--at", "write 24h, 7d, today")
+    assert len(shell.run("fills", "--period", "2026-05", "--json").check(0).json["data"]["fills"]) == 2
+    assert shell.run("fills", "--period", "2025", "--json").check(0).json["data"]["fills"] == []
+    shell.run("fills", "--period", "2025", "--since", "7d").check(2).one_line("--period stands for")
+    (row,) = shell.run("pnl", "compare", "--period", "2025", "--json").check(0).json["data"]["rows"]
+    assert {figures["net"] for figures in row["methods"].values()} == {"0"}
+    shell.run("broker", "set", "old", "--since", "2026-Q1").check(0)
+
+
+def test_the_help_of_times_says_what_is_accepted_and_no_description_is_cut(fresh: Shell) -> None:
+    """At 120 columns no list of commands ends in dots."""
+    for command in ("scan", "fills", "cash", "pnl compare", "lots export", "prices fetch", "broker add"):
+        said = fresh.run(*command.split(), "-h").check(0).out
+        assert all(word in said for word in ("24h", "7d", "today", "2026-Q3", "ISO")), command
+    for group in ("pnl", "fills", "lots", "broker", "prices", "cash", "user"):
+        lines = fresh.run(group, "-h", COLUMNS="120").check(0).out.partition("\nCommands:")[2].splitlines()
+        assert not any(line.endswith(("...", "…")) for line in lines), group
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def test_an_id_that_means_two_executions_is_named_with_what_differs(shell: Shell) -> None:
+    """Twice in the file, or stored otherwise: line, column, both values. Nothing is imported."""
+    manual(shell)
+    bring = ["fills", "import", "t.csv", "--broker", "old"]
+    (shell.cwd / "t.csv").write_text(HEADER + MORE + MORE.replace(",150,", ",151,"))
+    shell.run(*bring).check(1).one_line("line 3, column trade_id: t3 is in line 2, too", "price 150 and 151")
+    (shell.cwd / "t.csv").write_text(HEADER + MORE + BUY.replace(",1,100", ",2,100"))
+    shell.run(*bring).check(1).one_line("line 3, column trade_id: t1 is stored", "quantity 1 and 2")
+    assert len(shell.run("fills", "--json").json["data"]["fills"]) == 2
+
+
+def test_a_file_that_is_empty_or_has_another_separator_says_so(shell: Shell) -> None:
+    """Not that a column is missing."""
+    manual(shell)
+    bring = ["fills", "import", "t.csv", "--broker", "old"]
+    (shell.cwd / "t.csv").write_text("")
+    shell.run(*bring).check(1).one_line("t.csv is empty")
+    for sign, word in ((";", "apart by ';'"), ("|", "apart by '|'"), ("\t", "apart by tabs")):
+        (shell.cwd / "t.csv").write_text((HEADER + BUY).replace(",", sign))
+        shell.run(*bring).check(1).one_line(word)
+
+
+def test_a_pipe_keeps_its_columns(shell: Shell) -> None:
+    """Wide without a terminal; COLUMNS is honoured, and what then leaves is named."""
+    manual(shell, BUY + MORE)
+    assert "average cost" in shell.run("pnl", "--by", "month").check(0).out
+    assert "not shown at this width: " in shell.run("pnl", "--by", "month", COLUMNS="60").check(0).out
