@@ -219,7 +219,8 @@ class PnlRow:
     """One book's figures in `currency` (the symbol's quote, or what was asked for).
 
     `period` only when grouped by one. Grouped over symbols there is no `open_quantity`, and no `unmatched_quantity`
-    where it would add up different coins; `broker` and `symbol` are empty where a row stands for several.
+    where it would add up different coins; `broker` and `symbol` are empty where a row stands for several. Over a long
+    and a short there is no `open_cost`: what one cost and the other brought in are no sum.
     `unmatched_reason` says why a sale met no lot.
     """
 
@@ -230,7 +231,7 @@ class PnlRow:
     gross: Decimal
     fees: Decimal
     open_quantity: Decimal | None
-    open_cost: Decimal
+    open_cost: Decimal | None
     average_cost: Decimal | None
     unmatched_quantity: Decimal | None
     unmatched_proceeds: Decimal

@@ -16,7 +16,7 @@ from itertools import groupby, islice
 from trademon.core.entries import MONEY_DIGITS, to_decimal
 from trademon.core.lots import AT, FEES, PRICE, QUANTITY
 from trademon.core.model import Method
-from trademon.core.money import EXACT, ZERO, cut_share, share
+from trademon.core.money import EXACT, ZERO, cut_share, divide, share
 from trademon.core.pnl import Book, RawBooked, Tally, fold_entries
 from trademon.core.reports import PnlReport, PnlRow, Unvalued
 from trademon.core.stats import Performance, net_of
@@ -232,11 +232,13 @@ class _Converting:
         still = Missing()
         cost = self._open_cost(still)
         row = row_of(own, figures.tally, self._unvalued_fees(period), self.book.open_quantity, cost)
+        held, unknown = self.book.open_quantity.copy_abs(), still.values()
         return replace(
             row,
             period=period,
-            unvalued=(*figures.missing.values(), *still.values()),
-            average_cost=None if still.values() else row.average_cost,
+            unvalued=(*figures.missing.values(), *unknown),
+            # Of an inverse contract, too, whose price is no amount of this currency.
+            average_cost=None if unknown or not held or row.open_cost is None else divide(row.open_cost, held),
             stats=figures.performance.figures() if self.query.stats else None,
         )
 
