@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,43 @@ def test_more_than_the_known_lots_leaves_and_what_is_unknown_stays_unknown(ann: 
     desk.book("two", fill("9", "sell", "2", "200", at=30))
     assert (desk.row("two").gross, desk.row("two").unmatched_quantity) == (100, 1)
     assert (desk.open("one"), desk.row("one").unmatched_quantity) == ("", 0)
+
+
+DAY = 24 * 60
+IN_WHICH_BOOKS: list[dict[str, Any]] = [{}, {"currency": "USDT"}, {"currency": "USDT", "book": "coin"}]
+
+
+@pytest.mark.parametrize("how", IN_WHICH_BOOKS)
+def test_a_carried_lot_belongs_to_the_month_in_which_it_arrived(ann: UserStore, how: dict[str, Any]) -> None:
+    """Bought in January, moved in March where something was bought in February: open there from March on, each month
+    once, and a row that stands for a transfer counts as no fill."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.book("two", fill("5", "buy", "1", "130", at=35 * DAY))
+    desk.withdraw("one", "1", 60 * DAY, "t1")
+    desk.deposit("two", "1", 60 * DAY + 5, "t1")
+    desk.book("two", fill("6", "sell", "1", "150", at=61 * DAY), fill("7", "sell", "0.5", "150", at=91 * DAY))
+    rows = pnl([ann], PnlQuery(by="month", **how)).rows
+    assert [(r.period, r.broker, r.open_quantity, r.gross, r.fills) for r in rows] == [
+        ("2026-01", "one", 1, 0, 1),
+        ("2026-02", "two", 1, 0, 1),
+        ("2026-03", "one", 0, 0, 0),
+        ("2026-03", "two", 1, 50, 1),
+        ("2026-04", "two", Decimal("0.5"), 10, 1),
+    ]
+
+
+@pytest.mark.parametrize("how", IN_WHICH_BOOKS)
+def test_rows_that_stand_for_a_transfer_count_as_fills_nowhere(ann: UserStore, how: dict[str, Any]) -> None:
+    """Two buys and two sales are four fills, whatever moved between them and with which fee."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "buy", "1", "120", at=1))
+    desk.withdraw("one", "1", 10, "t1", fee="0.1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.book("one", fill("3", "sell", "0.9", "200", at=30))
+    desk.book("two", fill("4", "sell", "1", "200", at=30))
+    for by in (None, "day"):
+        assert sum(r.fills for r in pnl([ann], PnlQuery(by=by, **how)).rows) == 4  # type: ignore[arg-type]
 
 
 def test_a_late_fill_in_the_sending_book_changes_what_was_carried(ann: UserStore) -> None:

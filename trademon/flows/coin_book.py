@@ -71,12 +71,13 @@ def _named(refs: Iterable[BookRef], query: PnlQuery) -> list[BookRef]:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one fill moves in one coin's book."""
+    """What one fill moves in one coin's book. Not `executed`: a lot entered by hand, or one end of a transfer."""
 
     fill_id: int
     at_us: int
     opened_us: int
     entry: CoinEntry
+    executed: bool
 
 
 def _coin_books(store: UserStore, ref: BookRef, method: Method, query: PnlQuery, rates: Rates) -> Iterator[BookFigures]:
@@ -84,9 +85,9 @@ def _coin_books(store: UserStore, ref: BookRef, method: Method, query: PnlQuery,
     steps: dict[str, list[_Step]] = {}
     for fill_id, fill, is_lot in store.account_fills(ref.account_id, until=query.until):
         if fill.contract is None:
-            at_us = to_us(fill.executed_at)
+            at_us, opened_us = to_us(fill.executed_at), to_us(fill.opened_at)
             for entry in coin_entries(fill, rates.currency, rates.price, is_lot=is_lot):
-                steps.setdefault(entry.coin, []).append(_Step(fill_id, at_us, to_us(fill.opened_at), entry))
+                steps.setdefault(entry.coin, []).append(_Step(fill_id, at_us, opened_us, entry, not is_lot))
     wanted = {symbol.partition("/")[0] for symbol in query.symbols}
     for coin in sorted(steps):
         if not wanted or coin in wanted:
@@ -132,7 +133,7 @@ class _CoinBook:
         return BookFigures(self.ref, self.method, row, tuple(rows), self.steps)
 
     def _fold(self, steps: Iterable[_Step]) -> _Stretch:
-        stretch, before = _Stretch(), self.book.tally
+        stretch, before, steps = _Stretch(), self.book.tally, list(steps)
         for valued, run in groupby(steps, key=lambda step: step.entry.valued):
             if valued:
                 self._book(list(run), stretch)
@@ -140,6 +141,7 @@ class _CoinBook:
                 for step in run:
                     self._skip(step, stretch)
         stretch.tally = self.book.tally - before
+        stretch.tally.fills = sum(step.executed for step in steps)
         return stretch
 
     def _book(self, steps: Sequence[_Step], stretch: _Stretch) -> None:

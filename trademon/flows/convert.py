@@ -20,9 +20,9 @@ from trademon.core.money import EXACT, ZERO, cut_share, divide, share
 from trademon.core.pnl import Book, RawBooked, Tally, fold_entries
 from trademon.core.reports import PnlReport, PnlRow, Unvalued
 from trademon.core.stats import Performance, net_of
-from trademon.core.times import DAY_US, from_us, period_bounds, period_of
+from trademon.core.times import DAY_US, from_us, period_bounds
 from trademon.flows.pnl import PnlQuery, book_before, chosen_books
-from trademon.flows.pnl_figures import BookFigures, Steps, unit_of
+from trademon.flows.pnl_figures import BookFigures, Steps, calendar, told, unit_of
 from trademon.flows.pnl_views import view
 from trademon.store.prices import Rates
 from trademon.store.reading import BookRef, row_of
@@ -65,7 +65,7 @@ def fetch_note(books: Iterable[BookFigures], currency: str) -> Iterator[str]:
 
 def converted(store: UserStore, ref: BookRef, method: Method, query: PnlQuery, rates: Rates) -> BookFigures:
     """One symbol book in the currency of `rates`."""
-    return _Converting(store, ref, method, query, rates).figures()
+    return told(store, _Converting(store, ref, method, query, rates).figures(), query)
 
 
 class Missing:
@@ -128,8 +128,9 @@ class _Converting:
                 self._fold(entries, _Figures())
             self.steps = Steps()
         whole, periods = _Figures(), []
+        name_of = calendar(self.store, self.ref, unit) if unit else lambda _: ""
         with self.store.book_entries(self.ref, since=query.since, until=query.until) as entries:
-            for name, part in groupby(entries, key=lambda e: period_of(e[1], unit) if unit else ""):
+            for name, part in groupby(entries, key=name_of):
                 self._fold(part, whole, one := _Figures())
                 if unit is not None:
                     periods.append(self._row(one, name))

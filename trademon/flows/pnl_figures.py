@@ -6,7 +6,7 @@ Periods and steps take the fold itself; a plain question is answered by the stor
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import groupby, islice
@@ -70,10 +70,15 @@ def _figures(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) ->
         found = BookFigures(ref, method, book_row(store, ref, method, query))
     else:
         found = _Folding(store, ref, method, query).figures()
+    return told(store, found, query)
+
+
+def told(store: UserStore, found: BookFigures, query: PnlQuery) -> BookFigures:
+    """The figures of a symbol book with executions alone counted as fills, and with why sales met no lot."""
     return replace(
         found,
-        row=_told(store, ref, found.row, query),
-        periods=tuple(_told(store, ref, row, query) for row in found.periods),
+        row=_told(store, found.ref, found.row, query),
+        periods=tuple(_told(store, found.ref, row, query) for row in found.periods),
     )
 
 
@@ -88,16 +93,11 @@ def _told(store: UserStore, ref: BookRef, row: PnlRow, query: PnlQuery) -> PnlRo
     return replace(row, fills=fills, unmatched_reason=reason)
 
 
-class _Calendar:
-    """The period that an entry stands in. One that brings a lot over has the date of its lot, which lies behind."""
-
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
-        self.newest = 0
-
-    def __call__(self, entry: tuple[int, ...]) -> str:
-        self.newest = max(self.newest, entry[1])
-        return period_of(self.newest, self.unit)
+def calendar(store: UserStore, ref: BookRef, unit: Unit) -> Callable[[tuple[int, ...]], str]:
+    """The period that an entry of a book stands in: of a lot that was carried over that of its arrival, though the
+    entry has the date it was acquired at."""
+    arrived = store.arrivals(ref)
+    return lambda entry: period_of(arrived.get(entry[0], entry[1]), unit)
 
 
 class _Folding:
@@ -114,7 +114,7 @@ class _Folding:
         with self.store.book_entries(self.ref, since=self.query.since, until=self.query.until) as entries:
             if unit is None:
                 return BookFigures(self.ref, self.method, self._fold(entries), steps=self.steps)
-            parts = groupby(entries, key=_Calendar(unit))
+            parts = groupby(entries, key=calendar(self.store, self.ref, unit))
             periods = tuple(self._period(name, part) for name, part in parts)
         row = self._row(self.book.tally - before, self.unvalued)
         return BookFigures(self.ref, self.method, row, periods, self.steps)

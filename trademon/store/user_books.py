@@ -100,6 +100,20 @@ class UserBooks(UserBrokers):
                 until_us=None if until is None else to_us(until),
             )
 
+    def arrivals(self, ref: BookRef) -> dict[int, int]:
+        """When the lots that were carried into a book arrived there, in microseconds by fill id: what `book_entries`
+        gives of them is the time of their acquisition."""
+        if not ref.mixed:
+            return {}
+        with self._database.read() as sql:
+            rows = sql.rows(
+                """SELECT fill_id, at FROM entries WHERE account_id = ? AND market_id = ? AND acquired_at IS NOT NULL
+                AND account_id IN (SELECT id FROM accounts WHERE user_id = ?)""",
+                *ref.key,
+                self._user_id,
+            )
+        return dict(rows)
+
     def stored_books(self) -> tuple[PnlRow, ...]:
         """The stored book of every account and symbol, as P&L rows in its own method."""
         with self._database.read() as sql:
