@@ -98,6 +98,21 @@ class BadAnswer(Transient):
     kind = "answer"
 
 
+class OtherExecution(BadAnswer):
+    """A known id that came back as another execution.
+
+    `differs` is what, as it was known and as it came back. `fill` is what came back, `first` what it differs from
+    where that came in the same page or file, None where it is stored.
+    """
+
+    def __init__(
+        self, name: str, differs: tuple[tuple[str, str, str], ...], fill: object, first: object = None
+    ) -> None:
+        said = "; ".join(f"{what} {one}, not {other}" for what, one, other in differs)
+        super().__init__(f"{name} came back as another execution ({said}): nothing was booked")
+        self.differs, self.fill, self.first = differs, fill, first
+
+
 class HostAskedToWait(Transient):
     """429 or 418: nobody asks that host again before `until`."""
 

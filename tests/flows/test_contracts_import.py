@@ -152,6 +152,27 @@ def test_the_size_may_stand_in_a_column_of_another_name(inbox: Inbox) -> None:
     assert inbox.row().open_quantity == D("0.02")
 
 
+@pytest.mark.parametrize("header", [HEADER, f"{HEADER},contract_size"])
+def test_a_size_that_nothing_tells_is_said(inbox: Inbox, header: str) -> None:
+    """One contract is then taken for one unit; what a file or the exchange has told before is known."""
+    cell = ",\n" if "," in header.removeprefix(HEADER) else "\n"
+    eth = "ETH/USD:ETH"
+    inbox.file.write_text(f"{header}\n{at(0)},{LINEAR},buy,1,100{cell}{at(1)},{eth},buy,1,100{cell}")
+    report = import_fills(inbox.user, inbox.user.broker("perps"), inbox.file, now=NOON)
+    assert report.unsized == (LINEAR, eth)
+    assert report.note is not None
+    assert "contract_size" in report.note
+    report = import_fills(inbox.user, inbox.user.broker("perps"), inbox.file, now=NOON)
+    assert (report.new_fills, report.unsized, report.note) == (0, (), None)
+
+
+def test_a_size_that_one_row_tells_is_known(inbox: Inbox) -> None:
+    """Whichever row it is."""
+    rows = f"{at(0)},{LINEAR},buy,1,100,\n{at(1)},{LINEAR},buy,1,100,1\n"
+    inbox.file.write_text(f"{HEADER},contract_size\n{rows}")
+    assert import_fills(inbox.user, inbox.user.broker("perps"), inbox.file, now=NOON).unsized == ()
+
+
 # --- what they earned ---------------------------------------------------------------------------------------------
 
 

@@ -138,9 +138,21 @@ class FillsReport:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
+    """`corrected` rows took the place of what an earlier file said under their ids. `unsized` are contracts whose size
+    nothing says: each was taken for one unit."""
+
     broker: str
     rows: int
     new_fills: int
+    corrected: int = 0
+    unsized: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """What a reader should know of the sizes."""
+        if not self.unsized:
+            return None
+        return f"a contract of {', '.join(self.unsized)} is taken for one unit: no column contract_size says otherwise"
 
 
 @dataclass(frozen=True, slots=True)

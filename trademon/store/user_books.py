@@ -8,13 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from trademon.core.model import Method
+from trademon.core.model import Broker, Method
 from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
 from trademon.core.times import to_us
 from trademon.errors import Busy
 from trademon.store.booking import Bookkeeper
 from trademon.store.entry_rows import CoinFee, group_fees, read_entries
+from trademon.store.fill_rows import IMPORT
 from trademon.store.reading import (
     BookRef,
     FillQuery,
@@ -74,6 +75,20 @@ class UserBooks(UserBrokers):
         """Which of these ids are stored for the symbol."""
         with self._database.read() as sql:
             return read_known_ids(sql, account_id, symbol, trade_ids) if self._owns(sql, account_id) else set()
+
+    def row_ids(self, broker: Broker, first: datetime, last: datetime) -> list[str]:
+        """The ids that were made up for rows of files, of those executed in the broker's account between these times,
+        both included."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                f"""SELECT trade_id FROM fills WHERE {OWNED} AND executed_at >= ? AND executed_at <= ?
+                AND source = '{IMPORT}' AND trade_id LIKE 'row-%'""",
+                broker.account_id,
+                self._user_id,
+                to_us(first),
+                to_us(last),
+            )
+        return [row[0] for row in rows]
 
     def book_refs(self) -> tuple[BookRef, ...]:
         with self._database.read() as sql:

@@ -125,7 +125,9 @@ def fill_to_json(fill: FillRow) -> Json:
 
 
 def _import(report: ImportReport) -> Json:
-    return {"broker": report.broker, "rows": report.rows, "new_fills": report.new_fills}
+    row: Json = {"broker": report.broker, "rows": report.rows, "new_fills": report.new_fills}
+    row["corrected"] = report.corrected
+    return row | ({"notes": [report.note]} if report.note else {})
 
 
 def _rebuild(report: RebuildReport) -> Json:
