@@ -166,13 +166,14 @@ def _stoppable() -> Iterator[None]:
 
 
 def find_fills(stores: Sequence[UserStore], query: PnlQuery) -> Found[FillRow]:
-    """The fills, with a column more where one of them has several fees."""
+    """The fills, with a column more where one of them has several fees or is of a contract."""
     from trademon.flows import export as flow  # noqa: PLC0415
     from trademon.ui.export_out import fill_layout  # noqa: PLC0415
 
     more = flow.have_more_fees(stores, query)
     warning = "the column more_fees is not read by trademon fills import" if more else None
-    return Found("fill", flow.fills(stores, query), fill_layout(more_fees=more), warning)
+    layout = fill_layout(more_fees=more, contracts=flow.have_contracts(stores, query))
+    return Found("fill", flow.fills(stores, query), layout, warning)
 
 
 def find_lots(stores: Sequence[UserStore], query: PnlQuery) -> Found[LotRow]:

@@ -109,7 +109,8 @@ class ScanReport:
 
 @dataclass(frozen=True, slots=True)
 class FillRow:
-    """A stored fill as it is listed. `fee` and `fee_currency` are the first fee's; `more_fees` the others'."""
+    """A stored fill as it is listed. `fee` and `fee_currency` are the first fee's; `more_fees` the others'. Of a
+    contract `quantity` counts contracts, each of `contract_size`."""
 
     id: int
     broker: str
@@ -125,6 +126,7 @@ class FillRow:
     trade_id: str
     source: str
     more_fees: tuple[tuple[Decimal, str], ...] = ()
+    contract_size: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
