@@ -235,7 +235,8 @@ class PnlRow:
     `period` only when grouped by one. Grouped over symbols there is no `open_quantity`, and no `unmatched_quantity`
     where it would add up different coins; `broker` and `symbol` are empty where a row stands for several. Over a long
     and a short there is no `open_cost`: what one cost and the other brought in are no sum.
-    `unmatched_reason` says why a sale met no lot.
+    `unmatched_reason` says why a sale met no lot. `carried_unvalued` are the coins of fees without a price that lots
+    brought along from another account.
     """
 
     user: str
@@ -259,6 +260,7 @@ class PnlRow:
     mark: Mark | None = None
     return_percent: Decimal | None = None
     unvalued: tuple[Unvalued, ...] = ()
+    carried_unvalued: tuple[str, ...] = ()
 
     @property
     def net(self) -> Decimal:
@@ -278,7 +280,7 @@ class PnlRow:
     @property
     def provisional(self) -> bool:
         """Whether something is missing from the figures that a price would add."""
-        return bool(self.unvalued_fees or self.unvalued)
+        return bool(self.unvalued_fees or self.unvalued or self.carried_unvalued)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ def compare(stores: Sequence[UserStore], query: PnlQuery) -> CompareReport:
         with store.one_moment():
             for ref, own in chosen_books(store, query):
                 unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
-                rows.append(_compare_book(store, ref, own, query, incomplete=bool(unvalued)))
+                carried = store.carried_unvalued(ref, since=query.since, until=query.until)
+                rows.append(_compare_book(store, ref, own, query, incomplete=bool(unvalued or carried)))
     return CompareReport(tuple(rows), tuple(_totals(rows)), sum(store.fills_stored() for store in stores))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby, islice
 
@@ -75,22 +76,28 @@ def _figures(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) ->
 
 def told(store: UserStore, found: BookFigures, query: PnlQuery) -> BookFigures:
     """The figures of a symbol book with executions alone counted as fills, and with why sales met no lot."""
-    return replace(
-        found,
-        row=_told(store, found.ref, found.row, query),
-        periods=tuple(_told(store, found.ref, row, query) for row in found.periods),
-    )
+    row = _told(store, found.ref, found.row, query)
+    asked = bool(row.carried_unvalued)  # where the whole has none, no part of it has any
+    periods = tuple(_told(store, found.ref, period, query, carried=asked) for period in found.periods)
+    return replace(found, row=row, periods=periods)
 
 
-def _told(store: UserStore, ref: BookRef, row: PnlRow, query: PnlQuery) -> PnlRow:
-    """The row with executions alone counted as fills, and with why sales of it met no lot."""
-    since, until = query.since, query.until
-    if row.period is not None:
-        begin, end = period_bounds(row.period)
-        since, until = max(begin, since or begin), min(end, until or end)
+def _told(store: UserStore, ref: BookRef, row: PnlRow, query: PnlQuery, *, carried: bool = True) -> PnlRow:
+    """The row with executions alone counted as fills, with why sales of it met no lot, and with the coins of fees that
+    carried lots brought along without a price."""
+    since, until = stretch_of(row, query)
     fills = row.fills - store.count_no_executions(ref, since=since, until=until)
     reason = store.unmatched_reason(ref, since=since, until=until) if row.has_unmatched else None
-    return replace(row, fills=fills, unmatched_reason=reason)
+    coins = store.carried_unvalued(ref, since=since, until=until) if carried else ()
+    return replace(row, fills=fills, unmatched_reason=reason, carried_unvalued=coins)
+
+
+def stretch_of(row: PnlRow, query: PnlQuery) -> tuple[datetime | None, datetime | None]:
+    """The time that a row stands for: what the query asks for of its period."""
+    if row.period is None:
+        return query.since, query.until
+    begin, end = period_bounds(row.period)
+    return max(begin, query.since or begin), min(end, query.until or end)
 
 
 def calendar(store: UserStore, ref: BookRef, unit: Unit) -> Callable[[tuple[int, ...]], str]:

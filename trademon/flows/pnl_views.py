@@ -78,6 +78,7 @@ def join_rows(rows: Sequence[PnlRow], *, broker: str = "", symbol: str = "") -> 
             fills=sum(row.fills for row in rows),
             mark=_mark(rows),
             unvalued=tuple(missing for row in rows for missing in row.unvalued),
+            carried_unvalued=tuple(sorted({coin for row in rows for coin in row.carried_unvalued})),
         )
 
 

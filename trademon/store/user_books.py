@@ -14,6 +14,7 @@ from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
 from trademon.core.times import to_us
 from trademon.errors import Busy
 from trademon.store.booking import Bookkeeper
+from trademon.store.carried_fees import carried_coins
 from trademon.store.entry_rows import CoinFee, group_fees, read_entries
 from trademon.store.fill_rows import IMPORT
 from trademon.store.reading import (
@@ -150,6 +151,17 @@ class UserBooks(UserBrokers):
         """Fees of a book's fills within [since, until) whose price is not known, by coin."""
         with self._database.read() as sql:
             return read_unvalued(sql, ref, since=since, until=until)
+
+    def carried_unvalued(
+        self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[str, ...]:
+        """The coins of fees without a price on lots that were carried into a book within [since, until)."""
+        if ref.signed:
+            return ()
+        with self._database.read() as sql:
+            if not self._owns(sql, ref.account_id):
+                return ()
+            return carried_coins(sql, ref.key, since=since, until=until)
 
     def accounts_to_derive(self) -> tuple[tuple[int, Method, bool], ...]:
         """Each of the user's accounts with the method its books are kept in, and whether they may go short."""

@@ -12,6 +12,7 @@ from trademon.core.model import Lot
 from trademon.core.money import ZERO
 from trademon.core.reports import FillRow
 from trademon.core.times import from_us, to_us
+from trademon.store.carried_fees import coins_of_arrivals
 from trademon.store.database import Sql, in_list
 from trademon.store.fill_rows import TRANSFER, fees_of
 from trademon.store.reading import BookRef
@@ -30,7 +31,7 @@ _LOTS = """SELECT lots.fill_id, lots.side, lots.quantity, lots.cost, lots.fees, 
 
 class FillName(NamedTuple):
     """What the exchange calls a fill, and where the row is from: OPENING and TRANSFER are no executions. `provisional`:
-    a fee of it is in no figure, as its price is not known."""
+    a fee of it is in no figure, as its price is not known; of a lot that was carried over, where it was bought."""
 
     trade_id: str
     order_id: str
@@ -99,7 +100,8 @@ class UserExports(UserScope):
                     *some,
                     self._user_id,
                 )
-                names.update((n, FillName(trade, order, source, bool(no))) for n, trade, order, source, no in rows)
+                carried = coins_of_arrivals(sql, (row[0] for row in rows if row[3] == TRANSFER))
+                names.update((n, FillName(t, o, source, bool(no) or n in carried)) for n, t, o, source, no in rows)
         return names
 
     def _broker_names(self, sql: Sql) -> dict[int, str]:

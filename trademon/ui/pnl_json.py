@@ -64,6 +64,8 @@ def _more(row: PnlRow, *, marked: bool) -> Json:
             }
             for missing in row.unvalued
         ]
+    if row.carried_unvalued:
+        more["carried_unvalued"] = list(row.carried_unvalued)
     if row.stats is not None:
         more["stats"] = stats_to_json(row.stats)
     return more | (_mark(row.mark) if marked else {})

@@ -205,6 +205,7 @@ def not_counted(row: PnlRow) -> Text | None:
     said = [_unmatched(row)] if row.has_unmatched else []
     said += [f"fee {format_fee(amount, currency)} unvalued" for currency, amount in row.unvalued_fees]
     said += [f"{missing.what} {format_fee(missing.amount, missing.currency)} unvalued" for missing in row.unvalued]
+    said += [f"fee in {coin} of a lot from another account unvalued" for coin in row.carried_unvalued]
     return plain(", ".join(said)) if said else None
 
 
