@@ -235,6 +235,22 @@ def test_a_corrected_row_is_taken_from_a_later_file(inbox: Inbox, changes: dict[
     assert replace(one, broker=other.broker) == other
 
 
+def test_a_file_of_another_kind_corrects_nothing(inbox: Inbox) -> None:
+    """Ids of two exchanges may be the same number: what Saxo's file says is not what ours said. Further columns of our
+    own make no other kind."""
+    inbox.take(f"{HEADER}\n{line(trade_id='7', fee='', fee_currency='')}\n")
+    header = "Trade ID,Trade Time,B/S,Amount,Price,Instrument Symbol,Instrument currency"
+    before = inbox.rows()
+    with pytest.raises(
+        DataError, match=r"^line 2, column Price: a file of another kind said otherwise .*: Price 45000"
+    ):
+        inbox.take(f"{header}\n7,2026-05-01T10:00:00Z,Buy,0.001,46000,BTC,USDT\n")
+    assert inbox.rows() == before
+    assert inbox.take(f"{header}\n7,2026-05-01T10:00:00Z,Buy,0.001,45000,BTC,USDT\n") == 0
+    short = "trade_id,note,executed_at,symbol,side,quantity,price\n7,x,2026-05-01T10:00:00Z,BTC/USDT,buy,0.001,46000\n"
+    assert inbox.bring(short).corrected == 1
+
+
 def test_a_file_without_a_column_of_fees_leaves_those_that_are_known(inbox: Inbox) -> None:
     """It says nothing of them, as an empty cell does."""
     inbox.take(f"{HEADER}\n{line()}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,7 @@ from trademon.flows.csv_cells import parse_zone
 from trademon.flows.csv_file import Table, open_table
 from trademon.flows.csv_formats import Layout, find_layout, named_zone
 from trademon.flows.csv_rows import NEEDS_IDS, Draft, read_drafts
+from trademon.store.fill_rows import IMPORT
 from trademon.store.store import UserStore
 
 _NOTHING: Final = "nothing was imported"
@@ -73,6 +75,7 @@ def import_fills(
                 method=store.method_of(broker),
                 seen_at=now,
                 tells_fees="fee" in read.layout.index,
+                same_kind=_Kind(read.layout, how),
             )
         except OtherExecution as error:
             raise _located(read, error) from None
@@ -99,8 +102,35 @@ def _located(read: _Read, error: OtherExecution) -> DataError:
     if error.first is not None:
         said = f"it is another execution under the id of line {read.line(error.first)}: {differs}"
         return DataError(f"{where}: {said}", hint=_NOTHING)
+    if error.source == IMPORT:
+        said = f"a file of another kind said otherwise under this id: {differs}"
+        return DataError(f"{where}: {said}", hint=f"files of two accounts go into two brokers; {_NOTHING}")
     said = f"the exchange itself said otherwise under this id: {differs}"
     return DataError(f"{where}: {said}", hint=f"a file does not overrule it; {_NOTHING}")
+
+
+class _Kind:
+    """Tells of a stored row whether its file was of the kind of this one: whether its columns are read in the same way.
+
+    Ids of two exchanges may be the same, so that a file corrects only what its like has said.
+    """
+
+    def __init__(self, layout: Layout, how: ReadAs) -> None:
+        self._title, self._how = layout.format.title, how
+        self._known: dict[tuple[str, ...], bool] = {layout.names: True}
+
+    def __call__(self, raw: str) -> bool:
+        names = tuple(json.loads(raw)) if raw else ()
+        if names not in self._known:
+            self._known[names] = self._is_same(names)
+        return self._known[names]
+
+    def _is_same(self, names: tuple[str, ...]) -> bool:
+        try:
+            found = find_layout(names, wanted=self._how.format, mapping=self._how.columns)
+        except DataError:
+            return False
+        return found.format.title == self._title
 
 
 def read_csv(

@@ -11,7 +11,7 @@ Plain SQL on purpose: through the ORM a page costs thirty times as much.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby, islice
@@ -137,15 +137,18 @@ class Bookkeeper:
         method: Method,
         seen_at: datetime,
         tells_fees: bool = True,
+        same_kind: Callable[[str], bool] | None = None,
     ) -> Taken:
-        """Store what a file says and book it: what is new, and what it corrects of earlier files.
+        """Store what a file says and book it: what is new, and what it corrects of earlier files of its kind.
 
         All of it commits together or none of it does. A file that does not tell fees leaves those that are known.
+        `same_kind` tells by a stored row, as it stood, whether it is from a file of this kind.
 
         Raises:
-            OtherExecution: the file contradicts itself, or what the exchange itself told. Nothing is written.
+            OtherExecution: the file contradicts itself, one of another kind, or what the exchange itself told. Nothing
+                is written.
         """
-        return self._take(broker, fills, account_id, method, _Said(IMPORT, tells_fees=tells_fees), seen_at)
+        return self._take(broker, fills, account_id, method, _Said(IMPORT, tells_fees, same_kind), seen_at)
 
     def _take(
         self,
@@ -384,10 +387,17 @@ def _acquired_us(fill: Fill) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """Where a page is from, and whether it tells fees at all."""
+    """Where a page is from, whether it tells fees at all, and what is of its kind."""
 
     source: str
     tells_fees: bool = True
+    same_kind: Callable[[str], bool] | None = None
+
+    def corrects(self, sql: Sql, fill_id: int) -> bool:
+        """Whether this may take the place of a stored fill: of a file that of its own kind."""
+        if self.source != IMPORT or self.same_kind is None:
+            return True
+        return self.same_kind(sql.rows("SELECT raw FROM fills WHERE id = ?", fill_id)[0][0])
 
 
 def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], said: _Said) -> _Page:
@@ -411,6 +421,8 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], said: _Said) -> _Page:
         if stored is None:
             fresh.append(fill)
         elif (taken := _instead_of(stored, fill, said)) is not None:
+            if not said.corrects(sql, stored.fill_id):
+                raise OtherExecution(_name(fill), differences(stored, taken), fill, source=IMPORT)
             page.replace.append(stored.fill_id)
             page.corrected += said.source == IMPORT
             touched += [Position(*row) for row in sql.rows(_PLACE, stored.fill_id)]
@@ -432,7 +444,7 @@ def _instead_of(stored: Known, fill: Fill, said: _Said) -> Fill | None:
     if stored.source != IMPORT:
         differs = contradictions(stored, fill) if said.source == IMPORT else differences(stored, fill, fees=False)
         if differs:
-            raise OtherExecution(_name(fill), differs, fill)
+            raise OtherExecution(_name(fill), differs, fill, source=stored.source)
         return None
     if not said.tells_fees and paid(stored.fees) != paid(fill.fees):
         fill = replace(fill, fees=stored.fees)
@@ -444,7 +456,7 @@ def _check_twice(fill: Fill, first: Fill, said: _Said) -> None:
     known = Known(0, said.source, content(first), first.fees)
     differs = differences(known, fill, fees=said.source == IMPORT)
     if differs:
-        raise OtherExecution(_name(fill), differs, fill, first)
+        raise OtherExecution(_name(fill), differs, fill, first=first)
 
 
 def _name(fill: Fill) -> str:
