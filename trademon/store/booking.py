@@ -51,9 +51,11 @@ from trademon.store.entry_rows import (
     write_entries,
 )
 from trademon.store.fill_rows import (
+    API,
     IMPORT,
     TRANSFER,
     BookKey,
+    Differences,
     Known,
     content,
     contradictions,
@@ -442,7 +444,11 @@ def _instead_of(stored: Known, fill: Fill, said: _Said) -> Fill | None:
     one. No file wins over the exchange: it may say less, and what it says otherwise is refused.
     """
     if stored.source != IMPORT:
-        differs = contradictions(stored, fill) if said.source == IMPORT else differences(stored, fill, fees=False)
+        differs: Differences = ()  # an entered lot and an end of a transfer stay, whoever uses their ids
+        if stored.source == said.source:
+            differs = differences(stored, fill, fees=False)
+        elif (stored.source, said.source) == (API, IMPORT):
+            differs = contradictions(stored, fill)
         if differs:
             raise OtherExecution(_name(fill), differs, fill, source=stored.source)
         return None

@@ -16,6 +16,8 @@ from trademon.core.times import format_time, from_us, to_us
 from trademon.store.database import Sql, in_list
 from trademon.store.exact import decimal_text
 
+API = "api"
+"""The source of fills that an exchange itself told."""
 IMPORT = "import"
 """The source of fills that a file told."""
 TRANSFER = "transfer"
