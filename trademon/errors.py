@@ -99,11 +99,24 @@ class BadAnswer(Transient):
 
 
 class OtherExecution(BadAnswer):
-    """A known id that came back as another execution. `twice`: within one page or file, not against the store."""
+    """A known id that came back as another execution.
 
-    def __init__(self, symbol: str, trade_id: str, differs: str, *, twice: bool) -> None:
-        super().__init__(f"{symbol} fill {trade_id} came back as another execution ({differs}): nothing was booked")
-        self.symbol, self.trade_id, self.differs, self.twice = symbol, trade_id, differs, twice
+    `differs` is what, as it was known and as it came back. `fill` is what came back, `first` what it differs from
+    where that came in the same page or file, None where it is stored: `source` says from where.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        differs: tuple[tuple[str, str, str], ...],
+        fill: object,
+        *,
+        first: object = None,
+        source: str = "",
+    ) -> None:
+        said = "; ".join(f"{what} {one}, not {other}" for what, one, other in differs)
+        super().__init__(f"{name} came back as another execution ({said}): nothing was booked")
+        self.differs, self.fill, self.first, self.source = differs, fill, first, source
 
 
 class HostAskedToWait(Transient):

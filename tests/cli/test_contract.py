@@ -418,7 +418,7 @@ def test_an_import_says_what_was_new(shell: Shell) -> None:
     """The same file twice: three, then none."""
     with_fills(shell)
     done = shell.run("fills", "import", "trades.csv", "--broker", "old", "--json").check(0)
-    assert done.json["data"] == {"broker": "old", "rows": 3, "new_fills": 0}
+    assert done.json["data"] == {"broker": "old", "rows": 3, "new_fills": 0, "corrected": 0}
     newest = shell.run("fills", "--limit", "2", "--json").json["data"]["fills"]
     assert [f["trade_id"] for f in newest] == ["t2", "t3"]
 

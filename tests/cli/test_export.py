@@ -56,6 +56,13 @@ def test_the_help_says_what_lands_in_the_file(fresh: Shell) -> None:
     assert not fresh.home.exists()
 
 
+def test_the_help_says_how_an_inverse_contract_gains(fresh: Shell) -> None:
+    """Its worth falls as the price rises."""
+    text = " ".join(fresh.run("pnl", "export", "-h").check(0).out.split())
+    assert "inverse contract" in text
+    assert "gross is cost less proceeds" in text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_is_written_silently_and_for_its_owner_alone(traded: Shell, kind: str) -> None:
     """The file's name says its form, `--format` overrules it, and stdout has the same rows."""

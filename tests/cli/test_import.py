@@ -49,6 +49,29 @@ def test_any_file_by_its_columns_and_zone(shell: Shell) -> None:
     assert (fill["executed_at"], fill["symbol"]) == ("2024-07-01T10:00:00.000Z", "BTC/EUR")
 
 
+OWN = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id\n"
+
+
+def test_a_corrected_row_is_told(shell: Shell) -> None:
+    """In the document, and to a person; again there is nothing to correct."""
+    with_broker(shell, f"{OWN}2026-01-31T10:00:00Z,BTC/USDT,buy,1,100,0.5,USDT,,1\n")
+    first = shell.run(*take(shell, "--json")).check(0).json["data"]
+    assert (first["new_fills"], first["corrected"]) == (1, 0)
+    (shell.cwd / "trades.csv").write_text(f"{OWN}2026-01-31T10:00:00Z,BTC/USDT,buy,1,100,0.4,USDT,,1\n")
+    told = [shell.run(*take(shell, "--json")).check(0).json["data"] for _ in range(2)]
+    assert [(data["rows"], data["new_fills"], data["corrected"]) for data in told] == [(1, 0, 1), (1, 0, 0)]
+    (row,) = shell.run("pnl", "--json").check(0).json["data"]["rows"]
+    assert row["open_cost"] == "100.4"
+
+
+def test_a_row_that_contradicts_another_is_named(shell: Shell) -> None:
+    """By its line and column, with what differs; nothing is stored."""
+    row = "2026-01-31T10:00:00Z,BTC/USDT,buy,1,100,0.5,USDT,,1\n"
+    with_broker(shell, OWN + row + row.replace("0.5", "0.6"))
+    shell.run(*take(shell)).check(1).one_line("line 3, column fee", "line 2", "fee 0.5 USDT, not 0.6 USDT")
+    assert shell.run("fills", "--json").check(0).json["data"]["fills"] == []
+
+
 def test_wrong_words_end_with_2_and_a_wrong_file_with_1(shell: Shell) -> None:
     """One line each, and nothing is stored."""
     with_broker(shell, OTHER)

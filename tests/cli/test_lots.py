@@ -122,6 +122,11 @@ def test_a_script_is_told_the_id_of_what_it_entered(old: Shell) -> None:
     assert "4" in [str(value) for value in data.values()]
 
 
+def test_the_help_says_in_what_a_lot_is_entered(fresh: Shell) -> None:
+    """A fill of contracts counts contracts, and so does a lot of them."""
+    assert "Base units; of a contract, contracts." in " ".join(fresh.run("lots", "open", "-h").check(0).out.split())
+
+
 def test_a_lot_by_hand_that_was_sold_can_still_be_found(old: Shell) -> None:
     """Who typed a wrong price needs the id that `remove` asks for; its help says: as `trademon lots` shows it."""
     (old.cwd / "more.csv").write_text(

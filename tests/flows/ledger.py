@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.flows.desk import NOON
-from trademon.core.model import Fee, Fill, Method
+from trademon.core.model import Fee, Fill, MarketType, Method
 from trademon.core.reports import PnlReport, PnlRow
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.store.store import Store, UserStore
@@ -28,11 +28,11 @@ class Ledger:
         self.user = user
         self.count = 0
 
-    def broker(self, name: str, method: Method | None = None, **more: Any) -> None:
+    def broker(self, name: str, method: Method | None = None, *, market: MarketType = "spot", **more: Any) -> None:
         self.user.add_broker(
             name,
             exchange="manual",
-            market="spot",
+            market=market,
             since=NOON,
             base_url=None,
             symbols=(),

@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.flows.desk import NOON
-from trademon.core.model import METHODS, Contract, Fee, MarketType, Method
+from tests.store.world import add_broker
+from trademon.core.model import METHODS, Candle, Contract, Fee, MarketType, Method
 from trademon.core.money import round_figure
 from trademon.core.reports import PnlRow
 from trademon.core.times import format_time
-from trademon.errors import DataError
+from trademon.errors import DataError, UsageError
+from trademon.flows.compare import the_book, what_if
 from trademon.flows.fills import ReadAs, import_fills
-from trademon.flows.lots import lots
+from trademon.flows.lots import lots, open_lot
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.flows.rebuild import rebuild
+from trademon.store.prices import DAY
 from trademon.store.reading import FillQuery
 from trademon.store.store import Store, UserStore
 
@@ -148,6 +152,27 @@ def test_the_size_may_stand_in_a_column_of_another_name(inbox: Inbox) -> None:
     assert inbox.row().open_quantity == D("0.02")
 
 
+@pytest.mark.parametrize("header", [HEADER, f"{HEADER},contract_size"])
+def test_a_size_that_nothing_tells_is_said(inbox: Inbox, header: str) -> None:
+    """One contract is then taken for one unit; what a file or the exchange has told before is known."""
+    cell = ",\n" if "," in header.removeprefix(HEADER) else "\n"
+    eth = "ETH/USD:ETH"
+    inbox.file.write_text(f"{header}\n{at(0)},{LINEAR},buy,1,100{cell}{at(1)},{eth},buy,1,100{cell}")
+    report = import_fills(inbox.user, inbox.user.broker("perps"), inbox.file, now=NOON)
+    assert report.unsized == (LINEAR, eth)
+    assert report.note is not None
+    assert "contract_size" in report.note
+    report = import_fills(inbox.user, inbox.user.broker("perps"), inbox.file, now=NOON)
+    assert (report.new_fills, report.unsized, report.note) == (0, (), None)
+
+
+def test_a_size_that_one_row_tells_is_known(inbox: Inbox) -> None:
+    """Whichever row it is."""
+    rows = f"{at(0)},{LINEAR},buy,1,100,\n{at(1)},{LINEAR},buy,1,100,1\n"
+    inbox.file.write_text(f"{HEADER},contract_size\n{rows}")
+    assert import_fills(inbox.user, inbox.user.broker("perps"), inbox.file, now=NOON).unsized == ()
+
+
 # --- what they earned ---------------------------------------------------------------------------------------------
 
 
@@ -263,3 +288,58 @@ def test_a_fill_keeps_the_price_that_was_paid(inbox: Inbox) -> None:
     inbox.take(f"{HEADER},contract_size,fee,fee_currency", f"{at(0)},{INVERSE},sell,7,9000.5,100,-0.1,BTC")
     (fill,) = inbox.user.fills(FillQuery()).fills
     assert (fill.quantity, fill.price, Fee(fill.fee, fill.fee_currency)) == (D(7), D("9000.5"), Fee(D("-0.1"), "BTC"))
+
+
+@pytest.mark.parametrize("by", [None, "symbol", "broker"])
+def test_what_an_inverse_book_holds_is_the_same_since_any_time(inbox: Inbox, by: Any) -> None:
+    """1,000 contracts at 1,000 cost 1 BTC, 1,000 each, however little of the past the figures are of."""
+    inbox.trade(INVERSE, ("buy", "2000", "1000"), ("sell", "1000", "1250"))
+    (whole,) = pnl([inbox.user], PnlQuery(by=by)).rows
+    (later,) = pnl([inbox.user], PnlQuery(by=by, since=NOON)).rows
+    assert (later.gross, later.open_cost, later.open_quantity) == (0, 1, whole.open_quantity)
+    assert later.average_cost == whole.average_cost == (None if by == "broker" else 1000)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_sale_imagined_on_an_inverse_contract_gains_what_it_would(inbox: Inbox, method: Method) -> None:
+    """1,000 at 1,000, sold at 1,250: 0.2 BTC; of 1,500 asked for 500 are more than is held."""
+    inbox.trade(INVERSE, ("buy", "1000", "1000"))
+    store, ref = the_book([inbox.user], PnlQuery())
+    rows = {row.method: row for row in what_if(store, ref, D(1000), D(1250), "said").rows}
+    assert (rows[method].gross, rows[method].matched, rows[method].unmatched) == (D("0.2"), 1000, 0)
+    assert (rows[method].left_quantity, rows[method].left_cost) == (0, 0)
+    rows = {row.method: row for row in what_if(store, ref, D(1500), D(1250), "said").rows}
+    assert (rows[method].gross, rows[method].matched, rows[method].unmatched) == (D("0.2"), 1000, 500)
+    rows = {row.method: row for row in what_if(store, ref, D(400), D(1250), "said").rows}
+    assert (rows[method].gross, rows[method].left_quantity, rows[method].left_cost) == (D("0.08"), 600, D("0.6"))
+
+
+def test_an_inverse_contract_has_no_worth_at_a_price_of_zero(inbox: Inbox) -> None:
+    """Neither imagined nor entered by hand: as a file's row is refused, so are they."""
+    inbox.trade(INVERSE, ("buy", "1000", "1000"))
+    store, ref = the_book([inbox.user], PnlQuery())
+    with pytest.raises(UsageError, match="an inverse contract has no worth"):
+        what_if(store, ref, D(1), D(0), "said")
+    entered = {"quantity": D(1), "price": D(0), "fee": D(0), "at": NOON - timedelta(days=9), "now": NOON}
+    with pytest.raises(UsageError, match="an inverse contract has no worth"):
+        open_lot(inbox.user, inbox.user.broker("perps"), INVERSE, **entered)
+    assert lots([inbox.user], PnlQuery()).entered == ()
+
+
+def test_a_lot_of_contracts_is_entered_in_contracts(inbox: Inbox) -> None:
+    """Three of size 0.001 at 100 are 0.003 BTC for 0.3."""
+    inbox.trade(LINEAR, ("buy", "1000", "100"), size="0.001")
+    at = NOON - timedelta(days=9)
+    open_lot(inbox.user, inbox.user.broker("perps"), LINEAR, quantity=D(3), price=D(100), fee=D(0), at=at, now=NOON)
+    (lot,) = lots([inbox.user], PnlQuery()).entered
+    assert (lot.quantity, lot.cost) == (D("0.003"), D("0.3"))
+
+
+def test_the_average_cost_of_an_inverse_book_in_another_currency_is_cost_by_quantity(inbox: Inbox) -> None:
+    """A BTC worth 20,000 EUR: 1,000 USD at 1,000 cost 1 BTC, 20,000 EUR, 20 EUR for each USD."""
+    inbox.trade(INVERSE, ("buy", "1000", "1000"))
+    teller = add_broker(inbox.user, "teller", since=NOON)
+    day = NOON.replace(hour=0) - timedelta(days=1)
+    inbox.user.save_candles(teller, "BTC/EUR", [Candle(day, DAY, D(20000))], interval=DAY)
+    (row,) = pnl([inbox.user], PnlQuery(currency="EUR")).rows
+    assert (row.open_quantity, row.open_cost, row.average_cost) == (1000, 20000, 20)

@@ -24,7 +24,7 @@ from tests.flows.desk import NOON
 from tests.flows.ledger import FOUNDING, Ledger, minute
 from tests.store.world import add_broker, book
 from trademon.core.export_rows import SoldRow
-from trademon.core.model import METHODS, Fee, Fill, Method
+from trademon.core.model import METHODS, Contract, Fee, Fill, Method
 from trademon.core.money import EXACT, round_figure
 from trademon.errors import DataError
 from trademon.flows import export
@@ -33,6 +33,7 @@ from trademon.flows.lots import lots, open_lot
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.store.reading import FillQuery
 from trademon.store.store import Store, UserStore
+from trademon.ui.csv_out import fills_csv
 from trademon.ui.export_out import SOLD_COLUMNS, Layout, fill_layout, lot_layout, new_file, sold_layout, write_rows
 from trademon.ui.lot_tables import lots_csv
 
@@ -297,7 +298,8 @@ def test_batches_do_not_show(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) ->
 def exported(user: UserStore, path: Path, **query: Any) -> Path:
     with user.one_moment(), new_file(path, force=True) as stream:
         asked = PnlQuery(**query)
-        layout = fill_layout(more_fees=export.have_more_fees([user], asked))
+        contracts = export.have_contracts([user], asked)
+        layout = fill_layout(more_fees=export.have_more_fees([user], asked), contracts=contracts)
         write_rows(stream, export.fills([user], asked), layout, "csv")
     return path
 
@@ -308,6 +310,46 @@ def facts(user: UserStore, broker: str) -> list[tuple[Any, ...]]:
         (r.executed_at, r.symbol, r.side, r.quantity, r.price, r.fee, r.fee_currency, r.order_id, r.trade_id)
         for r in rows
     ]
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_exported_contracts_keep_their_size(store: Store, ledger: Ledger, tmp_path: Path, listed: bool) -> None:
+    """1,000 contracts of 0.001 BTC beside a fill of coins, into a store that knows of no contract: 1 BTC still, not
+    1,000; by `fills export` and by `fills --csv`."""
+    ledger.broker("perps", market="swap")
+    swap, inverse = Contract("USDT", D("0.001")), Contract("BTC", D(100), inverse=True)
+    ledger.add(
+        "perps",
+        Fill("1", "BTC/USDT:USDT", "BTC", "USDT", "buy", D(1000), D(50000), NOON, contract=swap),
+        Fill("2", "BTC/USD:BTC", "BTC", "USD", "sell", D(7), D(50000), NOON, contract=inverse),
+        Fill("3", "ETH/USDT", "ETH", "USDT", "buy", D(2), D(3000), NOON),
+    )
+    path = tmp_path / "out.csv"
+    if listed:
+        with path.open("w") as stream:
+            fills_csv(ledger.user.fills(FillQuery()), stream)
+    else:
+        exported(ledger.user, path)
+    assert {row["contract_size"] for row in csv.DictReader(io.StringIO(path.read_text()))} == {"0.001", "100", ""}
+    other = Store(f"sqlite:///{tmp_path}/other.db", key_file=tmp_path / "other.key", clock=lambda: NOON)
+    try:
+        fresh = Ledger(other, other.for_user(other.users()[0].name))
+        fresh.broker("perps", market="swap")
+        report = import_fills(fresh.user, fresh.user.broker("perps"), path, now=NOON)
+        assert (report.new_fills, report.unsized) == (3, ())
+        assert fresh.ask().rows == ledger.ask().rows
+    finally:
+        other.close()
+
+
+def test_without_a_contract_there_is_no_column_for_its_size(ledger: Ledger, tmp_path: Path) -> None:
+    """Nor where the only one was executed at another time."""
+    ledger.broker("perps", market="swap")
+    swap = Contract("USDT", D("0.001"))
+    ledger.add("perps", Fill("1", "BTC/USDT:USDT", "BTC", "USDT", "buy", D(1), D(5), minute(-9), contract=swap))
+    ledger.book("main", ("buy", "3", "4"))
+    path = exported(ledger.user, tmp_path / "out.csv", since=NOON)
+    assert "contract_size" not in path.read_text()
 
 
 def test_exported_fills_are_imported_as_they_were(ledger: Ledger, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +14,9 @@ import pytest
 
 from tests.flows.desk import NOON, Desk, make_account, truth
 from trademon.core.model import Credentials
-from trademon.core.reports import FillRow
+from trademon.core.reports import FillRow, ImportReport
 from trademon.errors import DataError
-from trademon.flows.fills import import_fills
+from trademon.flows.fills import import_fills, read_csv
 from trademon.store.reading import FillQuery
 from trademon.store.store import Store, UserStore
 from trademon.ui.csv_out import fills_csv
@@ -60,8 +61,11 @@ class Inbox:
 
     def take(self, content: str | bytes, broker: str = "old") -> int:
         """How many fills were new."""
+        return self.bring(content, broker).new_fills
+
+    def bring(self, content: str | bytes, broker: str = "old") -> ImportReport:
         self.file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return import_fills(self.user, self.user.broker(broker), self.file, now=NOON).new_fills
+        return import_fills(self.user, self.user.broker(broker), self.file, now=NOON)
 
     def rows(self, broker: str = "old") -> tuple[FillRow, ...]:
         return self.user.fills(FillQuery(brokers=(broker,))).fills
@@ -206,11 +210,97 @@ def test_rows_that_merely_look_alike_are_kept(inbox: Inbox) -> None:
     assert inbox.take(grown) == 1
 
 
-def test_one_id_for_two_different_fills_is_refused(inbox: Inbox) -> None:
-    """The same trade id with another price is no second fill and no correction: nothing is stored."""
-    with pytest.raises(Exception, match="t1"):
-        inbox.take("\n".join((HEADER, line(), line(price="46000"), "")))
-    assert inbox.rows() == ()
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"price": "46000"}, "line 4, column price: .* of line 2: price 45000, not 46000"),
+        ({"fee": "0.05"}, "line 4, column fee: .* of line 2: fee 0.045 USDT, not 0.05 USDT"),
+        ({"fee": "0"}, "line 4, column fee: .* of line 2: fee 0.045 USDT, not 0"),
+        ({"quantity": "2", "side": "sell"}, "line 4, column side: .*: side buy, not sell; quantity 0.001, not 2"),
+    ],
+)
+def test_one_id_for_two_different_rows_is_refused(
+    inbox: Inbox, changes: dict[str, str], said: str, known: bool
+) -> None:
+    """In one file it is no second fill and no correction: nothing is stored, whatever is known already."""
+    if known:
+        inbox.take(f"{HEADER}\n{line()}\n")
+    before = inbox.rows()
+    with pytest.raises(DataError, match=f"^{said}"):
+        inbox.take("\n".join((HEADER, line(), line(trade_id="t2"), line(**changes), line(), "")))
+    assert inbox.rows() == before
+
+
+@pytest.mark.parametrize("changes", [{"fee": "0.05"}, {"fee_currency": "BNB"}, {"fee": ""}, {"price": "44000"}])
+def test_a_corrected_row_is_taken_from_a_later_file(inbox: Inbox, changes: dict[str, str]) -> None:
+    """Bought for 45 and sold for 50: the book is that of the corrected file alone, and it is told how many were."""
+    sale = line(trade_id="t2", side="sell", price="50000", executed_at="2026-05-01T11:00:00Z")
+    inbox.take("\n".join((HEADER, line(), sale, "")))
+    corrected = "\n".join((HEADER, line(**changes), sale, line(trade_id="t3"), ""))
+    reports = [inbox.bring(corrected) for _ in range(2)]
+    assert [(r.rows, r.new_fills, r.corrected) for r in reports] == [(3, 1, 1), (3, 0, 0)]
+    inbox.add("fresh")
+    inbox.take(corrected, "fresh")
+    one, other = inbox.user.stored_books()
+    assert replace(one, broker=other.broker) == other
+
+
+def test_a_file_of_another_kind_corrects_nothing(inbox: Inbox) -> None:
+    """Ids of two exchanges may be the same number: what Saxo's file says is not what ours said. Further columns of our
+    own make no other kind."""
+    inbox.take(f"{HEADER}\n{line(trade_id='7', fee='', fee_currency='')}\n")
+    header = "Trade ID,Trade Time,B/S,Amount,Price,Instrument Symbol,Instrument currency"
+    before = inbox.rows()
+    with pytest.raises(
+        DataError, match=r"^line 2, column Price: a file of another kind said otherwise .*: Price 45000"
+    ):
+        inbox.take(f"{header}\n7,2026-05-01T10:00:00Z,Buy,0.001,46000,BTC,USDT\n")
+    assert inbox.rows() == before
+    assert inbox.take(f"{header}\n7,2026-05-01T10:00:00Z,Buy,0.001,45000,BTC,USDT\n") == 0
+    short = "trade_id,note,executed_at,symbol,side,quantity,price\n7,x,2026-05-01T10:00:00Z,BTC/USDT,buy,0.001,46000\n"
+    assert inbox.bring(short).corrected == 1
+
+
+def test_a_file_without_a_column_of_fees_leaves_those_that_are_known(inbox: Inbox) -> None:
+    """It says nothing of them, as an empty cell does."""
+    inbox.take(f"{HEADER}\n{line()}\n")
+    report = inbox.bring(
+        "executed_at,symbol,side,quantity,price,trade_id\n2026-05-01T10:00:00Z,BTC/USDT,buy,0.001,45000,t1\n"
+    )
+    assert (report.new_fills, report.corrected) == (0, 0)
+    assert inbox.rows()[0].fee == Decimal("0.045")
+
+
+ETH = {"symbol": "ETH/USDT", "trade_id": "", "price": "3000"}
+
+
+def test_a_part_of_a_file_without_ids_and_then_all_of_it_are_one(inbox: Inbox) -> None:
+    """Rows of one moment: what other symbols and other rows stand before one does not make it another fill."""
+    rows = [line(**ETH), line(trade_id=""), line(**ETH, side="sell"), line(trade_id=""), line(trade_id="", side="sell")]
+    assert inbox.take("\n".join((HEADER, rows[1], rows[4], ""))) == 2
+    assert inbox.take("\n".join((HEADER, *rows, ""))) == 3
+    assert inbox.take("\n".join((HEADER, *rows[2:], ""))) == 0
+    assert inbox.take("\n".join((HEADER, *rows, line(**ETH), line(trade_id=""), ""))) == 2
+    assert inbox.take("\n".join((HEADER, *rows, line(**ETH), line(trade_id=""), ""))) == 0
+    assert len(inbox.rows()) == 7
+
+
+def test_rows_stored_under_places_counted_over_all_symbols_are_found_again(inbox: Inbox) -> None:
+    """As they were counted once: the same file brings nothing new, and more of it only what is more."""
+    rows = [line(trade_id=""), line(**ETH), line(**ETH), line(trade_id=""), line(trade_id="")]
+    inbox.file.write_text("\n".join((HEADER, *rows, "")))
+    fills = [
+        replace(fill, trade_id=re.sub(r"-\d{6}-", f"-{place:06d}-", fill.trade_id))
+        for place, fill in enumerate(read_csv(inbox.file), start=1)
+    ]
+    broker = inbox.user.broker("old")
+    account_id = inbox.user.bind_account(broker, None)
+    inbox.user.books.book_page(broker, fills, account_id=account_id, method="fifo", source="import", seen_at=NOON)
+    assert inbox.take("\n".join((HEADER, *rows, ""))) == 0
+    assert inbox.take("\n".join((HEADER, *rows, rows[1], rows[0], ""))) == 2
+    assert inbox.take("\n".join((HEADER, rows[0], *rows, rows[1], ""))) == 0
+    assert len(inbox.rows()) == 7
 
 
 def test_a_price_of_zero_is_fine(inbox: Inbox) -> None:
@@ -323,6 +413,29 @@ async def test_a_row_without_an_id_is_refused_where_the_exchange_has_one(
         bring_in(desk, tmp_path, "2026-05-01T11:00:00Z,ETH/USDT,buy,1,3000,0,USDT,,")
     assert "manual broker" in (caught.value.hint or "")
     assert desk.stored() == truth(world, NOON)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (SAME_AS_101.replace("3000", "2999"), "column price: .*: price 3000, not 2999"),
+        (SAME_AS_101.replace("3000,0,", "3000,7,"), "column fee: .*: fee .*, not 7 USDT"),
+    ],
+)
+async def test_what_the_exchange_said_is_not_overruled_by_a_file(
+    desk: Desk, exchange: str, tmp_path: Path, row: str, said: str
+) -> None:
+    """Nothing of such a file is taken in; one that says less brings in what else it has."""
+    world = desk.scripted()
+    world.buy("ETH/USDT", "1", "3000", NOON - HOUR, trade_id=101)
+    await desk.open(exchange, world)
+    await desk.scan()
+    other = "2026-03-01T00:00:00Z,ETH/USDT,buy,1,2000,0,USDT,o1,50"
+    with pytest.raises(DataError, match=f"^line 3, {said}") as caught:
+        bring_in(desk, tmp_path, other, row)
+    assert "does not overrule" in (caught.value.hint or "")
+    assert desk.stored() == truth(world, NOON)
+    assert bring_in(desk, tmp_path, other, SAME_AS_101) == 1
 
 
 async def test_an_import_before_the_first_scan_is_one_account_with_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -47,9 +48,11 @@ def test_an_inverse_contract_is_marked_in_its_coin() -> None:
     """50,000 contracts of 1 USD at 50,000 cost 1 BTC; at 62,500 they gain 0.2 BTC. The price shown is the market's."""
     contract = Contract("BTC", inverse=True)
     market = Market("BTC/USD:BTC", "BTC", "USD", "BTCUSD", contract)
-    row = pnl_row(symbol=market.symbol, currency="BTC", open_quantity=D(50_000), open_cost=D(-1))
+    row = pnl_row(symbol=market.symbol, currency="BTC", open_quantity=D(50_000), open_cost=D(1))
     mark = mark_of(row, market, D(62_500), NOON)
     assert (mark.price, mark.unrealized) == (62_500, D("0.2"))
+    short = replace(row, open_quantity=D(-50_000))
+    assert mark_of(short, market, D(62_500), NOON).unrealized == D("-0.2")
 
 
 async def test_what_is_open_is_marked_at_the_last_price(desk: Desk, exchange: str) -> None:

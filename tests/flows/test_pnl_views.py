@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +24,8 @@ from trademon.core.money import EXACT
 from trademon.core.reports import PnlRow
 from trademon.core.times import period_bounds
 from trademon.store.store import Store
+from trademon.ui.csv_out import pnl_csv
+from trademon.ui.json_out import to_json
 
 
 @pytest.fixture
@@ -54,6 +58,25 @@ def test_by_symbol_the_brokers_of_a_user_are_one_row(ledger: Ledger) -> None:
     assert (btc.open_quantity, btc.open_cost, btc.average_cost) == (2, D("220.25"), D("110.125"))
     assert (btc.unmatched_quantity, btc.unmatched_proceeds, btc.disposals, btc.fills) == (1, 100, 2, 5)
     assert (eth.symbol, eth.gross, eth.open_quantity, eth.open_cost) == ("ETH/USDT", -1, 3, 30)
+
+
+def test_by_symbol_a_long_and_a_short_have_no_cost_in_common(ledger: Ledger) -> None:
+    """1 long for 100, 1 short for 110: nothing is held in all, and 210 would be neither's cost. Alone each has one."""
+    ledger.broker("lent", market="margin")
+    ledger.book("main", ("buy", 1, 100))
+    ledger.book("lent", ("sell", 1, 110))
+    (row,) = ledger.ask(by="symbol").rows
+    assert (row.open_quantity, row.open_cost, row.average_cost) == (0, None, None)
+    assert [(r.broker, r.open_cost, r.average_cost) for r in ledger.ask().rows] == [
+        ("lent", 110, 110),
+        ("main", 100, 100),
+    ]
+    document = to_json(ledger.ask(by="symbol"))["rows"][0]
+    assert (document["open_cost"], document["average_cost"]) == (None, None)
+    out = io.StringIO()
+    pnl_csv(ledger.ask(by="symbol"), out)
+    (cells,) = csv.DictReader(io.StringIO(out.getvalue()))
+    assert (cells["open_quantity"], cells["open_cost"], cells["average_cost"]) == ("0", "", "")
 
 
 def test_by_broker_the_symbols_are_one_row_a_currency(ledger: Ledger) -> None:

@@ -46,7 +46,7 @@ from tests.store.world import (
 from trademon.core.coverage import Span
 from trademon.core.model import METHODS, Broker, Fee, Fill, Market, Method
 from trademon.core.times import to_us
-from trademon.errors import BadAnswer, DataError
+from trademon.errors import BadAnswer, DataError, OtherExecution
 from trademon.store.booking import iter_fills
 from trademon.store.database import Database
 from trademon.store.reading import FillQuery
@@ -281,21 +281,77 @@ def test_a_replacement_marks_the_book_and_keeps_its_row(ann: UserStore, spot: Br
     assert versions(database) == [("fifo", version + 1)]
 
 
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (fill("1", price="99", fee="0.1 BNB"), (("price", "100", "99"),)),
+        (fill("1", "sell", at=1), (("executed_at", "2026-01-01T10:00:00.007Z", "2026-01-01T10:01:00.000Z"),)),
+        (fill("1", fee="0.2 BNB"), (("fee", "0.1 BNB + 1 USDT", "0.2 BNB"),)),
+    ],
+)
 def test_a_file_never_takes_the_place_of_the_exchange_s_answer(
-    ann: UserStore, spot: Broker, database: Database
+    ann: UserStore, spot: Broker, database: Database, other: Fill, differs: tuple[tuple[str, str, str], ...]
 ) -> None:
-    """Whatever an import says of an id the API has told, the API's stays."""
-    book(ann, spot, [fill("1", raw="{}")])
+    """Whatever an import says of an id the API has told, the API's stays, and nothing of the file is written."""
+    told = fill("1", other.side, at=minute(0) + timedelta(milliseconds=7), fee="0.1 BNB, 1 USDT", raw="{}")
+    book(ann, spot, [told])
     before = stored(database, "*")
-    assert book(ann, spot, [fill("1", price="99"), fill("2", at=1)], source="import") == 1
-    assert stored(database, "*")[:1] == before
+    with pytest.raises(OtherExecution) as caught:
+        book(ann, spot, [other, fill("2", at=1)], source="import")
+    assert caught.value.differs == differs
+    assert stored(database, "*") == before
 
 
-def test_a_file_that_contradicts_itself_is_refused(ann: UserStore, spot: Broker) -> None:
-    """The same id with other content from the same source is not believed, wherever it came from."""
-    book(ann, spot, [fill("1")], source="import")
-    with pytest.raises(BadAnswer):
-        book(ann, spot, [fill("1", price="99")], source="import")
+def test_a_file_may_say_less_than_the_exchange_did(ann: UserStore, spot: Broker, database: Database) -> None:
+    """A time that ends at the second, no fee, or one of two: that is no other execution."""
+    book(ann, spot, [fill("1", at=minute(0) + timedelta(milliseconds=7), fee="0.1 BNB, 1 USDT")])
+    before = stored(database, "*")
+    for fee in (None, "0.1 BNB", "1 USDT"):
+        assert book(ann, spot, [fill("1", fee=fee)], source="import") == 0
+    assert stored(database, "*") == before
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [fill("1", price="90"), fill("1", fee="0.5 USDT"), fill("1", fee="0.01 BNB"), fill("1", at=-9), fill("1", "sell")],
+)
+def test_a_corrected_row_takes_the_place_of_the_file_s_earlier_one(
+    ann: UserStore, spot: Broker, database: Database, corrected: Fill
+) -> None:
+    """The book is derived from there on, and the same again corrects nothing."""
+    rest = [fill("2", at=1, fee="0.1 USDT"), fill("3", "sell", "1.5", "110", at=2, fee="0.1 USDT")]
+    book(ann, spot, [fill("1", fee="0.1 USDT"), *rest], source="import")
+    assert [file(ann, spot, [corrected, rest[1], fill("4", at=3)]) for _ in range(2)] == [(1, 1), (0, 0)]
+    assert derived(database, 1) == expected([corrected, *rest, fill("4", at=3)], "fifo", signed=False)
+
+
+def test_a_file_that_tells_no_fees_takes_none_away(ann: UserStore, spot: Broker, database: Database) -> None:
+    """What it corrects keeps the fee that another file told."""
+    book(ann, spot, [fill("1", fee="0.1 USDT")], source="import")
+    assert file(ann, spot, [fill("1")], tells_fees=False) == (0, 0)
+    assert file(ann, spot, [fill("1", price="90")], tells_fees=False) == (0, 1)
+    assert derived(database, 1) == expected([fill("1", price="90", fee="0.1 USDT")], "fifo", signed=False)
+
+
+@pytest.mark.parametrize("known", [(), (fill("1", fee="0.1 USDT"),)])
+@pytest.mark.parametrize("other", [fill("1", fee="0.2 USDT"), fill("1", price="99", fee="0.1 USDT")])
+def test_a_file_that_contradicts_itself_is_refused(
+    ann: UserStore, spot: Broker, database: Database, known: tuple[Fill, ...], other: Fill
+) -> None:
+    """Two rows of one id with another price or other fees: neither is believed, whatever is stored."""
+    book(ann, spot, known, source="import")
+    before = stored(database, "*")
+    with pytest.raises(OtherExecution) as caught:
+        file(ann, spot, [fill("1", fee="0.1 USDT"), other])
+    assert caught.value.first is not None
+    assert stored(database, "*") == before
+
+
+def file(user: UserStore, broker: Broker, fills: list[Fill], *, tells_fees: bool = True) -> tuple[int, int]:
+    """Book a file; how many were new, and how many corrected."""
+    assert broker.account_id is not None
+    options: dict[str, Any] = {"account_id": broker.account_id, "method": user.method_of(broker), "seen_at": NOON}
+    return user.books.book_file(broker, fills, tells_fees=tells_fees, **options)
 
 
 def test_a_replaced_import_is_seen_by_another_process(ann: UserStore, spot: Broker, database: Database) -> None:

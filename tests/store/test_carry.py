@@ -9,21 +9,24 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import pytest
 
 from tests.store.world import NOON, add_broker, book, fill, minute
 from trademon.core.coverage import Span
-from trademon.core.model import METHODS, Broker, Fill, Lot, Method, Transfer
+from trademon.core.model import METHODS, Broker, Candle, Fill, Lot, Method, Transfer
 from trademon.core.money import EXACT, ZERO, format_figure
 from trademon.core.reports import PnlRow
+from trademon.flows import export
 from trademon.flows.compare import compare, what_if
 from trademon.flows.explain import explain
-from trademon.flows.export import disposals
 from trademon.flows.lots import lots
 from trademon.flows.pnl import PnlQuery, pnl
+from trademon.store.prices import MINUTE
 from trademon.store.reading import FillQuery
 from trademon.store.store import UserStore
+from trademon.ui.json_out import to_json
 
 EACH_METHOD = pytest.mark.parametrize("method", METHODS)
 WHOLE_DAY = Span(minute(-600), minute(600))
@@ -150,6 +153,115 @@ def test_more_than_the_known_lots_leaves_and_what_is_unknown_stays_unknown(ann: 
     desk.book("two", fill("9", "sell", "2", "200", at=30))
     assert (desk.row("two").gross, desk.row("two").unmatched_quantity) == (100, 1)
     assert (desk.open("one"), desk.row("one").unmatched_quantity) == ("", 0)
+
+
+DAY = 24 * 60
+IN_WHICH_BOOKS: list[dict[str, Any]] = [{}, {"currency": "USDT"}, {"currency": "USDT", "book": "coin"}]
+
+
+@pytest.mark.parametrize("how", IN_WHICH_BOOKS)
+def test_a_carried_lot_belongs_to_the_month_in_which_it_arrived(ann: UserStore, how: dict[str, Any]) -> None:
+    """Bought in January, moved in March where something was bought in February: open there from March on, each month
+    once, and a row that stands for a transfer counts as no fill."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0))
+    desk.book("two", fill("5", "buy", "1", "130", at=35 * DAY))
+    desk.withdraw("one", "1", 60 * DAY, "t1")
+    desk.deposit("two", "1", 60 * DAY + 5, "t1")
+    desk.book("two", fill("6", "sell", "1", "150", at=61 * DAY), fill("7", "sell", "0.5", "150", at=91 * DAY))
+    rows = pnl([ann], PnlQuery(by="month", **how)).rows
+    assert [(r.period, r.broker, r.open_quantity, r.gross, r.fills) for r in rows] == [
+        ("2026-01", "one", 1, 0, 1),
+        ("2026-02", "two", 1, 0, 1),
+        ("2026-03", "one", 0, 0, 0),
+        ("2026-03", "two", 1, 50, 1),
+        ("2026-04", "two", Decimal("0.5"), 10, 1),
+    ]
+
+
+@pytest.mark.parametrize("how", IN_WHICH_BOOKS)
+def test_rows_that_stand_for_a_transfer_count_as_fills_nowhere(ann: UserStore, how: dict[str, Any]) -> None:
+    """Two buys and two sales are four fills, whatever moved between them and with which fee."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "buy", "1", "120", at=1))
+    desk.withdraw("one", "1", 10, "t1", fee="0.1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.book("one", fill("3", "sell", "0.9", "200", at=30))
+    desk.book("two", fill("4", "sell", "1", "200", at=30))
+    for by in (None, "day"):
+        assert sum(r.fills for r in pnl([ann], PnlQuery(by=by, **how)).rows) == 4  # type: ignore[arg-type]
+
+
+EACH_CURRENCY = pytest.mark.parametrize("currency", [None, "USDT"])
+
+
+@EACH_METHOD
+@EACH_CURRENCY
+def test_a_lot_carried_with_a_fee_that_has_no_price_is_provisional_where_it_arrives(
+    ann: UserStore, method: Method, currency: str | None
+) -> None:
+    """0.01 BNB was paid for it: the sale there is without that fee, and so are a third account's."""
+    desk = two(ann, method)
+    three = add_broker(ann, "three", uid="9", method=method)
+    desk.book("one", fill("1", "buy", "1", "100", at=0, fee="0.01 BNB"))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.withdraw("two", "1", 30, "t2")
+    ann.save_transfers(three.account_id or 0, "deposit", [_deposit("t2", 40)], WHOLE_DAY, NOON)
+    ann.carry_lots()
+    book(ann, three, [fill("9", "sell", "1", "200", at=50)])
+    report = pnl([ann], PnlQuery(currency=currency))
+    assert [(row.broker, row.provisional) for row in report.rows] == [("one", True), ("three", True), ("two", True)]
+    assert {row.broker: row.carried_unvalued for row in report.rows} == {"one": (), "three": ("BNB",), "two": ("BNB",)}
+    assert report.totals[0].incomplete
+    with ann.one_moment():
+        assert [row.provisional for row in export.disposals([ann], PnlQuery())] == [True]
+    assert [row.incomplete for row in compare([ann], PnlQuery(brokers=("three",))).rows] == [True]
+    ann.save_candles(desk.one, "BNB/USDT", [Candle(minute(0), MINUTE, Decimal(600))], interval=MINUTE)
+    ann.books.revalue(desk.one, desk.one.account_id or 0, method=method)
+    rows = pnl([ann], PnlQuery(currency=currency)).rows
+    assert [(row.broker, row.fees, row.provisional) for row in rows] == [
+        ("one", 0, False),
+        ("three", 6, False),
+        ("two", 0, False),
+    ]
+
+
+def _deposit(tx: str, at: float) -> Transfer:
+    return Transfer(tx, "deposit", "BTC", Decimal(1), ZERO, minute(at), tx)
+
+
+@EACH_METHOD
+def test_only_what_a_fee_without_a_price_went_along_with_is_provisional(ann: UserStore, method: Method) -> None:
+    """The lot with the fee of BNB stays behind by fifo and lifo; a pool has its share of it in every part."""
+    desk = two(ann, method)
+    prices = ("100", "110", "120") if method != "lifo" else ("120", "110", "100")
+    fees = [None, "0.01 BNB", None] if method == "fifo" else ["0.01 BNB", None, None]
+    for n, (price, fee) in enumerate(zip(prices, fees, strict=True)):
+        desk.book("one", fill(str(n), "buy", "1", price, at=n, fee=fee))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    desk.book("two", fill("9", "sell", "1", "200", at=30))
+    assert desk.row("one").provisional
+    assert desk.row("two").provisional == (method == "average")
+
+
+def test_a_fee_without_a_price_counts_from_when_its_lot_arrived(ann: UserStore) -> None:
+    """As one that was paid there would."""
+    desk = two(ann)
+    desk.book("one", fill("1", "buy", "1", "100", at=0, fee="0.01 BNB"))
+    desk.book("two", fill("5", "buy", "1", "130", at=5))
+    desk.withdraw("one", "1", 10, "t1")
+    desk.deposit("two", "1", 20, "t1")
+    for since, until, provisional in ((None, 20, False), (None, 21, True), (20, None, True), (21, None, False)):
+        bounds = {"since": since and minute(since), "until": until and minute(until)}
+        (row,) = pnl([ann], PnlQuery(brokers=("two",), **bounds)).rows
+        assert row.provisional == provisional
+    for by in ("symbol", "broker", "day"):
+        assert all(row.provisional for row in pnl([ann], PnlQuery(by=by, brokers=("two",))).rows)  # type: ignore[arg-type]
+    coins = pnl([ann], PnlQuery(book="coin", currency="USDT", brokers=("two",))).rows
+    assert [row.provisional for row in coins] == [True]
+    assert to_json(pnl([ann], PnlQuery(brokers=("two",))))["rows"][0]["carried_unvalued"] == ["BNB"]
 
 
 def test_a_late_fill_in_the_sending_book_changes_what_was_carried(ann: UserStore) -> None:
@@ -300,7 +412,7 @@ def test_once_everything_is_sold_all_methods_agree(ann: UserStore, method: Metho
     moved_and_sold(ann, method)
     assert [total.net for total in pnl([ann], PnlQuery(method=asked)).totals] == [180]
     assert [total.net for total in pnl([ann], PnlQuery(method=asked, by="month")).totals] == [180]
-    sold = [row for row in disposals([ann], PnlQuery(method=asked)) if row.lot is not None]
+    sold = [row for row in export.disposals([ann], PnlQuery(method=asked)) if row.lot is not None]
     assert sum(row.lot.gross for row in sold if row.lot) == 180
 
 

@@ -106,6 +106,7 @@ REPORTS = [
     UsersReport((UserInfo("ann", True, None, None, 2, NOW),)),
     BrokerTest("main", "ann", "binance", "123", 3, 2, Decimal("-0.0124"), Decimal("0.31"), ("a note",)),
     ImportReport("csv", 12, 10),
+    ImportReport("csv", 12, 0, 2, ("BTC/USDT:USDT",)),
     Done("added", "trademon scan"),
 ]
 

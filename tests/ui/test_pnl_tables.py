@@ -98,6 +98,19 @@ def test_a_broker_row_has_no_quantities() -> None:
     assert "? some sold without known cost; at most +7.00 more if it had cost nothing" in shown
 
 
+def test_a_long_and_a_short_have_no_cost_on_the_screen() -> None:
+    """A dash where a sum would be neither's."""
+    row = pnl_row(symbol="", open_quantity=None, open_cost=None, average_cost=None)
+    text = text_of(render_pnl(PnlReport("fifo", (row,), ()), ASCII), 200)
+    assert " - " in text
+
+
+def test_a_fee_that_a_carried_lot_brought_along_is_named() -> None:
+    """It is in no figure here either."""
+    text = text_of(render_pnl(PnlReport("fifo", (replace(pnl_row(), carried_unvalued=("BNB",)),), ())), 200)
+    assert "fee in BNB of a lot from another account unvalued" in text
+
+
 def test_an_amount_without_a_rate_is_named() -> None:
     """What a conversion could not value stands on its row, as a fee does."""
     row = pnl_row(unvalued=(Unvalued("SOL", D("1.5"), NOW, "proceeds of"),))

@@ -34,6 +34,7 @@ REPORTS = [
     UsersReport((UserInfo("ann", True, None, "EUR", 2, NOW),)),
     BrokerTest("main", "ann", "binance", "123", 3, 2, Decimal("-0.012"), Decimal("0.31"), ("a note",)),
     ImportReport("csv", 12, 10),
+    ImportReport("csv", 12, 0, 2, ("BTC/USDT:USDT",)),
     Done("broker main is added", "trademon broker test main"),
 ]
 

@@ -169,13 +169,14 @@ def _stoppable() -> Iterator[None]:
 
 
 def find_fills(stores: Sequence[UserStore], query: PnlQuery) -> Found[FillRow]:
-    """The fills, with a column more where one of them has several fees."""
+    """The fills, with a column more where one of them has several fees or is of a contract."""
     from trademon.flows import export as flow  # noqa: PLC0415
     from trademon.ui.export_out import fill_layout  # noqa: PLC0415
 
     more = flow.have_more_fees(stores, query)
     warning = "the column more_fees is not read by trademon fills import" if more else None
-    return Found("fill", flow.fills(stores, query), fill_layout(more_fees=more), warning)
+    layout = fill_layout(more_fees=more, contracts=flow.have_contracts(stores, query))
+    return Found("fill", flow.fills(stores, query), layout, warning)
 
 
 def find_lots(stores: Sequence[UserStore], query: PnlQuery) -> Found[LotRow]:
@@ -218,9 +219,10 @@ def pnl_export(
 
     The nets add up to the net of `trademon pnl`. What was sold without a known cost is a row, too: `unmatched` says
     why, and its cost and net are empty. A row is `provisional` where a fee is in a coin whose price is not known.
-    `gross` is proceeds less cost, for a short the other way round; net = gross - opening_fees - closing_fees. Times are
-    UTC and holding_days whole days of 24 hours; by the average method a lot is the pool, acquired when it began. Each
-    figure is rounded once, at 30 decimals.
+    `gross` is proceeds less cost, for a short the other way round; net = gross - opening_fees - closing_fees. Of an
+    inverse contract proceeds and cost are its worth in the coin it settles in, which falls as the price rises: there
+    gross is cost less proceeds, for a short proceeds less cost. Times are UTC and holding_days whole days of 24 hours;
+    by the average method a lot is the pool, acquired when it began. Each figure is rounded once, at 30 decimals.
     """
     flags, view = Flags(json, quiet, verbose, debug, no_color), View(since, until, period)
     asked = Asked(user, broker or [], symbol or [], view.stretch, method)

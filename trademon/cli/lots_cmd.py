@@ -80,7 +80,7 @@ def _list(
 def open_(
     broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account it lies in.")],
     symbol: Annotated[str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.")],
-    quantity: Annotated[str, typer.Option("--quantity", metavar="Q", help="Base units.")],
+    quantity: Annotated[str, typer.Option("--quantity", metavar="Q", help="Base units; of a contract, contracts.")],
     price: Annotated[str, typer.Option("--price", metavar="P", help="Quote per base unit; 0 for a gift.")],
     at: Annotated[
         str,

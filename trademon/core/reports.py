@@ -118,7 +118,8 @@ def takes_files(names: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FillRow:
-    """A stored fill as it is listed. `fee` and `fee_currency` are the first fee's; `more_fees` the others'."""
+    """A stored fill as it is listed. `fee` and `fee_currency` are the first fee's; `more_fees` the others'. Of a
+    contract `quantity` counts contracts, each of `contract_size`."""
 
     id: int
     broker: str
@@ -134,6 +135,7 @@ class FillRow:
     trade_id: str
     source: str
     more_fees: tuple[tuple[Decimal, str], ...] = ()
+    contract_size: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,21 @@ class FillsReport:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
+    """`corrected` rows took the place of what an earlier file said under their ids. `unsized` are contracts whose size
+    nothing says: each was taken for one unit."""
+
     broker: str
     rows: int
     new_fills: int
+    corrected: int = 0
+    unsized: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """What a reader should know of the sizes."""
+        if not self.unsized:
+            return None
+        return f"a contract of {', '.join(self.unsized)} is taken for one unit: no column contract_size says otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +250,10 @@ class PnlRow:
     """One book's figures in `currency` (the symbol's quote, or what was asked for).
 
     `period` only when grouped by one. Grouped over symbols there is no `open_quantity`, and no `unmatched_quantity`
-    where it would add up different coins; `broker` and `symbol` are empty where a row stands for several.
-    `unmatched_reason` says why a sale met no lot.
+    where it would add up different coins; `broker` and `symbol` are empty where a row stands for several. Over a long
+    and a short there is no `open_cost`: what one cost and the other brought in are no sum.
+    `unmatched_reason` says why a sale met no lot. `carried_unvalued` are the coins of fees without a price that lots
+    brought along from another account.
     """
 
     user: str
@@ -247,7 +263,7 @@ class PnlRow:
     gross: Decimal
     fees: Decimal
     open_quantity: Decimal | None
-    open_cost: Decimal
+    open_cost: Decimal | None
     average_cost: Decimal | None
     unmatched_quantity: Decimal | None
     unmatched_proceeds: Decimal
@@ -261,6 +277,7 @@ class PnlRow:
     mark: Mark | None = None
     return_percent: Decimal | None = None
     unvalued: tuple[Unvalued, ...] = ()
+    carried_unvalued: tuple[str, ...] = ()
 
     @property
     def net(self) -> Decimal:
@@ -280,7 +297,7 @@ class PnlRow:
     @property
     def provisional(self) -> bool:
         """Whether something is missing from the figures that a price would add."""
-        return bool(self.unvalued_fees or self.unvalued)
+        return bool(self.unvalued_fees or self.unvalued or self.carried_unvalued)
 
     @property
     def unvalued_sums(self) -> tuple[Unvalued, ...]:

@@ -24,7 +24,7 @@ from trademon.core.times import period_of, to_us
 from trademon.errors import UsageError
 from trademon.flows.convert import Missing, borrowed, converted, fetch_note
 from trademon.flows.pnl import PnlQuery, chosen_books
-from trademon.flows.pnl_figures import BookFigures, Steps, open_cost, realised, unit_of
+from trademon.flows.pnl_figures import BookFigures, Steps, open_cost, realised, stretch_of, unit_of
 from trademon.flows.pnl_views import view
 from trademon.store.prices import Rates
 from trademon.store.reading import BookRef, row_of
@@ -52,7 +52,7 @@ def coin_pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
                     books += [converted(store, ref, method, query, rates) for ref in _named(refs, query)]
                     notes[f"{refs[0].broker} trades on margin or contracts: counted by symbol"] = None
                 else:
-                    books += _coin_books(store, refs[0], method, query, rates)
+                    books += _coin_books(store, refs, method, query, rates)
                 notes |= dict.fromkeys(borrowed(refs[0], rates))
     return replace(view(stores, query, books), notes=(*notes, *fetch_note(books, query.currency)))
 
@@ -71,27 +71,44 @@ def _named(refs: Iterable[BookRef], query: PnlQuery) -> list[BookRef]:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one fill moves in one coin's book."""
+    """What one fill moves in one coin's book. Not `executed`: a lot entered by hand, or one end of a transfer."""
 
     fill_id: int
     at_us: int
     opened_us: int
     entry: CoinEntry
+    executed: bool
 
 
-def _coin_books(store: UserStore, ref: BookRef, method: Method, query: PnlQuery, rates: Rates) -> Iterator[BookFigures]:
-    """The books of one account's coins; `ref` is any of its symbol books."""
+def _coin_books(
+    store: UserStore, refs: Sequence[BookRef], method: Method, query: PnlQuery, rates: Rates
+) -> Iterator[BookFigures]:
+    """The books of one account's coins; `refs` are all its symbol books."""
+    ref = refs[0]
     steps: dict[str, list[_Step]] = {}
     for fill_id, fill, is_lot in store.account_fills(ref.account_id, until=query.until):
         if fill.contract is None:
-            at_us = to_us(fill.executed_at)
+            at_us, opened_us = to_us(fill.executed_at), to_us(fill.opened_at)
             for entry in coin_entries(fill, rates.currency, rates.price, is_lot=is_lot):
-                steps.setdefault(entry.coin, []).append(_Step(fill_id, at_us, to_us(fill.opened_at), entry))
+                steps.setdefault(entry.coin, []).append(_Step(fill_id, at_us, opened_us, entry, not is_lot))
     wanted = {symbol.partition("/")[0] for symbol in query.symbols}
     for coin in sorted(steps):
         if not wanted or coin in wanted:
             own = replace(ref, symbol=coin, currency=rates.currency)
-            yield _CoinBook(own, method, query, steps[coin]).figures()
+            found = _CoinBook(own, method, query, steps[coin]).figures()
+            yield replace(
+                found,
+                row=_with_carried(store, found.row, refs, query),
+                periods=tuple(_with_carried(store, row, refs, query) for row in found.periods),
+            )
+
+
+def _with_carried(store: UserStore, row: PnlRow, refs: Sequence[BookRef], query: PnlQuery) -> PnlRow:
+    """The row of a coin with the coins of fees that its carried lots brought along without a price."""
+    since, until = stretch_of(row, query)
+    own = (ref for ref in refs if ref.symbol.partition("/")[0] == row.symbol)
+    coins = {coin for ref in own for coin in store.carried_unvalued(ref, since=since, until=until)}
+    return replace(row, carried_unvalued=tuple(sorted(coins)))
 
 
 @dataclass(slots=True)
@@ -132,7 +149,7 @@ class _CoinBook:
         return BookFigures(self.ref, self.method, row, tuple(rows), self.steps)
 
     def _fold(self, steps: Iterable[_Step]) -> _Stretch:
-        stretch, before = _Stretch(), self.book.tally
+        stretch, before, steps = _Stretch(), self.book.tally, list(steps)
         for valued, run in groupby(steps, key=lambda step: step.entry.valued):
             if valued:
                 self._book(list(run), stretch)
@@ -140,6 +157,7 @@ class _CoinBook:
                 for step in run:
                     self._skip(step, stretch)
         stretch.tally = self.book.tally - before
+        stretch.tally.fills = sum(step.executed for step in steps)
         return stretch
 
     def _book(self, steps: Sequence[_Step], stretch: _Stretch) -> None:

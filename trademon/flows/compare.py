@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 
 from trademon.core.entries import Moved, inverse_price
 from trademon.core.lot_reports import CompareReport, CompareRow, MethodFigures, WhatIfReport, WhatIfRow
-from trademon.core.model import METHODS, Method
+from trademon.core.model import METHODS, Disposal, Method
 from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl import Book, RawBooked, disposal_of, fold_entries
 from trademon.errors import UsageError
@@ -41,8 +41,9 @@ def _compare_book(
     book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
     cost = book.open_cost.copy_negate() if ref.inverse else book.open_cost
     figures = (*(before.figures if before else ()), MethodFigures(method, tally.gross, tally.fees, cost))
-    lacking = bool(store.unvalued_fees(ref, since=query.since, until=query.until)) or bool(tally.unmatched_quantity)
-    incomplete = lacking or (before is not None and before.incomplete)
+    unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
+    carried = store.carried_unvalued(ref, since=query.since, until=query.until)
+    incomplete = bool(unvalued or carried or tally.unmatched_quantity) or (before is not None and before.incomplete)
     return CompareRow(ref.user, ref.broker, ref.symbol, ref.currency, own, book.open_quantity, figures, incomplete)
 
 
@@ -81,10 +82,12 @@ def what_if(store: UserStore, ref: BookRef, quantity: Decimal, price: Decimal, p
     """What selling `quantity` of one book at `price` would realise by each method.
 
     Raises:
-        UsageError: nothing above zero is to be sold, or the book is short.
+        UsageError: nothing above zero is to be sold, the book is short, or an inverse contract has no price.
     """
     if quantity <= 0 or price < 0:
         raise UsageError("--sell wants a quantity above zero, and --price none below it")
+    if ref.inverse and not price:
+        raise UsageError("at a price of zero an inverse contract has no worth")
     rows = tuple(_by_method(store, ref, method, quantity, price) for method in METHODS)
     return WhatIfReport(ref.user, ref.broker, ref.symbol, ref.currency, quantity, price, price_from, rows)
 
@@ -99,13 +102,8 @@ def _imagine(store: UserStore, ref: BookRef, method: Method, quantity: Decimal, 
     book, _ = fold_book(store, ref, method)
     if book.side == "sell":
         raise UsageError(f"{ref.symbol} is short: a sale would open more, and realise nothing")
-    sale = Moved(quantity.copy_negate(), inverse_price(price) if ref.inverse else price, ZERO)
-    book.grow(book.scale.holding(sale))
-    out: list[RawBooked] = []
-    spot = Book(method, scale=book.scale, restored=book.open_lots)
-    fold_entries(spot, [spot.scale.entry(0, 0, sale)], out)
-    disposal = disposal_of(spot.scale, out[0])
-    matched = disposal.quantity if disposal else ZERO
+    matched = min(quantity, book.open_quantity)  # what is sold beyond it would open a short, and realise nothing
+    disposal = _sell(book, matched, inverse_price(price) if ref.inverse else price) if matched else None
     return WhatIfRow(
         method=method,
         matched=matched,
@@ -113,6 +111,15 @@ def _imagine(store: UserStore, ref: BookRef, method: Method, quantity: Decimal, 
         gross=disposal.gross if disposal else ZERO,
         fees=disposal.fees if disposal else ZERO,
         lots=len(disposal.parts) if disposal else 0,
-        left_quantity=spot.open_quantity,
-        left_cost=spot.open_cost.copy_negate() if ref.inverse else spot.open_cost,
+        left_quantity=book.open_quantity,
+        left_cost=book.open_cost.copy_negate() if ref.inverse else book.open_cost,
     )
+
+
+def _sell(book: Book, quantity: Decimal, price: Decimal) -> Disposal | None:
+    """Sell out of a book at the price that it reckons with."""
+    sale = Moved(quantity.copy_negate(), price, ZERO)
+    book.grow(book.scale.holding(sale))
+    out: list[RawBooked] = []
+    fold_entries(book, [book.scale.entry(0, 0, sale)], out)
+    return disposal_of(book.scale, out[0])

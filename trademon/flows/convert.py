@@ -16,13 +16,13 @@ from itertools import groupby, islice
 from trademon.core.entries import MONEY_DIGITS, to_decimal
 from trademon.core.lots import AT, FEES, PRICE, QUANTITY
 from trademon.core.model import Method
-from trademon.core.money import EXACT, ZERO, cut_share, share
+from trademon.core.money import EXACT, ZERO, cut_share, divide, share
 from trademon.core.pnl import Book, RawBooked, Tally, fold_entries
 from trademon.core.reports import UNVALUED_COST, UNVALUED_NET, UNVALUED_PROCEEDS, PnlReport, PnlRow, Unvalued
 from trademon.core.stats import Performance, net_of
-from trademon.core.times import DAY_US, from_us, period_bounds, period_of
+from trademon.core.times import DAY_US, from_us, period_bounds
 from trademon.flows.pnl import PnlQuery, book_before, chosen_books
-from trademon.flows.pnl_figures import BookFigures, Steps, unit_of
+from trademon.flows.pnl_figures import BookFigures, Steps, calendar, told, unit_of
 from trademon.flows.pnl_views import view
 from trademon.store.prices import Rates
 from trademon.store.reading import BookRef, row_of
@@ -61,7 +61,7 @@ def fetch_note(books: Iterable[BookFigures], currency: str) -> Iterator[str]:
 
 def converted(store: UserStore, ref: BookRef, method: Method, query: PnlQuery, rates: Rates) -> BookFigures:
     """One symbol book in the currency of `rates`."""
-    return _Converting(store, ref, method, query, rates).figures()
+    return told(store, _Converting(store, ref, method, query, rates).figures(), query)
 
 
 class Missing:
@@ -124,8 +124,9 @@ class _Converting:
                 self._fold(entries, _Figures())
             self.steps = Steps()
         whole, periods = _Figures(), []
+        name_of = calendar(self.store, self.ref, unit) if unit else lambda _: ""
         with self.store.book_entries(self.ref, since=query.since, until=query.until) as entries:
-            for name, part in groupby(entries, key=lambda e: period_of(e[1], unit) if unit else ""):
+            for name, part in groupby(entries, key=name_of):
                 self._fold(part, whole, one := _Figures())
                 if unit is not None:
                     periods.append(self._row(one, name))
@@ -228,11 +229,13 @@ class _Converting:
         still = Missing()
         cost = self._open_cost(still)
         row = row_of(own, figures.tally, self._unvalued_fees(period), self.book.open_quantity, cost)
+        held, unknown = self.book.open_quantity.copy_abs(), still.values()
         return replace(
             row,
             period=period,
-            unvalued=(*figures.missing.values(), *still.values()),
-            average_cost=None if still.values() else row.average_cost,
+            unvalued=(*figures.missing.values(), *unknown),
+            # Of an inverse contract, too, whose price is no amount of this currency.
+            average_cost=None if unknown or not held or row.open_cost is None else divide(row.open_cost, held),
             stats=figures.performance.figures() if self.query.stats else None,
         )
 

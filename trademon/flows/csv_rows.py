@@ -34,14 +34,16 @@ _QUOTES: Final = (
     *("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "DAI"),
     *("USD", "EUR", "GBP", "TRY", "BRL", "JPY", "BTC", "ETH", "BNB"),
 )
-# What a fill is made of: its id, empty where the file has none, its order's, what was done, and the row as it stood.
-Draft = tuple[str, str, Market, Side, Decimal, Decimal, tuple[Fee, ...], datetime, str]
+# What a fill is made of: its id, empty where the file has none, its order's, what was done, the row as it stood, and
+# the line it stood on.
+Draft = tuple[str, str, Market, Side, Decimal, Decimal, tuple[Fee, ...], datetime, str, int]
 
 
 class Parser:
     """Cells to drafts. What repeats (symbols, coins) is looked at once.
 
-    `contracts`: the account may hold them. One symbol has one size, in `markets` and in all rows.
+    `contracts`: the account may hold them. One symbol has one size, in `markets` and in all rows; those that neither
+    tells of are put into `unsized`.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Parser:
         separator: str = ",",
         ids_needed: bool,
         contracts: bool = False,
+        unsized: set[str] | None = None,
     ) -> None:
         self._layout = layout
         self._known = {compact(m.symbol): m for m in markets}
@@ -60,6 +63,7 @@ class Parser:
         self._takes_contracts = contracts
         self._contracts = {m.symbol: m for m in self._known.values() if m.contract is not None}
         self._size_at = layout.index.get(SIZE)
+        self._unsized = set() if unsized is None else unsized
         self._number = number_of(separator, groups=layout.format.groups)
         self._coins: dict[str, str] = {}
         self._latest = _ALWAYS if now is None else now + CLOCK_MARGIN
@@ -95,7 +99,7 @@ class Parser:
             return self._again(line, cells, row, field, error)
         raw = self._raw % tuple(map(encode_basestring, row))
         order_id = order_id if order_id.isalnum() else clean(order_id)
-        return trade_id, order_id, market, side, quantity, price, fees, executed_at, raw
+        return trade_id, order_id, market, side, quantity, price, fees, executed_at, raw, line
 
     def _again(self, line: int, cells: OwnCells, row: list[str], field: str, error: TrademonError) -> Draft:
         """Once more without blanks and apostrophes, which are rare; then the error stands."""
@@ -122,24 +126,28 @@ class Parser:
         """The market with the contract size of the row; another than the symbol has so far is refused."""
         size = self._size(row)
         if market.contract is None:
-            if size != ONE:
+            if size is not None and size != ONE:
                 hint = "a contract is written BASE/QUOTE:SETTLE, as in BTC/USDT:USDT"
                 raise CellError(SIZE, DataError(f"{market.symbol} is no contract and has no size", hint=hint))
             return market
         known = self._contracts.get(market.symbol)
         if known is None or known.contract is None:
-            known = self._contracts[market.symbol] = replace(market, contract=replace(market.contract, size=size))
-        elif known.contract.size != size:
-            sizes = f"{format_decimal(known.contract.size)}, not {format_decimal(size)}"
+            known = replace(market, contract=replace(market.contract, size=size or ONE))
+            self._contracts[market.symbol] = known
+            self._unsized |= {market.symbol} if size is None else set()
+        elif known.contract.size != (size or ONE):
+            sizes = f"{format_decimal(known.contract.size)}, not {format_decimal(size or ONE)}"
             hint = f"one symbol has one size: write it in a column {SIZE}"
             raise CellError(SIZE, DataError(f"a contract of {market.symbol} has a size of {sizes}", hint=hint))
+        if size is not None:
+            self._unsized.discard(market.symbol)
         return known
 
-    def _size(self, row: list[str]) -> Decimal:
-        """What the row says one contract stands for: 1 where it says nothing."""
+    def _size(self, row: list[str]) -> Decimal | None:
+        """What the row says one contract stands for."""
         text = "" if self._size_at is None else clean(row[self._size_at])
         if not text:
-            return ONE
+            return None
         try:
             size = parse_decimal(self._number(text), what="it")
             if size <= ZERO:
@@ -173,13 +181,23 @@ def read_drafts(
     zone: tzinfo,
     ids_needed: bool,
     contracts: bool = False,
+    unsized: set[str] | None = None,
 ) -> Iterator[Draft]:
-    """Every row of the table that executed something; `contracts`: the account may hold them.
+    """Every row of the table that executed something; `contracts`: the account may hold them. `unsized` gets those
+    whose size nothing tells.
 
     Raises:
         DataError: the first bad row, by line and column.
     """
-    parser = Parser(layout, markets, now, separator=table.separator, ids_needed=ids_needed, contracts=contracts)
+    parser = Parser(
+        layout,
+        markets,
+        now,
+        separator=table.separator,
+        ids_needed=ids_needed,
+        contracts=contracts,
+        unsized=unsized,
+    )
     if layout.format is OWN and zone is UTC:
         pick = _picker(layout)
         return (parser.draft(line, pick(row), row) for line, row in _whole(table.rows, len(layout.names)))

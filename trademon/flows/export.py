@@ -57,6 +57,15 @@ def have_more_fees(stores: Sequence[UserStore], query: PnlQuery) -> bool:
     )
 
 
+def have_contracts(stores: Sequence[UserStore], query: PnlQuery) -> bool:
+    """Whether one of these fills is of a contract, whose size the nine columns do not say."""
+    return any(
+        store.has_contracts(ref, since=query.since, until=query.until)
+        for store in stores
+        for ref, _ in chosen_books(store, query)
+    )
+
+
 # --- lots ---------------------------------------------------------------------------------------------------------
 
 

@@ -79,15 +79,19 @@ def open_lot(
     now: datetime,
 ) -> int:
     """Enter a lot that was opened before the history begins, and book again what came after it; the id it goes by.
+    Like a fill's, `quantity` counts contracts where the symbol is one.
 
     Raises:
-        UsageError: no quantity above zero, a price or fee below zero, a time to come, or no such symbol.
+        UsageError: no quantity above zero, a price or fee below zero, a time to come, no such symbol, or an inverse
+            contract without a price.
     """
     if quantity <= 0 or price < 0 or fee < 0:
         raise UsageError("a lot has a quantity above zero, and neither price nor fee below it")
     if at > now:
         raise UsageError(f"--at lies in the future: {format_time(at)}")
     market = _market(store, broker, symbol)
+    if not price and market.contract is not None and market.contract.inverse:
+        raise UsageError(f"{market.symbol}: at a price of zero an inverse contract has no worth")
     fill = Fill(
         trade_id=f"{OPENING}-{to_us(now)}-{store.last_fill_id()}",
         symbol=market.symbol,

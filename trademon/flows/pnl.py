@@ -93,11 +93,13 @@ def book_row(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) ->
         if query.since is None:
             return stored
         tally = store.stored_tally(ref, to_us(query.since), _ALWAYS_US)
-        held, cost = stored.open_quantity or ZERO, stored.open_cost
-    else:
-        book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
-        held, cost = book.open_quantity, book.open_cost
-    return row_of(ref, tally, store.unvalued_fees(ref, since=query.since, until=query.until), held, cost)
+        row = row_of(ref, tally, store.unvalued_fees(ref, since=query.since), ZERO, ZERO)
+        # What is open is already as a person reads it, and does not depend on `since`.
+        held = (stored.open_quantity, stored.open_cost, stored.average_cost)
+        return replace(row, open_quantity=held[0], open_cost=held[1], average_cost=held[2])
+    book, tally = fold_book(store, ref, method, since=query.since, until=query.until)
+    unvalued = store.unvalued_fees(ref, since=query.since, until=query.until)
+    return row_of(ref, tally, unvalued, book.open_quantity, book.open_cost)
 
 
 def fold_book(

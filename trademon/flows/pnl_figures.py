@@ -6,8 +6,9 @@ Periods and steps take the fold itself; a plain question is answered by the stor
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby, islice
 
@@ -70,34 +71,40 @@ def _figures(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) ->
         found = BookFigures(ref, method, book_row(store, ref, method, query))
     else:
         found = _Folding(store, ref, method, query).figures()
-    return replace(
-        found,
-        row=_told(store, ref, found.row, query),
-        periods=tuple(_told(store, ref, row, query) for row in found.periods),
-    )
+    return told(store, found, query)
 
 
-def _told(store: UserStore, ref: BookRef, row: PnlRow, query: PnlQuery) -> PnlRow:
-    """The row with executions alone counted as fills, and with why sales of it met no lot."""
-    since, until = query.since, query.until
-    if row.period is not None:
-        begin, end = period_bounds(row.period)
-        since, until = max(begin, since or begin), min(end, until or end)
+def told(store: UserStore, found: BookFigures, query: PnlQuery) -> BookFigures:
+    """The figures of a symbol book with executions alone counted as fills, and with why sales met no lot."""
+    row = _told(store, found.ref, found.row, query)
+    asked = bool(row.carried_unvalued)  # where the whole has none, no part of it has any
+    periods = tuple(_told(store, found.ref, period, query, carried=asked) for period in found.periods)
+    return replace(found, row=row, periods=periods)
+
+
+def _told(store: UserStore, ref: BookRef, row: PnlRow, query: PnlQuery, *, carried: bool = True) -> PnlRow:
+    """The row with executions alone counted as fills, with why sales of it met no lot, and with the coins of fees that
+    carried lots brought along without a price."""
+    since, until = stretch_of(row, query)
     fills = row.fills - store.count_no_executions(ref, since=since, until=until)
     reason = store.unmatched_reason(ref, since=since, until=until) if row.has_unmatched else None
-    return replace(row, fills=fills, unmatched_reason=reason)
+    coins = store.carried_unvalued(ref, since=since, until=until) if carried else ()
+    return replace(row, fills=fills, unmatched_reason=reason, carried_unvalued=coins)
 
 
-class _Calendar:
-    """The period that an entry stands in. One that brings a lot over has the date of its lot, which lies behind."""
+def stretch_of(row: PnlRow, query: PnlQuery) -> tuple[datetime | None, datetime | None]:
+    """The time that a row stands for: what the query asks for of its period."""
+    if row.period is None:
+        return query.since, query.until
+    begin, end = period_bounds(row.period)
+    return max(begin, query.since or begin), min(end, query.until or end)
 
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
-        self.newest = 0
 
-    def __call__(self, entry: tuple[int, ...]) -> str:
-        self.newest = max(self.newest, entry[1])
-        return period_of(self.newest, self.unit)
+def calendar(store: UserStore, ref: BookRef, unit: Unit) -> Callable[[tuple[int, ...]], str]:
+    """The period that an entry of a book stands in: of a lot that was carried over that of its arrival, though the
+    entry has the date it was acquired at."""
+    arrived = store.arrivals(ref)
+    return lambda entry: period_of(arrived.get(entry[0], entry[1]), unit)
 
 
 class _Folding:
@@ -114,7 +121,7 @@ class _Folding:
         with self.store.book_entries(self.ref, since=self.query.since, until=self.query.until) as entries:
             if unit is None:
                 return BookFigures(self.ref, self.method, self._fold(entries), steps=self.steps)
-            parts = groupby(entries, key=_Calendar(unit))
+            parts = groupby(entries, key=calendar(self.store, self.ref, unit))
             periods = tuple(self._period(name, part) for name, part in parts)
         row = self._row(self.book.tally - before, self.unvalued)
         return BookFigures(self.ref, self.method, row, periods, self.steps)

@@ -127,8 +127,10 @@ def _marked(book: BookFigures, asked: Asked | None, told: dict[object, _Told]) -
 
 def mark_of(row: PnlRow, market: Market, price: Decimal, at: datetime) -> Mark:
     """What is open of a market at its price; an inverse contract gains by what its coin buys, see `inverse_price`."""
-    counted = inverse_price(price) if market.contract is not None and market.contract.inverse else price
-    return Mark(price, at, unrealized(row.open_quantity or ZERO, row.open_cost, counted))
+    held, cost = row.open_quantity or ZERO, row.open_cost or ZERO
+    if market.contract is not None and market.contract.inverse:
+        return Mark(price, at, unrealized(held, cost.copy_negate(), inverse_price(price)))
+    return Mark(price, at, unrealized(held, cost, price))
 
 
 def _with_unrealized(totals: Iterable[PnlTotal], rows: Sequence[PnlRow]) -> tuple[PnlTotal, ...]:

@@ -57,7 +57,8 @@ def join_rows(rows: Sequence[PnlRow], *, broker: str = "", symbol: str = "") -> 
     first, short = rows[0], {(row.open_quantity or ZERO) < 0 for row in rows if row.open_quantity}
     with localcontext(EXACT):
         held = sum((row.open_quantity or ZERO for row in rows), ZERO) if symbol else None
-        cost = sum((row.open_cost for row in rows), ZERO)
+        # A long and a short have neither a cost nor a price in common.
+        cost = None if len(short) > 1 else sum((row.open_cost or ZERO for row in rows), ZERO)
         return PnlRow(
             user=first.user,
             broker=broker,
@@ -67,8 +68,7 @@ def join_rows(rows: Sequence[PnlRow], *, broker: str = "", symbol: str = "") -> 
             fees=sum((row.fees for row in rows), ZERO),
             open_quantity=held,
             open_cost=cost,
-            # A long and a short of one coin have no price in common.
-            average_cost=_average(rows, cost, held) if len(short) == 1 else None,
+            average_cost=_average(rows, cost, held) if cost is not None and short else None,
             unmatched_quantity=_unmatched(rows),
             unmatched_proceeds=sum((row.unmatched_proceeds for row in rows), ZERO),
             unmatched_fees=sum((row.unmatched_fees for row in rows), ZERO),
@@ -78,6 +78,7 @@ def join_rows(rows: Sequence[PnlRow], *, broker: str = "", symbol: str = "") -> 
             fills=sum(row.fills for row in rows),
             mark=_mark(rows),
             unvalued=tuple(missing for row in rows for missing in row.unvalued),
+            carried_unvalued=tuple(sorted({coin for row in rows for coin in row.carried_unvalued})),
         )
 
 

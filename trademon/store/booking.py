@@ -11,19 +11,19 @@ Plain SQL on purpose: through the ORM a page costs thirty times as much.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from trademon.core.coverage import Span
 from trademon.core.entries import moved_by
 from trademon.core.model import Broker, Fill, Method
-from trademon.core.money import EXACT, format_decimal
+from trademon.core.money import EXACT
 from trademon.core.pnl import Book, RawBooked, fold_entries
-from trademon.core.times import format_time, from_us, to_us
+from trademon.core.times import to_us
 from trademon.errors import OtherExecution
 from trademon.store import coverage_rows
 from trademon.store.book_rows import (
@@ -51,10 +51,15 @@ from trademon.store.entry_rows import (
     write_entries,
 )
 from trademon.store.fill_rows import (
+    API,
+    IMPORT,
     TRANSFER,
     BookKey,
-    Content,
+    Differences,
+    Known,
     content,
+    contradictions,
+    differences,
     fill_values,
     insert_fills,
     iter_fills,
@@ -62,6 +67,7 @@ from trademon.store.fill_rows import (
     load_fill,
     market_id,
     next_id,
+    paid,
     remember_ids,
 )
 from trademon.store.prices import Rate, find_rate
@@ -80,13 +86,21 @@ Row = tuple[Any, ...]
 
 @dataclass(slots=True)
 class _Page:
-    """What a page changes in one book: fills to add, rows of a file that the exchange's own answer takes the place
-    of, and the earliest place in the book that is touched."""
+    """What a page changes in one book: fills to add, rows of a file that the exchange's own answer or a later file
+    takes the place of (these are `corrected`), and the earliest place in the book that is touched."""
 
     add: list[tuple[int, Fill]] = field(default_factory=list)
     places: list[Position] = field(default_factory=list)
     replace: list[int] = field(default_factory=list)
     since: Position | None = None
+    corrected: int = 0
+
+
+class Taken(NamedTuple):
+    """How many fills were new, and how many of a file took the place of what an earlier one said."""
+
+    new: int
+    corrected: int
 
 
 class Bookkeeper:
@@ -114,21 +128,56 @@ class Bookkeeper:
         Raises:
             OtherExecution: a known id came back as another execution. Nothing is written.
         """
+        return self._take(broker, fills, account_id, method, _Said(source), seen_at, covered).new
+
+    def book_file(
+        self,
+        broker: Broker,
+        fills: Iterable[Fill],
+        *,
+        account_id: int,
+        method: Method,
+        seen_at: datetime,
+        tells_fees: bool = True,
+        same_kind: Callable[[str], bool] | None = None,
+    ) -> Taken:
+        """Store what a file says and book it: what is new, and what it corrects of earlier files of its kind.
+
+        All of it commits together or none of it does. A file that does not tell fees leaves those that are known.
+        `same_kind` tells by a stored row, as it stood, whether it is from a file of this kind.
+
+        Raises:
+            OtherExecution: the file contradicts itself, one of another kind, or what the exchange itself told. Nothing
+                is written.
+        """
+        return self._take(broker, fills, account_id, method, _Said(IMPORT, tells_fees, same_kind), seen_at)
+
+    def _take(
+        self,
+        broker: Broker,
+        fills: Iterable[Fill],
+        account_id: int,
+        method: Method,
+        said: _Said,
+        seen_at: datetime,
+        covered: tuple[str, Span] | None = None,
+    ) -> Taken:
         ordered = sorted(fills, key=lambda f: f.symbol)
-        new = 0
+        new = corrected = 0
         with self._writing() as sql:
             for symbol, group in groupby(ordered, key=lambda f: f.symbol):
                 fills_of_symbol = list(group)
                 key = (account_id, market_id(sql, broker, symbol, fills_of_symbol[0]))
-                page = _sort_page(sql, key, fills_of_symbol, source)
+                page = _sort_page(sql, key, fills_of_symbol, said)
                 if page.since is not None:
-                    rows = [fill_values(fill_id, key, fill, broker.id, source, seen_at) for fill_id, fill in page.add]
+                    rows = [fill_values(n, key, fill, broker.id, said.source, seen_at) for n, fill in page.add]
                     self._change(sql, key, page, rows, host_of(broker), method, signed=broker.market != "spot")
                     self._carry_on(sql, account_id, page.since.at_us)
-                new += len(page.add)
+                new += len(page.add) - page.corrected
+                corrected += page.corrected
             if covered is not None:
                 coverage_rows.extend(sql, account_id, "fills", covered[0], covered[1])
-        return new
+        return Taken(new, corrected)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Sql]:
@@ -338,32 +387,49 @@ def _acquired_us(fill: Fill) -> int | None:
     return None if fill.acquired_at is None else to_us(fill.acquired_at)
 
 
-def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
-    """What of a page is new to its book.
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Where a page is from, whether it tells fees at all, and what is of its kind."""
+
+    source: str
+    tells_fees: bool = True
+    same_kind: Callable[[str], bool] | None = None
+
+    def corrects(self, sql: Sql, fill_id: int) -> bool:
+        """Whether this may take the place of a stored fill: of a file that of its own kind."""
+        if self.source != IMPORT or self.same_kind is None:
+            return True
+        return self.same_kind(sql.rows("SELECT raw FROM fills WHERE id = ?", fill_id)[0][0])
+
+
+def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], said: _Said) -> _Page:
+    """What of a page is new to its book, or takes the place of what a file said.
 
     Raises:
         OtherExecution: a known id came back as another execution.
     """
     known = known_rows(sql, key, [f.trade_id for f in fills])
-    fresh: dict[tuple[str, int], Fill] = {}
+    seen: dict[tuple[str, int], Fill] = {}
+    fresh: list[Fill] = []
     page = _Page()
     touched: list[Position] = []
     for fill in fills:
         identity = (fill.trade_id, fill.epoch)
-        if identity in fresh:
-            _check_same(fill, content(fresh[identity]), twice=True)
+        if identity in seen:
+            _check_twice(fill, seen[identity], said)
             continue
+        seen[identity] = fill
         stored = known.get(identity)
         if stored is None:
-            fresh[identity] = fill
-        elif stored.source == source:
-            _check_same(fill, stored.content, twice=False)
-        elif stored.source == "import" and (stored.content, stored.fees) != (content(fill), fill.fees):
-            # The exchange's own answer wins over a file's, whose times often end at the second.
+            fresh.append(fill)
+        elif (taken := _instead_of(stored, fill, said)) is not None:
+            if not said.corrects(sql, stored.fill_id):
+                raise OtherExecution(_name(fill), differences(stored, taken), fill, source=IMPORT)
             page.replace.append(stored.fill_id)
+            page.corrected += said.source == IMPORT
             touched += [Position(*row) for row in sql.rows(_PLACE, stored.fill_id)]
-            fresh[identity] = fill
-    placed = sorted(((position(fill), fill) for fill in fresh.values()), key=itemgetter(0))
+            fresh.append(taken)
+    placed = sorted(((position(fill), fill) for fill in fresh), key=itemgetter(0))
     page.add = list(enumerate((fill for _, fill in placed), start=next_id(sql)))
     page.places = [place for place, _ in placed]
     touched += page.places[:1]
@@ -371,15 +437,33 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], source: str) -> _Page:
     return page
 
 
-def _check_same(fill: Fill, known: Content, *, twice: bool) -> None:
-    """A known id must come back as the execution it was. What differs is either damaged or an id counted anew."""
-    found = content(fill)
-    if found != known:
-        pairs = zip(("side", "quantity", "price", "time"), _words(known), _words(found), strict=True)
-        differs = ", ".join(f"{what} {one} and {other}" for what, one, other in pairs if one != other)
-        raise OtherExecution(fill.symbol, fill.trade_id, differs, twice=twice)
+def _instead_of(stored: Known, fill: Fill, said: _Said) -> Fill | None:
+    """What takes the place of a stored fill, now that its id was told again; None where it stays as it is.
+
+    The exchange's own answer wins over a file's, whose times often end at the second, and a later file over an earlier
+    one. No file wins over the exchange: it may say less, and what it says otherwise is refused.
+    """
+    if stored.source != IMPORT:
+        differs: Differences = ()  # an entered lot and an end of a transfer stay, whoever uses their ids
+        if stored.source == said.source:
+            differs = differences(stored, fill, fees=False)
+        elif (stored.source, said.source) == (API, IMPORT):
+            differs = contradictions(stored, fill)
+        if differs:
+            raise OtherExecution(_name(fill), differs, fill, source=stored.source)
+        return None
+    if not said.tells_fees and paid(stored.fees) != paid(fill.fees):
+        fill = replace(fill, fees=stored.fees)
+    return fill if differences(stored, fill) else None
 
 
-def _words(known: Content) -> tuple[str, str, str, str]:
-    side, quantity, price, at_us = known
-    return side, format_decimal(quantity), format_decimal(price), format_time(from_us(at_us))
+def _check_twice(fill: Fill, first: Fill, said: _Said) -> None:
+    """What comes twice in a page must be the same execution; in a file, whose rows a person may write, to its fees."""
+    known = Known(0, said.source, content(first), first.fees)
+    differs = differences(known, fill, fees=said.source == IMPORT)
+    if differs:
+        raise OtherExecution(_name(fill), differs, fill, first=first)
+
+
+def _name(fill: Fill) -> str:
+    return f"{fill.symbol} fill {fill.trade_id}"

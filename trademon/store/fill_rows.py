@@ -12,10 +12,14 @@ from typing import Any, NamedTuple
 
 from trademon.core.model import Broker, Contract, Fee, Fill, id_order
 from trademon.core.money import format_decimal, parse_decimal
-from trademon.core.times import from_us, to_us
+from trademon.core.times import format_time, from_us, to_us
 from trademon.store.database import Sql, in_list
 from trademon.store.exact import decimal_text
 
+API = "api"
+"""The source of fills that an exchange itself told."""
+IMPORT = "import"
+"""The source of fills that a file told."""
 TRANSFER = "transfer"
 """The source of rows that stand for one end of a transfer between a user's own accounts."""
 OUT = "-out"
@@ -25,6 +29,8 @@ _FILL_COLUMNS = """fills.id, trade_id, epoch, side, quantity, price, fee, fee_cu
     order_id, order_type, is_maker, markets.symbol, markets.base, markets.quote, markets.settle,
     markets.contract_size, markets.inverse, markets.former,
     acquired_at, source"""
+
+_FIELDS = ("side", "quantity", "price", "executed_at")
 
 BookKey = tuple[int, int]
 """(account id, market id)"""
@@ -40,6 +46,46 @@ class Known:
     source: str
     content: Content
     fees: tuple[Fee, ...]
+
+
+Differences = tuple[tuple[str, str, str], ...]
+"""What differs between two tellings of one fill: the field, as it was known, as it came back."""
+
+
+def differences(known: Known, fill: Fill, *, fees: bool = True) -> Differences:
+    """In what `fill` is not the execution that is known under its id."""
+    one, other = known.content, content(fill)
+    if one == other and (not fees or known.fees == fill.fees or paid(known.fees) == paid(fill.fees)):
+        return ()
+    said = list(zip(_FIELDS, _words(one), _words(other), strict=True))
+    if fees:
+        said.append(("fee", _fee_words(known.fees), _fee_words(fill.fees)))
+    return tuple(each for each in said if each[1] != each[2])
+
+
+def contradictions(known: Known, fill: Fill) -> Differences:
+    """The same for a file against the exchange's own word, of which it may say less: a time that ends at the second,
+    no fee, or one of several."""
+    at_us, told_us = to_us(fill.executed_at), known.content[3]
+    same_time = at_us % 1_000_000 == 0 and 0 <= told_us - at_us < 1_000_000
+    less = {"executed_at"} if same_time else set()
+    if set(paid(fill.fees)) <= set(paid(known.fees)):
+        less.add("fee")
+    return tuple(each for each in differences(known, fill) if each[0] not in less)
+
+
+def paid(fees: tuple[Fee, ...]) -> tuple[Fee, ...]:
+    """The fees that come to something: a file says nothing of the others."""
+    return tuple(fee for fee in fees if fee.amount)
+
+
+def _words(known: Content) -> tuple[str, ...]:
+    side, quantity, price, at_us = known
+    return side, format_decimal(quantity), format_decimal(price), format_time(from_us(at_us))
+
+
+def _fee_words(fees: tuple[Fee, ...]) -> str:
+    return " + ".join(f"{format_decimal(fee.amount)} {fee.currency}" for fee in paid(fees)) or "0"
 
 
 def iter_fills(sql: Sql, key: BookKey) -> Iterator[tuple[int, Fill]]:

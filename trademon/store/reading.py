@@ -24,7 +24,7 @@ from trademon.store.fill_rows import BookKey, fees_of
 _NAME = "CASE WHEN brokers.removed_at IS NULL THEN brokers.name ELSE brokers.name || ' (removed)' END"
 _ROW = f"""fills.id, {_NAME}, users.name, markets.symbol, fills.side, fills.quantity, fills.price, fills.fee,
     fills.fee_currency, fills.more_fees, fills.executed_at, fills.order_id, fills.trade_id, fills.source,
-    coalesce(markets.settle, markets.quote)"""
+    coalesce(markets.settle, markets.quote), markets.contract_size"""
 _FROM = """FROM fills JOIN accounts ON accounts.id = fills.account_id JOIN users ON users.id = accounts.user_id
     JOIN markets ON markets.id = fills.market_id JOIN brokers ON brokers.id = fills.broker_id"""
 # The order of matching (`core.model.fill_order`): numeric ids as numbers, that is shorter first, and before all others.
@@ -146,6 +146,7 @@ def _fill_row(row: Sequence[Any]) -> FillRow:
         order_id=row[11],
         trade_id=row[12],
         source=row[13],
+        contract_size=None if row[15] is None else Decimal(row[15]),
     )
 
 

@@ -8,13 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from trademon.core.model import Method
+from trademon.core.model import Broker, Method
 from trademon.core.pnl import Tally
 from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
 from trademon.core.times import to_us
 from trademon.errors import Busy
 from trademon.store.booking import Bookkeeper
+from trademon.store.carried_fees import carried_coins
 from trademon.store.entry_rows import CoinFee, group_fees, read_entries
+from trademon.store.fill_rows import IMPORT
 from trademon.store.reading import (
     BookRef,
     FillQuery,
@@ -75,6 +77,20 @@ class UserBooks(UserBrokers):
         with self._database.read() as sql:
             return read_known_ids(sql, account_id, symbol, trade_ids) if self._owns(sql, account_id) else set()
 
+    def row_ids(self, broker: Broker, first: datetime, last: datetime) -> list[str]:
+        """The ids that were made up for rows of files, of those executed in the broker's account between these times,
+        both included."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                f"""SELECT trade_id FROM fills WHERE {OWNED} AND executed_at >= ? AND executed_at <= ?
+                AND source = '{IMPORT}' AND trade_id LIKE 'row-%'""",
+                broker.account_id,
+                self._user_id,
+                to_us(first),
+                to_us(last),
+            )
+        return [row[0] for row in rows]
+
     def book_refs(self) -> tuple[BookRef, ...]:
         with self._database.read() as sql:
             return tuple(read_book_refs(sql, self._user_id))
@@ -100,6 +116,20 @@ class UserBooks(UserBrokers):
                 until_us=None if until is None else to_us(until),
             )
 
+    def arrivals(self, ref: BookRef) -> dict[int, int]:
+        """When the lots that were carried into a book arrived there, in microseconds by fill id: what `book_entries`
+        gives of them is the time of their acquisition."""
+        if not ref.mixed:
+            return {}
+        with self._database.read() as sql:
+            rows = sql.rows(
+                """SELECT fill_id, at FROM entries WHERE account_id = ? AND market_id = ? AND acquired_at IS NOT NULL
+                AND account_id IN (SELECT id FROM accounts WHERE user_id = ?)""",
+                *ref.key,
+                self._user_id,
+            )
+        return dict(rows)
+
     def stored_books(self) -> tuple[PnlRow, ...]:
         """The stored book of every account and symbol, as P&L rows in its own method."""
         with self._database.read() as sql:
@@ -121,6 +151,17 @@ class UserBooks(UserBrokers):
         """Fees of a book's fills within [since, until) whose price is not known, by coin."""
         with self._database.read() as sql:
             return read_unvalued(sql, ref, since=since, until=until)
+
+    def carried_unvalued(
+        self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[str, ...]:
+        """The coins of fees without a price on lots that were carried into a book within [since, until)."""
+        if ref.signed:
+            return ()
+        with self._database.read() as sql:
+            if not self._owns(sql, ref.account_id):
+                return ()
+            return carried_coins(sql, ref.key, since=since, until=until)
 
     def accounts_to_derive(self) -> tuple[tuple[int, Method, bool], ...]:
         """Each of the user's accounts with the method its books are kept in, and whether they may go short."""

@@ -12,6 +12,7 @@ from trademon.core.model import Lot
 from trademon.core.money import ZERO
 from trademon.core.reports import FillRow
 from trademon.core.times import from_us, to_us
+from trademon.store.carried_fees import coins_of_arrivals
 from trademon.store.database import Sql, in_list
 from trademon.store.fill_rows import TRANSFER, fees_of
 from trademon.store.reading import BookRef
@@ -30,7 +31,7 @@ _LOTS = """SELECT lots.fill_id, lots.side, lots.quantity, lots.cost, lots.fees, 
 
 class FillName(NamedTuple):
     """What the exchange calls a fill, and where the row is from: OPENING and TRANSFER are no executions. `provisional`:
-    a fee of it is in no figure, as its price is not known."""
+    a fee of it is in no figure, as its price is not known; of a lot that was carried over, where it was bought."""
 
     trade_id: str
     order_id: str
@@ -50,9 +51,9 @@ class UserExports(UserScope):
         with self._database.read() as sql:
             if not self._owns(sql, ref.account_id):
                 return
-            names = self._broker_names(sql)
+            names, size = self._broker_names(sql), _contract_size(sql, ref)
             for row in sql.stream(f"{_FILLS}{where} ORDER BY e.at, e.tie", *ref.key, OPENING, TRANSFER, *values):
-                yield (row[0], row[1]), _fill_row(row, ref, names)
+                yield (row[0], row[1]), _fill_row(row, ref, names, size)
 
     def has_more_fees(self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None) -> bool:
         """Whether a fill of the book within [since, until) has more than one fee."""
@@ -68,6 +69,12 @@ class UserExports(UserScope):
                 self._user_id,
             )
         return found is not None
+
+    def has_contracts(self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None) -> bool:
+        """Whether the book is of a contract and has a fill within [since, until)."""
+        with self._database.read() as sql:
+            sized = self._owns(sql, ref.account_id) and _contract_size(sql, ref) is not None
+        return sized and next(self.stream_fills(ref, since=since, until=until), None) is not None
 
     def stream_lots(self, ref: BookRef) -> Iterator[Lot]:
         """The open lots of a stored book, oldest first, in the method it is kept in."""
@@ -93,7 +100,8 @@ class UserExports(UserScope):
                     *some,
                     self._user_id,
                 )
-                names.update((n, FillName(trade, order, source, bool(no))) for n, trade, order, source, no in rows)
+                carried = coins_of_arrivals(sql, (row[0] for row in rows if row[3] == TRANSFER))
+                names.update((n, FillName(t, o, source, bool(no) or n in carried)) for n, t, o, source, no in rows)
         return names
 
     def _broker_names(self, sql: Sql) -> dict[int, str]:
@@ -108,7 +116,13 @@ def _within(column: str, since: datetime | None, until: datetime | None) -> tupl
     return "".join(text for text, at in bounds if at is not None), [to_us(at) for _, at in bounds if at is not None]
 
 
-def _fill_row(row: Sequence[Any], ref: BookRef, names: dict[int, str]) -> FillRow:
+def _contract_size(sql: Sql, ref: BookRef) -> Decimal | None:
+    """What one contract of a book stands for; None where it is of coins."""
+    size = sql.rows("SELECT contract_size FROM markets WHERE id = ?", ref.market_id)[0][0]
+    return None if size is None else Decimal(size)
+
+
+def _fill_row(row: Sequence[Any], ref: BookRef, names: dict[int, str], size: Decimal | None) -> FillRow:
     at_us, _, fill_id, broker_id, side, quantity, price, *fee, order_id, trade_id, source = row
     first, *more = fees_of(*fee) or (None,)
     return FillRow(
@@ -126,4 +140,5 @@ def _fill_row(row: Sequence[Any], ref: BookRef, names: dict[int, str]) -> FillRo
         trade_id=trade_id,
         source=source,
         more_fees=tuple((fee.amount, fee.currency) for fee in more if fee),
+        contract_size=size,
     )

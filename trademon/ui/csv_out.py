@@ -17,6 +17,7 @@ FILL_COLUMNS: Final = (
     *("executed_at", "symbol", "side", "quantity", "price", "fee", "fee_currency", "order_id", "trade_id"),
     *("broker", "user", "id", "source"),
 )
+SIZE_COLUMN: Final = "contract_size"
 PNL_COLUMNS: Final = (
     *("period", "user", "broker", "symbol", "currency", "gross", "fees", "net", "open_quantity", "open_cost"),
     *("average_cost", "unmatched_quantity", "unmatched_proceeds", "unvalued_fees", "disposals", "fills"),
@@ -39,8 +40,11 @@ def safe_cell(text: str) -> str:
 
 
 def fills_csv(report: FillsReport, stream: TextIO) -> None:
-    """A header line and one line a fill, oldest first."""
-    write_csv(stream, FILL_COLUMNS, (fill_cells(f) for f in report.fills))
+    """A header line and one line a fill, oldest first; with a column of sizes where one is of a contract."""
+    if any(fill.contract_size is not None for fill in report.fills):
+        write_csv(stream, (*FILL_COLUMNS, SIZE_COLUMN), ((*fill_cells(f), size_cell(f)) for f in report.fills))
+    else:
+        write_csv(stream, FILL_COLUMNS, (fill_cells(f) for f in report.fills))
 
 
 def pnl_csv(report: PnlReport, stream: TextIO) -> None:
@@ -53,6 +57,11 @@ def fill_cells(fill: FillRow) -> tuple[str, ...]:
     money = (format_decimal(fill.quantity), format_decimal(fill.price), format_decimal(fill.fee), fill.fee_currency)
     ids = (fill.order_id, fill.trade_id, fill.broker, fill.user, str(fill.id), fill.source)
     return (format_time(fill.executed_at), fill.symbol, fill.side, *money, *ids)
+
+
+def size_cell(fill: FillRow) -> str:
+    """What one contract stands for; nothing where the fill is of coins."""
+    return "" if fill.contract_size is None else format_decimal(fill.contract_size)
 
 
 def pnl_table(report: PnlReport) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:

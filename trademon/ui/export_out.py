@@ -19,7 +19,7 @@ from trademon.core.money import ZERO, format_decimal, format_figure
 from trademon.core.reports import FillRow
 from trademon.core.times import format_time
 from trademon.errors import DataError
-from trademon.ui.csv_out import FILL_COLUMNS, fill_cells, write_csv
+from trademon.ui.csv_out import FILL_COLUMNS, SIZE_COLUMN, fill_cells, size_cell, write_csv
 from trademon.ui.json_out import dump_line
 from trademon.ui.lot_tables import LOT_COLUMNS, lot_cells
 
@@ -63,11 +63,13 @@ def _cell(value: Value) -> str:
 # --- what the rows look like --------------------------------------------------------------------------------------
 
 
-def fill_layout(*, more_fees: bool) -> Layout[FillRow]:
-    """What `fills import` reads; `more_fees` adds a column, which it does not read, for the fees behind the first."""
-    if not more_fees:
-        return Layout(FILL_COLUMNS, fill_cells)
-    return Layout((*FILL_COLUMNS, "more_fees"), lambda fill: (*fill_cells(fill), _more_fees(fill)))
+def fill_layout(*, more_fees: bool, contracts: bool = False) -> Layout[FillRow]:
+    """What `fills import` reads; `contracts` adds a column for sizes, `more_fees` one, which it does not read, for the
+    fees behind the first."""
+    more: dict[str, Callable[[FillRow], str]] = {}
+    more |= {SIZE_COLUMN: size_cell} if contracts else {}
+    more |= {"more_fees": _more_fees} if more_fees else {}
+    return Layout((*FILL_COLUMNS, *more), lambda fill: (*fill_cells(fill), *(cell(fill) for cell in more.values())))
 
 
 def _more_fees(fill: FillRow) -> str:

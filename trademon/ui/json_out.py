@@ -104,7 +104,8 @@ def _fills(report: FillsReport) -> Json:
 
 
 def fill_to_json(fill: FillRow) -> Json:
-    """A fill; `id` is a string, because it is handed back as an argument. `more_fees` only where there are any."""
+    """A fill; `id` is a string, because it is handed back as an argument. `more_fees` and `contract_size`
+    only where there are any."""
     row: Json = {
         "id": str(fill.id),
         "broker": fill.broker,
@@ -121,11 +122,15 @@ def fill_to_json(fill: FillRow) -> Json:
         "source": fill.source,
     }
     more = [{"fee": format_decimal(amount), "fee_currency": currency} for amount, currency in fill.more_fees]
+    if fill.contract_size is not None:
+        row["contract_size"] = format_decimal(fill.contract_size)
     return row | ({"more_fees": more} if more else {})
 
 
 def _import(report: ImportReport) -> Json:
-    return {"broker": report.broker, "rows": report.rows, "new_fills": report.new_fills}
+    row: Json = {"broker": report.broker, "rows": report.rows, "new_fills": report.new_fills}
+    row["corrected"] = report.corrected
+    return row | ({"notes": [report.note]} if report.note else {})
 
 
 def _rebuild(report: RebuildReport) -> Json:

@@ -35,7 +35,7 @@ def _row(row: PnlRow, *, marked: bool) -> Json:
         "fees": format_figure(row.fees),
         "net": format_figure(row.net),
         "open_quantity": _figure(row.open_quantity),
-        "open_cost": format_figure(row.open_cost),
+        "open_cost": _figure(row.open_cost),
         "average_cost": _figure(row.average_cost),
         "unmatched_quantity": _figure(row.unmatched_quantity),
         "unmatched_proceeds": format_figure(row.unmatched_proceeds),
@@ -65,6 +65,8 @@ def _more(row: PnlRow, *, marked: bool) -> Json:
             }
             for missing in row.unvalued
         ]
+    if row.carried_unvalued:
+        more["carried_unvalued"] = list(row.carried_unvalued)
     if row.stats is not None:
         more["stats"] = stats_to_json(row.stats)
     return more | (_mark(row.mark) if marked else {})

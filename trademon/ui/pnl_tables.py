@@ -170,7 +170,7 @@ class _Look:
 
     def lacks_price(self, row: PnlRow) -> bool:
         """Whether something is open now that no price was told for."""
-        held = bool(row.open_cost) if row.open_quantity is None else bool(row.open_quantity)
+        held = row.open_cost != 0 if row.open_quantity is None else bool(row.open_quantity)
         return held and row.mark is None and row.period == self.newest.get(_book(row))
 
 
@@ -212,7 +212,8 @@ def _percent(value: Decimal | None) -> Text:
 def _held(row: PnlRow, glyphs: Glyphs) -> tuple[Text, Text, Text]:
     """What is open, its average cost; of several symbols only what it cost."""
     if row.open_quantity is None:
-        return plain(""), plain(""), plain(format_amount(row.open_cost, row.currency, sign=False))
+        cost = glyphs.none if row.open_cost is None else format_amount(row.open_cost, row.currency, sign=False)
+        return plain(""), plain(""), plain(cost)
     average = glyphs.none if row.average_cost is None else format_average(row.average_cost)
     return plain(format_quantity(row.open_quantity)), plain(average), plain("")
 
@@ -231,6 +232,7 @@ def not_counted(row: PnlRow) -> Text | None:
     said = [_unmatched(row)] if row.has_unmatched else []
     said += [f"fee {format_fee(amount, currency)} unvalued" for currency, amount in row.unvalued_fees]
     said += [_unvalued(missing) for missing in row.unvalued_sums]
+    said += [f"fee in {coin} of a lot from another account unvalued" for coin in row.carried_unvalued]
     return plain(", ".join(said)) if said else None
 
 

@@ -284,9 +284,12 @@ def render_broker_test(test: BrokerTest, glyphs: Glyphs = UNICODE) -> Renderable
 
 
 def render_import(report: ImportReport, glyphs: Glyphs = UNICODE) -> RenderableType:
-    """How many rows were read and how many of them were new."""
-    known = "" if report.new_fills else "; all of them were stored before"
-    return sentence(f"{report.broker}: {count(report.rows, 'row')} read, {count(report.new_fills, 'new fill')}{known}")
+    """How many rows were read, how many of them were new or corrected, and contracts without a size."""
+    known = "" if report.new_fills or report.corrected else "; all of them were stored before"
+    corrected = f", {report.corrected:,} corrected" if report.corrected else ""
+    said = f"{count(report.rows, 'row')} read, {count(report.new_fills, 'new fill')}{corrected}{known}"
+    line = sentence(f"{report.broker}: {said}")
+    return line if report.note is None else Group(line, sentence(f"{glyphs.warn} {report.note}", "cyan"))
 
 
 def render_rebuild(report: RebuildReport, glyphs: Glyphs = UNICODE) -> RenderableType:
