@@ -174,14 +174,15 @@ def test_the_help_of_times_says_what_is_accepted_and_no_description_is_cut(fresh
 
 
 def test_an_id_that_means_two_executions_is_named_with_what_differs(shell: Shell) -> None:
-    """Twice in the file, or stored otherwise: line, column, both values. Nothing is imported."""
+    """Twice in one file: line, column, both values, and nothing is imported. A later file corrects, and says so."""
     manual(shell)
     bring = ["fills", "import", "t.csv", "--broker", "old"]
     (shell.cwd / "t.csv").write_text(HEADER + MORE + MORE.replace(",150,", ",151,"))
-    shell.run(*bring).check(1).one_line("line 3, column trade_id: t3 is in line 2, too", "price 150 and 151")
-    (shell.cwd / "t.csv").write_text(HEADER + MORE + BUY.replace(",1,100", ",2,100"))
-    shell.run(*bring).check(1).one_line("line 3, column trade_id: t1 is stored", "quantity 1 and 2")
+    shell.run(*bring).check(1).one_line("line 3, column price", "under the id of line 2: price 150, not 151")
     assert len(shell.run("fills", "--json").json["data"]["fills"]) == 2
+    (shell.cwd / "t.csv").write_text(HEADER + MORE + BUY.replace(",1,100", ",2,100"))
+    done = shell.run(*bring, "--json").check(0).json["data"]
+    assert (done["new_fills"], done["corrected"]) == (1, 1)
 
 
 def test_a_file_that_is_empty_or_has_another_separator_says_so(shell: Shell) -> None:
