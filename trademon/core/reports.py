@@ -66,7 +66,9 @@ def exit_code(succeeded: int, problems: Iterable[Problem]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BrokerScan:
-    """One broker's part of a pass. `skipped`: its host asked us to wait, or another run holds it (`busy`)."""
+    """One broker's part of a pass. `skipped`: its host asked us to wait, or another run holds it (`busy`).
+
+    `unread` is the part of `note` that names a stream that could not be read beside the fills."""
 
     broker: str
     user: str
@@ -77,6 +79,7 @@ class BrokerScan:
     problem: Problem | None = None
     busy: bool = False
     note: str | None = None
+    unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,7 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "CashReport": "cash_json:cash_to_json",
     "CashImportReport": "cash_json:cash_import_to_json",
     "TransfersReport": "transfer_json:transfers_to_json",
+    "VerifyReport": "verify_json:verify_to_json",
     "PricesReport": "price_json:prices_to_json",
     "PriceFetchReport": "price_json:price_fetch_to_json",
 }

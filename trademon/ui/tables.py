@@ -27,6 +27,7 @@ from trademon.core.reports import (
     UsersReport,
 )
 from trademon.core.transfer_reports import TransfersReport
+from trademon.core.verify_reports import VerifyReport
 from trademon.ui.cash_tables import render_cash, render_cash_import
 from trademon.ui.grid import Column, Grid, Row, flow
 from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
@@ -46,6 +47,7 @@ from trademon.ui.text import (
     several,
 )
 from trademon.ui.transfer_tables import render_transfers
+from trademon.ui.verify_tables import render_verify
 
 ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
@@ -323,6 +325,7 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     CashReport: render_cash,
     CashImportReport: render_cash_import,
     TransfersReport: render_transfers,
+    VerifyReport: render_verify,
     PricesReport: render_prices,
     PriceFetchReport: render_price_fetch,
     Done: render_done,

@@ -1,0 +1,49 @@
+"""`trademon verify`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run, run_async
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(epilog="Example: trademon verify --broker main")
+def verify(
+    broker: Brokers = None,
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Replay what is stored since the balances last agreed, and hold it against the live balances.
+
+    It scans first. The first time it records the balances; from then on every coin is compared to the last digit, and
+    one that differs is shown with the likeliest cause, after the time in which that began was read again. Exit code 3
+    where any coin differs, 0 where all agree.
+    """
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("verify", flags, lambda: _verify(broker or [], user))
+
+
+def _verify(brokers: list[str], user: str | None) -> Result:
+    from trademon.flows import verify as flow  # noqa: PLC0415
+    from trademon.wiring import Home, open_home, pick_targets  # noqa: PLC0415
+
+    async def work(home: Home) -> Result:
+        targets = pick_targets(home.users(user), brokers, with_manual=True)
+        if not targets:
+            add = "trademon broker add NAME --exchange binance"
+            sys.stderr.write(f"trademon: there is no broker to verify in {home.store.path} ({add})\n")
+        async with home.network() as ports:
+            report = await flow.verify(targets, ports)
+        # Silent in cron while all agree; what differs is printed in a pipe, too, with its cause.
+        return Result(report, report.problems, report.status, report.exit_code, is_data=bool(report.problems))
+
+    with open_home() as home:
+        return run_async(lambda: work(home))
