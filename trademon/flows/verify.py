@@ -115,7 +115,7 @@ class _Verification:
             if _agrees(found):
                 return self._agreed(seen, found)
             await self.ports.sleep(PAUSE_S)
-            seen, found = await self._look()
+            seen, found = await self._look(with_markets=True)
             if _agrees(found):
                 return self._agreed(seen, found)
             return await self._read_again(seen, found)
@@ -131,11 +131,15 @@ class _Verification:
         self.scans.append(scan)
         return scan
 
-    async def _balances(self) -> Seen:
-        exchange = await self.ports.open_exchange(self.store, self.store.broker(self.broker.name))
+    async def _balances(self, *, with_markets: bool) -> Seen:
+        """What the account holds now; `with_markets`: after its host's list was read again, for one that is new."""
+        broker = self.store.broker(self.broker.name)
+        exchange = await self.ports.open_exchange(self.store, broker)
         try:
             self.names_symbols = exchange.capabilities.orders_name_symbols
             await exchange.sync_clock()
+            if with_markets:
+                self.store.save_markets(broker, await exchange.fetch_markets(), self.ports.clock())
             asked_at = exchange.now()
             view = await exchange.fetch_account(with_uid=False)
             window = Window(asked_at - SLACK, asked_at, exchange.now() + SLACK)
@@ -143,9 +147,11 @@ class _Verification:
             await exchange.close()
         return Seen(window, {b.coin: b.total for b in view.balances})
 
-    async def _look(self, earlier: Seen | None = None, *, also: Collection[str] = ()) -> tuple[Seen, Settlement]:
+    async def _look(
+        self, earlier: Seen | None = None, *, also: Collection[str] = (), with_markets: bool = False
+    ) -> tuple[Seen, Settlement]:
         """The balances, then everything that was executed up to them, then the one held against the other."""
-        seen = await self._balances()
+        seen = await self._balances(with_markets=with_markets)
         await self._scan(also=also, transfers_now=True)
         account_id = self.store.broker(self.broker.name).account_id
         if account_id is None or account_id != self.account_id:
