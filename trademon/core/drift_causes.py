@@ -6,17 +6,18 @@ other, then what is known to be on its way. What nothing speaks for is unknown, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
+from typing import Final
 
 from trademon.core.coverage import Span, missing
 from trademon.core.model import Market, TransferKind
-from trademon.core.money import EXACT, ZERO, format_decimal
-from trademon.core.replay import Step, Totals
+from trademon.core.money import EXACT, format_decimal
+from trademon.core.replay import Step
 from trademon.core.symbol_plan import FEE_COINS
-from trademon.core.times import format_time
 from trademon.core.verify_reports import Cause
 
 EARN = "LD"
@@ -27,9 +28,10 @@ _REWARD_SHARE = Decimal("0.05")
 _DUST_WORTH = Decimal(20)
 """In a coin that follows the dollar: more than what both exchanges let pass as dust."""
 _DOLLARS = ("USDT", "USDC", "FDUSD", "USD")
-_PRICE_FACTOR = 2
+_PRICE_FACTOR = Decimal(2)
 
 Verdict = tuple[Cause, str]
+Look = Callable[["Drift", Sequence["Drift"], "Evidence"], Verdict | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Drift:
     changes: tuple[Decimal, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """What is known beside the balances.
 
@@ -56,8 +58,7 @@ class Evidence:
         unread: what this pass could not read, as it was said.
         waiting: since when a deposit or a withdrawal is on its way.
         steps: what was replayed.
-        live: what the account holds.
-        prices: the newest stored price of each symbol.
+        prices: the last price of each symbol, as far as it is known.
     """
 
     markets: Sequence[Market] = ()
@@ -67,8 +68,15 @@ class Evidence:
     unread: str | None = None
     waiting: Mapping[TransferKind, datetime] = field(default_factory=dict)
     steps: Sequence[Step] = ()
-    live: Totals = field(default_factory=dict)
     prices: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @cached_property
+    def between(self) -> Mapping[frozenset[str], Sequence[Market]]:
+        """The markets of each two coins."""
+        found: dict[frozenset[str], list[Market]] = {}
+        for market in self.markets:
+            found.setdefault(frozenset((market.base, market.quote)), []).append(market)
+        return found
 
     def gap(self, symbol: str, span: Span) -> bool:
         """Whether some of that time of the symbol's fills was not read."""
@@ -82,14 +90,28 @@ class Evidence:
         return sorted(found, key=lambda s: (-self.traded[s].timestamp() if s in self.traded else 0.0, s))
 
 
-def find_cause(drift: Drift, drifts: Sequence[Drift], evidence: Evidence) -> Verdict:
-    """The likeliest cause of `drift`, one of all the `drifts` of an account, and what speaks for it."""
-    others = [d for d in drifts if d.coin != drift.coin and _overlap(d.span, drift.span)]
-    for look in (_earn_wallet, _other_coin, _dust, _trade, _fee_of_a_trade, _not_read, _on_its_way, _reward, _traded):
-        verdict = look(drift, others, evidence)
-        if verdict is not None:
-            return verdict
-    return _nothing_known(drift, others, evidence)
+def find_causes(drifts: Sequence[Drift], evidence: Evidence) -> tuple[Verdict, ...]:
+    """For each of all the drifts of an account the likeliest cause, and what speaks for it."""
+    patterns = [_first(_PATTERNS, drift, _beside(drift, drifts), evidence) for drift in drifts]
+    # A coin that is explained already took no part in what happened to the others.
+    open_ = [drift for drift, verdict in zip(drifts, patterns, strict=True) if verdict is None]
+    return tuple(
+        verdict or _alone(drift, _beside(drift, open_), evidence)
+        for drift, verdict in zip(drifts, patterns, strict=True)
+    )
+
+
+def _alone(drift: Drift, others: Sequence[Drift], evidence: Evidence) -> Verdict:
+    return _first(_SIGNS, drift, others, evidence) or _nothing_known(drift, others, evidence)
+
+
+def _beside(drift: Drift, drifts: Sequence[Drift]) -> list[Drift]:
+    """The other coins that began to differ at a time that may be the same."""
+    return [d for d in drifts if d.coin != drift.coin and _overlap(d.span, drift.span)]
+
+
+def _first(looks: Sequence[Look], drift: Drift, others: Sequence[Drift], evidence: Evidence) -> Verdict | None:
+    return next((found for look in looks if (found := look(drift, others, evidence)) is not None), None)
 
 
 def _overlap(one: Span, two: Span) -> bool:
@@ -179,12 +201,12 @@ def _on_its_way(drift: Drift, others: Sequence[Drift], evidence: Evidence) -> Ve
     since = evidence.waiting.get(kind)
     if since is None or since > drift.span.end:
         return None
-    return "pending", f"a {kind} of {format_time(since)} is still on its way"
+    return "pending", f"a {kind} of {stamp(since)} is still on its way"
 
 
 def _reward(drift: Drift, others: Sequence[Drift], evidence: Evidence) -> Verdict | None:
     """A little more, again and again."""
-    small = EXACT.multiply(evidence.live.get(drift.coin, ZERO), _REWARD_SHARE)
+    small = EXACT.multiply(drift.live, _REWARD_SHARE)
     if len(drift.changes) < 2 or any(change < 0 for change in drift.changes) or drift.difference > small:
         return None
     times = f"{len(drift.changes)} times"
@@ -208,19 +230,31 @@ def _nothing_known(drift: Drift, others: Sequence[Drift], evidence: Evidence) ->
     return "unknown", f"nothing that is read explains it; not read: {NOT_READ}{rest}"
 
 
+# Patterns in which several coins moved by one cause, then signs that hold for a coin alone or a pair.
+_PATTERNS: Final[tuple[Look, ...]] = (_earn_wallet, _other_coin, _dust)
+_SIGNS: Final[tuple[Look, ...]] = (_trade, _fee_of_a_trade, _not_read, _on_its_way, _reward, _traded)
+
 # --- what the looks share -----------------------------------------------------------------------------------------
 
 
 def _between(one: Drift, two: Drift, evidence: Evidence) -> Iterable[Market]:
     """Markets of the two coins at a price that is not absurd."""
-    for market in evidence.markets:
-        if {market.base, market.quote} != {one.coin, two.coin}:
-            continue
+    for market in evidence.between.get(frozenset((one.coin, two.coin)), ()):
         base, quote = (one, two) if market.base == one.coin else (two, one)
-        usual, paid = evidence.prices.get(market.symbol), abs(quote.difference)
-        most = None if usual is None else EXACT.multiply(abs(base.difference), usual)
-        if most is None or (most <= paid * _PRICE_FACTOR and paid <= most * _PRICE_FACTOR):
+        if _is_plausible(market, base, quote, evidence):
             yield market
+
+
+def _is_plausible(market: Market, base: Drift, quote: Drift, evidence: Evidence) -> bool:
+    """Whether the two are worth about the same, by the market's last price or in dollars; also where nobody knows."""
+    usual, taken = evidence.prices.get(market.symbol), abs(quote.difference)
+    given = None if usual is None else EXACT.multiply(abs(base.difference), usual)
+    if given is None:
+        worths = _worth(base, evidence), _worth(quote, evidence)
+        if worths[0] is None or worths[1] is None:
+            return True
+        given, taken = worths[0], worths[1]
+    return given <= EXACT.multiply(taken, _PRICE_FACTOR) and taken <= EXACT.multiply(given, _PRICE_FACTOR)
 
 
 def _both(one: Span, two: Span) -> Span:
@@ -250,3 +284,8 @@ def _worth(drift: Drift, evidence: Evidence) -> Decimal | None:
 def _names(symbols: Sequence[str]) -> str:
     more = len(symbols) - _NAMED
     return ", ".join(symbols[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def stamp(at: datetime) -> str:
+    """A time within a sentence."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -8,21 +8,24 @@ read again, and only what is left after that is called a drift.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from trademon.core.coverage import Span
-from trademon.core.drift_causes import Drift, Evidence, find_cause
+from trademon.core.drift_causes import Drift, Evidence, Verdict, find_causes, stamp
 from trademon.core.model import Broker, Market, TransferKind
 from trademon.core.money import EXACT, ZERO, format_decimal
 from trademon.core.replay import Seen, Totals, Window, began, changes, stages
 from trademon.core.reports import BrokerScan
-from trademon.core.times import MILLISECOND, format_time
+from trademon.core.times import MILLISECOND
 from trademon.core.verify_reports import BrokerVerify, CoinDrift, VerifyReport, drift_problem
-from trademon.errors import Busy, TrademonError, Transient
+from trademon.errors import Busy, HostAskedToWait, StoreError, TrademonError, Transient
+from trademon.exchanges.base import Exchange
 from trademon.exchanges.registry import WITHOUT_API
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
@@ -81,6 +84,10 @@ async def verify_broker(target: Target, ports: Ports, *, limits: ScanLimits) -> 
         return dataclasses.replace(blank, status="failed", problem=scan.problem)
     if isinstance(error, Busy):
         return dataclasses.replace(blank, notes=(error.message,), busy=True)
+    if isinstance(error, HostAskedToWait):  # as a scan does: nobody asks that host again before
+        with contextlib.suppress(StoreError):
+            target.store.note_failed_look(broker, ports.clock(), error.line, wait_until=error.until)
+        return dataclasses.replace(blank, notes=(error.line,))
     return dataclasses.replace(blank, status="failed", problem=problem)
 
 
@@ -103,6 +110,7 @@ class _Verification:
     account_id: int | None = None
     names_symbols: bool = False
     scans: list[BrokerScan] = field(default_factory=list)
+    prices: dict[str, Decimal] = field(default_factory=dict)
 
     async def run(self) -> BrokerVerify:
         self.account_id = self.broker.account_id
@@ -132,14 +140,16 @@ class _Verification:
         return scan
 
     async def _balances(self, *, with_markets: bool) -> Seen:
-        """What the account holds now; `with_markets`: after its host's list was read again, for one that is new."""
+        """What the account holds now; `with_markets`: after its host's list was read again, and what things cost."""
         broker = self.store.broker(self.broker.name)
         exchange = await self.ports.open_exchange(self.store, broker)
         try:
             self.names_symbols = exchange.capabilities.orders_name_symbols
             await exchange.sync_clock()
             if with_markets:
-                self.store.save_markets(broker, await exchange.fetch_markets(), self.ports.clock())
+                markets = await exchange.fetch_markets()
+                self.store.save_markets(broker, markets, self.ports.clock())
+                self.prices = await _last_prices(exchange, markets)
             asked_at = exchange.now()
             view = await exchange.fetch_account(with_uid=False)
             window = Window(asked_at - SLACK, asked_at, exchange.now() + SLACK)
@@ -199,7 +209,7 @@ class _Verification:
         span = Span(min(c.since for c in coins), max(c.until for c in coins) + MILLISECOND)
         symbols, left_out = self._suspects(coins)
         self.store.forget_coverage(self.account_id, symbols, span)
-        what = f"{_listed(symbols)} read again from {format_time(span.start)} to {format_time(span.end)}"
+        what = f"{_listed(symbols)} read again from {stamp(span.start)} to {stamp(span.end)}"
         if left_out:
             what += f" ({left_out} more with these coins were not)"
         try:
@@ -232,8 +242,8 @@ class _Verification:
 
     def _explain(self, seen: Seen, found: Settlement) -> tuple[CoinDrift, ...]:
         drifts = drifts_of(seen, found)
-        evidence = self._evidence(seen, found)
-        return tuple(_coin_drift(drift, drifts, evidence) for drift in drifts)
+        verdicts = find_causes(drifts, self._evidence(seen, found))
+        return tuple(_coin_drift(drift, verdict) for drift, verdict in zip(drifts, verdicts, strict=True))
 
     def _evidence(self, seen: Seen, found: Settlement) -> Evidence:
         assert self.account_id is not None
@@ -247,8 +257,7 @@ class _Verification:
             unread=unread,
             waiting={} if unread else _waiting(known, seen),
             steps=found.steps,
-            live=seen.totals,
-            prices=known.prices,
+            prices=known.prices | self.prices,
         )
 
     def _markets(self) -> tuple[Market, ...]:
@@ -264,6 +273,17 @@ class _Verification:
             key=lambda m: (not off >= {m.base, m.quote}, m.symbol not in traded, m.base not in off, m.symbol),
         )
         return [m.symbol for m in found[:READ_AGAIN]], max(0, len(found) - READ_AGAIN)
+
+
+async def _last_prices(exchange: Exchange, markets: Sequence[Market]) -> dict[str, Decimal]:
+    """What things cost now, by symbol. Colour: a cause may be found without."""
+    try:
+        last = await exchange.fetch_last_prices()
+    except HostAskedToWait:
+        raise
+    except Transient:
+        return {}
+    return {m.symbol: last[m.exchange_symbol] for m in markets if last.get(m.exchange_symbol)}
 
 
 def drifts_of(seen: Seen, found: Settlement) -> tuple[Drift, ...]:
@@ -288,8 +308,8 @@ def drifts_of(seen: Seen, found: Settlement) -> tuple[Drift, ...]:
     return tuple(drifts)
 
 
-def _coin_drift(drift: Drift, drifts: Sequence[Drift], evidence: Evidence) -> CoinDrift:
-    cause, detail = find_cause(drift, drifts, evidence)
+def _coin_drift(drift: Drift, verdict: Verdict) -> CoinDrift:
+    cause, detail = verdict
     since, until = drift.span.start, drift.span.end
     return CoinDrift(drift.coin, drift.expected, drift.live, since, until, cause, detail, drift.difference)
 
