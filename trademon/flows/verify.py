@@ -21,7 +21,7 @@ from trademon.core.drift_causes import Drift, Evidence, Verdict, find_causes, st
 from trademon.core.model import Broker, Market, TransferKind
 from trademon.core.money import EXACT, ZERO, format_decimal
 from trademon.core.replay import Seen, Totals, Window, began, changes, stages
-from trademon.core.reports import BrokerScan
+from trademon.core.reports import BrokerScan, Problem
 from trademon.core.times import MILLISECOND
 from trademon.core.verify_reports import BrokerVerify, CoinDrift, VerifyReport, drift_problem
 from trademon.errors import Busy, HostAskedToWait, StoreError, TrademonError, Transient
@@ -77,16 +77,23 @@ async def verify_broker(target: Target, ports: Ports, *, limits: ScanLimits) -> 
         return found
     point = None if work.account_id is None else target.store.agreed_point(work.account_id)
     blank = dataclasses.replace(blank, agreed_at=None if point is None else point.at)
+    return _not_verified(target, blank, error, problem, ports)
+
+
+def _not_verified(
+    target: Target, blank: BrokerVerify, error: TrademonError | None, problem: Problem | None, ports: Ports
+) -> BrokerVerify:
+    """Why a broker could not be verified: skipped where its host or another run said so, otherwise failed."""
     if isinstance(error, _NotScanned):
-        scan, said = error.scan, () if error.scan.note is None else (error.scan.note,)
+        scan = error.scan
         if scan.status == "skipped":
-            return dataclasses.replace(blank, notes=said, busy=scan.busy)
+            return dataclasses.replace(blank, notes=() if scan.note is None else (scan.note,), busy=scan.busy)
         return dataclasses.replace(blank, status="failed", problem=scan.problem)
     if isinstance(error, Busy):
         return dataclasses.replace(blank, notes=(error.message,), busy=True)
     if isinstance(error, HostAskedToWait):  # as a scan does: nobody asks that host again before
         with contextlib.suppress(StoreError):
-            target.store.note_failed_look(broker, ports.clock(), error.line, wait_until=error.until)
+            target.store.note_failed_look(target.broker, ports.clock(), error.line, wait_until=error.until)
         return dataclasses.replace(blank, notes=(error.line,))
     return dataclasses.replace(blank, status="failed", problem=problem)
 

@@ -37,17 +37,15 @@ _COIN_COLUMNS: Final = (
     Column("difference", "point"),
     Column("expected", "point", leaves=2),
     Column("live", "point", leaves=1),
-    Column("began after", leaves=3),
-    Column("not after", leaves=4),
 )
 _CAUSES: Final[Mapping[str, str]] = {
-    "unread_symbol": "not read",
+    "unread_symbol": "a gap",
     "missing_trade": "a missing trade",
     "other_coin": "another coin's fill",
     "dust": "dust",
     "earn": "earn",
     "pending": "pending",
-    "unread_stream": "not read",
+    "unread_stream": "a move that is not read",
     "unknown": "unknown",
 }
 
@@ -104,11 +102,15 @@ def _coin_row(one: BrokerVerify, coin: CoinDrift, glyphs: Glyphs, *, named: bool
             plain(_signed(coin), money_style(coin.difference)),
             plain(format_quantity(coin.expected)),
             plain(format_quantity(coin.live)),
-            plain(format_stamp(coin.since)),
-            plain(format_stamp(coin.until)),
         ),
-        plain(f"{glyphs.then} {_CAUSES[coin.cause]}: {coin.detail}"),
+        plain(f"{_between(coin)} {glyphs.then} {_CAUSES[coin.cause]}: {coin.detail}"),
     )
+
+
+def _between(coin: CoinDrift) -> str:
+    """When it began; a day that both ends share is said once."""
+    since, until = format_stamp(coin.since), format_stamp(coin.until)
+    return f"between {since} and {until[11:] if until[:10] == since[:10] else until}"
 
 
 def _mended(coin: CoinDrift) -> str:
