@@ -53,9 +53,9 @@ def ports_of(desk: Desk) -> Ports:
     return dataclasses.replace(desk.ports, sleep=sleep)
 
 
-async def verified(desk: Desk, *names: str, limits: ScanLimits | None = None) -> VerifyReport:
+async def verified(desk: Desk, *names: str, **more: Any) -> VerifyReport:
     targets = [Target(desk.user, b) for b in desk.user.brokers() if not names or b.name in names]
-    return await verify(targets, ports_of(desk), limits=limits)
+    return await verify(targets, ports_of(desk), **more)
 
 
 async def one(desk: Desk, name: str = "main", **more: Any) -> BrokerVerify:
@@ -273,6 +273,24 @@ async def test_a_drift_names_coin_amounts_and_interval_and_moves_nothing(desk: D
     assert (problem.kind, problem.broker, "-500 USDT" in problem.message) == ("drift", "main", True)
     again = await one(desk)
     assert (again.status, again.coins[0].since, again.coins[0].until) == ("drift", before, after)
+
+
+async def test_a_difference_that_a_person_knows_is_accepted_once(desk: Desk, exchange: str) -> None:
+    """What was moved to another wallet will never be stored: from then on it is compared with what is left."""
+    world = Leaky(clock=desk.clock)
+    await begun(desk, world, exchange)
+    world.leak("USDT", "-500", desk.clock())
+    desk.clock.move(minutes=1)
+    report = await verified(desk, accept=True)
+    (found,) = report.brokers
+    assert (found.status, differences(found), report.exit_code) == ("recorded", {"USDT": Decimal(-500)}, 0)
+    world.buy("ETH/USDT", "1", "3000", desk.clock() + MINUTE)
+    desk.clock.move(minutes=2)
+    found = await one(desk)
+    assert (found.status, found.coins) == ("agrees", ()), found
+    world.leak("USDT", "-1", desk.clock())
+    desk.clock.move(minutes=1)
+    assert differences(await one(desk)) == {"USDT": Decimal(-1)}
 
 
 def lose(desk: Desk, symbol: str, *, coverage: bool) -> None:

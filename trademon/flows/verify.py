@@ -20,7 +20,7 @@ from trademon.core.coverage import Span
 from trademon.core.drift_causes import Drift, Evidence, Verdict, find_causes, stamp
 from trademon.core.model import Broker, Market, TransferKind
 from trademon.core.money import EXACT, ZERO, format_decimal
-from trademon.core.replay import Seen, Totals, Window, began, changes, stages
+from trademon.core.replay import Point, Seen, Totals, Window, began, changes, stages
 from trademon.core.reports import BrokerScan, Problem
 from trademon.core.times import MILLISECOND
 from trademon.core.verify_reports import BrokerVerify, CoinDrift, VerifyReport, drift_problem
@@ -46,32 +46,35 @@ _LATE: Final = timedelta(seconds=2)
 _NAMED: Final = 4
 
 
-async def verify(targets: Sequence[Target], ports: Ports, *, limits: ScanLimits | None = None) -> VerifyReport:
-    """Verify all of them together; one that fails stops none of the others."""
+async def verify(
+    targets: Sequence[Target], ports: Ports, *, limits: ScanLimits | None = None, accept: bool = False
+) -> VerifyReport:
+    """Verify all of them together; one that fails stops none of the others. `accept`: what still differs in the end is
+    told once more and taken over, for a person who knows why."""
     limits = limits or ScanLimits()
 
     async def in_turn(group: Sequence[Target]) -> list[BrokerVerify]:
-        return [await verify_broker(target, ports, limits=limits) for target in group]
+        return [await verify_broker(target, ports, limits=limits, accept=accept) for target in group]
 
     done = [one for group in await asyncio.gather(*map(in_turn, by_account(targets))) for one in group]
     # As in a scan: two new brokers may turn out to lead to one account, and the later one comes again.
     if len(targets) > 1:
         by_name = {(t.broker.user, t.broker.name): t for t in targets}
         done = [
-            await verify_broker(by_name[one.user, one.broker], ports, limits=limits) if one.busy else one
+            await verify_broker(by_name[one.user, one.broker], ports, limits=limits, accept=accept) if one.busy else one
             for one in done
         ]
     order = {(t.broker.user, t.broker.name): n for n, t in enumerate(targets)}
     return VerifyReport(tuple(sorted(done, key=lambda one: order[one.user, one.broker])))
 
 
-async def verify_broker(target: Target, ports: Ports, *, limits: ScanLimits) -> BrokerVerify:
+async def verify_broker(target: Target, ports: Ports, *, limits: ScanLimits, accept: bool = False) -> BrokerVerify:
     """One broker's part, whatever happens in it."""
     broker = target.broker
     blank = BrokerVerify(broker.name, broker.user, "skipped")
     if broker.exchange in WITHOUT_API:
         return dataclasses.replace(blank, notes=("it has no API: there are no live balances to compare with",))
-    work = _Verification(target.store, broker, ports, limits)
+    work = _Verification(target.store, broker, ports, limits, accept)
     found, error, problem = await isolate(work.run(), broker=broker.name, user=broker.user, at=ports.clock())
     if found is not None:
         return found
@@ -114,6 +117,7 @@ class _Verification:
     broker: Broker
     ports: Ports
     limits: ScanLimits
+    accept: bool = False
     account_id: int | None = None
     names_symbols: bool = False
     scans: list[BrokerScan] = field(default_factory=list)
@@ -226,7 +230,8 @@ class _Verification:
             return self._drifted(seen, found, coins, f"could not be read again: {why}")
         what += f": {_new(self.scans[-1].new_fills)}"
         if not _agrees(found):
-            return self._drifted(seen, found, self._explain(seen, found), what)
+            left = self._explain(seen, found)
+            return self._accepted(seen, found, left) if self.accept else self._drifted(seen, found, left, what)
         agreed = self._agreed(seen, found)
         return dataclasses.replace(agreed, mended=coins, notes=(f"{what}; now it agrees", *agreed.notes))
 
@@ -246,6 +251,16 @@ class _Verification:
             drift_problem(name, user, coins, _listed(off)),
             not_verified=tuple(sorted(found.not_verified)),
         )
+
+    def _accepted(self, seen: Seen, found: Settlement, coins: tuple[CoinDrift, ...]) -> BrokerVerify:
+        """Begin again from what the account holds, as a person wants it."""
+        assert self.account_id is not None
+        assert found.comparison is not None
+        point = Point(found.comparison.cut, seen.totals)
+        self.store.accept_balances(self.account_id, point)
+        agreed = self._agreed(seen, dataclasses.replace(found, after=point))
+        note = "what differs was accepted: from now on these balances are compared with"
+        return dataclasses.replace(agreed, status="recorded", coins=coins, notes=(note, *agreed.notes))
 
     def _explain(self, seen: Seen, found: Settlement) -> tuple[CoinDrift, ...]:
         drifts = drifts_of(seen, found)

@@ -96,6 +96,12 @@ class UserVerify(UserScope):
                 balance_rows.save_point(sql, account_id, after)
         return Settlement(before, after, comparison, steps, looks, skip)
 
+    def accept_balances(self, account_id: int, point: Point) -> None:
+        """Set the agreed point though history does not explain it: a person says that it is so."""
+        with self._database.write() as sql:
+            self._check_owned(sql, account_id)
+            balance_rows.save_point(sql, account_id, point)
+
     def known_of(self, account_id: int) -> Known:
         """What was read of the account's symbols and streams, and what they last cost."""
         with self._database.read() as sql:
