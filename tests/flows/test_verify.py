@@ -23,6 +23,7 @@ from trademon.flows.verify import verify
 PROFILES = {"binance": BINANCE_TEST, "bitget": BITGET_TEST}
 TRANSFER_PATH = {"binance": "/sapi/v1/capital", "bitget": "/spot/wallet"}
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+NOTHING = Span(NOON, NOON)
 
 
 class Leaky(ScriptedWorld):
@@ -333,6 +334,26 @@ async def test_a_missing_symbol_is_named_and_read_again(desk: Desk, exchange: st
     assert desk.derived() == desk.derived_again()
 
 
+async def test_time_beyond_the_exchanges_reach_stays_proved(desk: Desk) -> None:
+    """Bitget tells the last 90 days: what was read before that could never be read again."""
+    world = Leaky(clock=desk.clock)
+    world.buy("ETH/USDT", "1", "3000", NOON - HOUR)
+    await begun(desk, world, "bitget")
+    world.leak("ETH", "1", desk.clock())
+    for _ in range(4):
+        desk.clock.move(hours=24 * 40)
+        world.buy("ETH/USDT", "0.1", "3000", desk.clock())
+        await desk.scan()
+        if desk.clock() - NOON < 50 * 24 * HOUR:
+            world.leaks.clear()
+            world.leak("ETH", "1", desk.clock() + HOUR)
+    before = desk.coverage(["ETH/USDT"])["ETH/USDT"]
+    found = await one(desk)
+    assert found.status == "drift"
+    assert desk.coverage(["ETH/USDT"])["ETH/USDT"][0].start == before[0].start
+    assert len(desk.coverage(["ETH/USDT"])["ETH/USDT"]) == len(before)
+
+
 async def test_a_dust_conversion_is_recognised(desk: Desk) -> None:
     """Small rests gone to the last digit, and a little BNB for them."""
     world = Leaky(clock=desk.clock)
@@ -535,7 +556,7 @@ async def test_two_users_never_see_each_other(desk: Desk, exchange: str) -> None
     assert not known.covered
     assert not known.traded
     for act in (
-        lambda: bob.forget_coverage(account_id, ["ETH/USDT"], Span(NOON, NOON + HOUR)),
+        lambda: bob.forget_coverage(account_id, ["ETH/USDT"], Span(NOON, NOON + HOUR), NOTHING),
         lambda: bob.settle_balances(account_id, _seen()),
     ):
         with pytest.raises(Exception, match="has no account number"):

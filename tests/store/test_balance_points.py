@@ -15,6 +15,7 @@ from trademon.core.replay import Seen, Window
 from trademon.store.store import Store, UserStore
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+NOTHING = Span(NOON, NOON)
 
 
 @pytest.fixture
@@ -101,14 +102,14 @@ def test_forgotten_time_is_missing_and_the_rest_is_not(one: tuple[Store, UserSto
     _, ann, account_id = one
     (whole,) = ann.coverage(account_id, "BTC/USDT")
     third = (whole.end - whole.start) / 3
-    ann.forget_coverage(account_id, ["BTC/USDT", "XYZ/USDT"], Span(whole.start + third, whole.end - third))
+    ann.forget_coverage(account_id, ["BTC/USDT", "XYZ/USDT"], Span(whole.start + third, whole.end - third), NOTHING)
     assert ann.coverage(account_id, "BTC/USDT") == (
         Span(whole.start, whole.start + third),
         Span(whole.end - third, whole.end),
     )
-    ann.forget_coverage(account_id, ["BTC/USDT"], Span(whole.start - third, whole.start + third / 2))
+    ann.forget_coverage(account_id, ["BTC/USDT"], Span(whole.start - third, whole.start + third / 2), NOTHING)
     assert ann.coverage(account_id, "BTC/USDT")[0] == Span(whole.start + third / 2, whole.start + third)
-    ann.forget_coverage(account_id, ["BTC/USDT"], Span(whole.start, whole.end))
+    ann.forget_coverage(account_id, ["BTC/USDT"], Span(whole.start, whole.end), NOTHING)
     assert ann.coverage(account_id, "BTC/USDT") == ()
     assert ann.coverage(account_id, "XYZ/USDT") == ()
 

@@ -42,6 +42,8 @@ PAUSE_S: Final = 3.0
 FIRST_LOOKS: Final = 5
 # Symbols that are read again at most: each is a question, and a common quote coin has hundreds.
 READ_AGAIN: Final = 40
+# Nothing is forgotten that is so old that it may be out of reach before it was asked for.
+_MARGIN: Final = timedelta(days=1)
 _LATE: Final = timedelta(seconds=2)
 _NAMED: Final = 4
 
@@ -120,6 +122,8 @@ class _Verification:
     accept: bool = False
     account_id: int | None = None
     names_symbols: bool = False
+    history: timedelta | None = None
+    transfer_history: timedelta | None = None
     scans: list[BrokerScan] = field(default_factory=list)
     prices: dict[str, Decimal] = field(default_factory=dict)
 
@@ -156,6 +160,8 @@ class _Verification:
         exchange = await self.ports.open_exchange(self.store, broker)
         try:
             self.names_symbols = exchange.capabilities.orders_name_symbols
+            self.history = exchange.capabilities.history
+            self.transfer_history = exchange.capabilities.transfer_history
             await exchange.sync_clock()
             if with_markets:
                 markets = await exchange.fetch_markets()
@@ -219,8 +225,9 @@ class _Verification:
         coins = self._explain(seen, found)
         span = Span(min(c.since for c in coins), max(c.until for c in coins) + MILLISECOND)
         symbols, left_out = self._suspects(coins)
-        self.store.forget_coverage(self.account_id, symbols, span)
-        what = f"{_listed(symbols)} read again from {stamp(span.start)} to {stamp(span.end)}"
+        fills, transfers = self._reachable(span, self.history), self._reachable(span, self.transfer_history)
+        self.store.forget_coverage(self.account_id, symbols, fills, transfers)
+        what = f"{_listed(symbols)} read again from {stamp(fills.start)} to {stamp(fills.end)}"
         if left_out:
             what += f" ({left_out} more with these coins were not)"
         try:
@@ -234,6 +241,13 @@ class _Verification:
             return self._accepted(seen, found, left) if self.accept else self._drifted(seen, found, left, what)
         agreed = self._agreed(seen, found)
         return dataclasses.replace(agreed, mended=coins, notes=(f"{what}; now it agrees", *agreed.notes))
+
+    def _reachable(self, span: Span, reach: timedelta | None) -> Span:
+        """The part of `span` that can still be asked for: what is forgotten beyond that could never be read again."""
+        start = max(span.start, self.broker.since)
+        if reach is not None:
+            start = max(start, self.ports.clock() - reach + _MARGIN)
+        return Span(min(start, span.end), span.end)
 
     def _drifted(self, seen: Seen, found: Settlement, coins: tuple[CoinDrift, ...], note: str) -> BrokerVerify:
         """The agreed point stays where it is."""

@@ -126,15 +126,16 @@ class UserVerify(UserScope):
             transfers={s: tuple(covered.get((s, ""), ())) for s in ("deposits", "withdrawals")},
         )
 
-    def forget_coverage(self, account_id: int, symbols: Collection[str], span: Span) -> None:
-        """Have that time of these symbols' fills, of the order history and of all transfers read again. What is stored
-        of it stays."""
+    def forget_coverage(self, account_id: int, symbols: Collection[str], fills: Span, transfers: Span) -> None:
+        """Have that time of these symbols' fills and of the order history, and that of all transfers, read again. What
+        is stored of it stays."""
         with self._database.write() as sql:
             self._check_owned(sql, account_id)
             for symbol in symbols:
-                coverage_rows.forget(sql, account_id, "fills", symbol, span)
-            for stream in ("orders", "deposits", "withdrawals"):
-                coverage_rows.forget(sql, account_id, stream, "", span)
+                coverage_rows.forget(sql, account_id, "fills", symbol, fills)
+            coverage_rows.forget(sql, account_id, "orders", "", fills)
+            for stream in ("deposits", "withdrawals"):
+                coverage_rows.forget(sql, account_id, stream, "", transfers)
 
 
 def _steps(sql: Sql, account_id: int, after: datetime) -> Iterator[Step]:
