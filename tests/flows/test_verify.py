@@ -329,7 +329,7 @@ async def test_a_missing_symbol_is_named_and_read_again(desk: Desk, exchange: st
     assert "see ETH" in mended["BNB"].detail
     assert mended["ETH"].difference == Decimal("0.599")
     assert "now it agrees" in found.notes[0]
-    assert "2 were missing" in found.notes[0]
+    assert "2 new fills" in found.notes[0]
     assert len(desk.stored()) == 3
     assert desk.derived() == desk.derived_again()
 
@@ -432,6 +432,23 @@ async def test_a_conversion_between_coins_without_a_market_is_said(desk: Desk) -
     assert "conversion" in found.coins[0].detail
 
 
+async def test_coins_that_moved_in_different_hours_are_told_apart(desk: Desk) -> None:
+    """One came, the other went an hour later: no conversion."""
+    world = Leaky(clock=desk.clock, deposits={"SOL": Decimal(100)})
+    await begun(desk, world)
+    world.leak("XYZ", "1500", desk.clock())
+    desk.clock.move(minutes=1)
+    found = await one(desk)
+    assert causes(found) == {"XYZ": "unread_stream"}
+    assert found.notes[0].startswith("deposits and withdrawals read again")
+    desk.clock.move(hours=1)
+    world.leak("SOL", "-10", desk.clock())
+    desk.clock.move(minutes=1)
+    found = await one(desk)
+    assert all("no other coin moved" in coin.detail for coin in found.coins)
+    assert found.coins[1].until < found.coins[0].since
+
+
 # --- what cannot be compared --------------------------------------------------------------------------------------
 
 
@@ -454,22 +471,41 @@ async def test_hostile_balances_change_nothing(desk: Desk, exchange: str) -> Non
     assert (await one(desk)).status == "agrees"
 
 
-async def test_a_balance_that_turns_hostile_after_the_scan_changes_nothing(desk: Desk, exchange: str) -> None:
-    """The scan was answered, the balance was not."""
-    world = Leaky(clock=desk.clock)
-    server = await begun(desk, world, exchange)
-    point = desk.user.agreed_point(desk.account_id())
+def from_the_second_time(fault: Any, path: str) -> Any:
+    """`fault`, once the scan that goes before was answered."""
     asked = 0
-    bad = faults.cut_json(path=ACCOUNT_PATH[exchange])
 
-    async def second_time(request: Any) -> Any:
+    async def strike(request: Any) -> Any:
         nonlocal asked
-        asked += ACCOUNT_PATH[exchange] in request.path
-        return await bad(request) if asked > 1 else None
+        asked += path in request.path
+        return await fault(request) if asked > 1 else None
 
-    server.faults.append(second_time)
+    return strike
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_balance_that_turns_hostile_after_the_scan_changes_nothing(
+    desk: Desk, exchange: str, first: bool
+) -> None:
+    """The scan was answered, the balance was not: no first point of it, and no other one."""
+    world, path = Leaky(clock=desk.clock), ACCOUNT_PATH[exchange]
+    server = await (desk.open(exchange, world) if first else begun(desk, world, exchange))
+    server.faults.append(from_the_second_time(faults.cut_json(path=path), path))
     assert (await one(desk)).status == "failed"
-    assert desk.user.agreed_point(desk.account_id()) == point
+    point = desk.user.agreed_point(desk.account_id())
+    assert (None if point is None else point.at) == (None if first else NOON)
+
+
+async def test_a_host_that_asks_to_wait_is_left_alone(desk: Desk, exchange: str) -> None:
+    """Skipped, as in a scan, and nobody asks it again before."""
+    world, path = Leaky(clock=desk.clock), ACCOUNT_PATH[exchange]
+    server = await begun(desk, world, exchange)
+    server.faults.append(from_the_second_time(faults.status(429, {"Retry-After": "30"}, "{}", path=path), path))
+    report = await verified(desk)
+    assert (report.exit_code, report.brokers[0].status) == (0, "skipped")
+    asked = len(server.requests)
+    assert (await one(desk)).status == "skipped"
+    assert len(server.requests) == asked
 
 
 async def test_a_manual_broker_is_skipped_and_no_error(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from trademon.core.model import Market, TransferKind
 from trademon.core.money import EXACT, format_decimal
 from trademon.core.replay import Step
 from trademon.core.symbol_plan import FEE_COINS
+from trademon.core.times import to_us
 from trademon.core.verify_reports import Cause
 
 EARN = "LD"
@@ -87,7 +88,7 @@ class Evidence:
         if self.orders is not None and not missing(self.orders, span):
             return []  # no order in that time, no fill
         found = [m.symbol for m in self.markets if coin in (m.base, m.quote) and self.gap(m.symbol, span)]
-        return sorted(found, key=lambda s: (-self.traded[s].timestamp() if s in self.traded else 0.0, s))
+        return sorted(found, key=lambda s: (-to_us(self.traded[s]) if s in self.traded else 0, s))
 
 
 def find_causes(drifts: Sequence[Drift], evidence: Evidence) -> tuple[Verdict, ...]:

@@ -227,7 +227,8 @@ class _Verification:
         symbols, left_out = self._suspects(coins)
         fills, transfers = self._reachable(span, self.history), self._reachable(span, self.transfer_history)
         self.store.forget_coverage(self.account_id, symbols, fills, transfers)
-        what = f"{_listed(symbols)} read again from {stamp(fills.start)} to {stamp(fills.end)}"
+        named = _listed(symbols or ["deposits and withdrawals"])
+        what = f"{named} read again from {stamp(fills.start)} to {stamp(fills.end)}"
         if left_out:
             what += f" ({left_out} more with these coins were not)"
         try:
@@ -380,4 +381,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _new(fills: int) -> str:
-    return "no fill that was missing" if not fills else "1 fill was missing" if fills == 1 else f"{fills} were missing"
+    return "no new fill" if not fills else "1 new fill" if fills == 1 else f"{fills} new fills"
