@@ -187,16 +187,16 @@ def check_brokers(stores: Sequence[UserStore], wanted: Sequence[str]) -> None:
             raise UnknownName(f"there is no broker {name!r}", hint=hint)
 
 
-def pick_targets(stores: Sequence[UserStore], wanted: Sequence[str]) -> list[Target]:
-    """The brokers of a pass: the named ones, or all that are enabled and have an API."""
+def pick_targets(stores: Sequence[UserStore], wanted: Sequence[str], *, with_manual: bool = False) -> list[Target]:
+    """The brokers of a pass: the named ones, or all that are enabled and have an API; `with_manual`: or have none."""
     from trademon.flows.scan import Target  # noqa: PLC0415 - what only reads the store needs no network
 
     check_brokers(stores, wanted)
     brokers = [Target(store, broker) for store in stores for broker in store.brokers()]
     if wanted:
         for target in brokers:
-            if target.broker.name in wanted and target.broker.exchange in WITHOUT_API:
+            if target.broker.name in wanted and target.broker.exchange in WITHOUT_API and not with_manual:
                 name = target.broker.name
                 raise UsageError(f"{name} has no API to ask", hint=f"trademon fills import FILE.csv --broker {name}")
         return [t for t in brokers if t.broker.name in wanted]
-    return [t for t in brokers if t.broker.enabled and t.broker.exchange not in WITHOUT_API]
+    return [t for t in brokers if t.broker.enabled and (with_manual or t.broker.exchange not in WITHOUT_API)]

@@ -243,3 +243,18 @@ async def test_ccxt_is_understood(accounts, clock):
     assert [s["symbol"] for s in info["symbols"]] == ["BTCUSDT", "ETHUSDT"]
     assert rights["enableReading"] is True
     assert {m.symbol for m in BINANCE_TEST.markets} <= set(accounts[0].world.markets)
+
+
+async def test_balances_are_whole_to_eight_decimals(connect, clock):
+    """What a trade moves of its quote coin is its quoteQty, and free and locked add up to what all of them moved."""
+    world = ScriptedWorld(clock=clock, deposits={"BTC": Decimal(1)})
+    world.buy("ETH/BTC", "0.0037", "0.051237", START)
+    world.sell("ETH/BTC", "0.0011", "0.051239", START)
+    async with DemoServer([DemoAccount("binance", "A" * 64, "s1", "", "11", world)], clock=clock) as server:
+        caller = connect(server)
+        _, rows = await caller.binance(TRADES, symbol="ETHBTC")
+        _, account = await caller.binance("/api/v3/account")
+    bought, sold = (Decimal(row["quoteQty"]) for row in rows)
+    assert (bought, sold) == (Decimal("0.00018957"), Decimal("0.00005636"))
+    held = {row["asset"]: Decimal(row["free"]) + Decimal(row["locked"]) for row in account["balances"]}
+    assert held["BTC"] == 1 - bought + sold

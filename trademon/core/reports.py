@@ -66,7 +66,9 @@ def exit_code(succeeded: int, problems: Iterable[Problem]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BrokerScan:
-    """One broker's part of a pass. `skipped`: its host asked us to wait, or another run holds it (`busy`)."""
+    """One broker's part of a pass. `skipped`: its host asked us to wait, or another run holds it (`busy`).
+
+    `unread` is the part of `note` that names a stream that could not be read beside the fills."""
 
     broker: str
     user: str
@@ -79,6 +81,7 @@ class BrokerScan:
     note: str | None = None
     complete_since: datetime | None = None
     """The time since which no execution is missing; None where something that may have some was not asked for yet."""
+    unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from trademon.demo.binance_params import (
 from trademon.demo.binance_rows import (
     account_answer,
     balance_rows,
+    booked,
     kline_row,
     money,
     order_row,
@@ -255,7 +256,7 @@ class BinanceApi:
         return names
 
     def _account(self, q: Question, account: DemoAccount) -> Json:
-        totals = account.world.balances(q.now)
+        totals = booked(account.world.balances(q.now), account.world.executions(q.now))
         orders = account.world.orders(q.now)
         held = locked(orders)
         coins = [coin for coin, total in totals.items() if total]

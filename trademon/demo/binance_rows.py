@@ -1,5 +1,6 @@
 """Binance's spot rows (binance-spot-api-docs): money as text with 8 decimals, ids and times as integers."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -103,17 +104,25 @@ def symbol_row(m: Market) -> Row:
     }  # fmt: skip
 
 
+def booked(totals: dict[str, Decimal], executions: Iterable[Execution]) -> dict[str, Decimal]:
+    """`totals` as Binance books them: a trade moves its quoteQty, which has no more than eight decimals."""
+    kept = dict(totals)
+    for e in executions:
+        value = e.quantity * e.price
+        cut = value - Decimal(money(value))
+        if cut:
+            kept[e.quote] += cut if e.side == "buy" else -cut
+    return kept
+
+
 def balance_rows(totals: dict[str, Decimal], held: dict[str, Decimal], coins: list[str]) -> list[Row]:
-    """The `balances` of account, one for each of `coins`."""
+    """The `balances` of account, one for each of `coins`; free and locked add up to the total."""
     zero = Decimal(0)
-    return [
-        {
-            "asset": coin,
-            "free": money(totals.get(coin, zero) - held.get(coin, zero)),
-            "locked": money(held.get(coin, zero)),
-        }
-        for coin in coins
-    ]
+    rows = []
+    for coin in coins:
+        locked = money(held.get(coin, zero))
+        rows.append({"asset": coin, "free": money(totals.get(coin, zero) - Decimal(locked)), "locked": locked})
+    return rows
 
 
 def account_answer(uid: str, update_ms: int, balances: list[Row]) -> Row:

@@ -64,11 +64,14 @@ SWEEP_FIRST = 20
 @dataclass(frozen=True, slots=True)
 class ScanLimits:
     """`sweep`: how many symbols never asked before are tried; `sweep_s`: for how long at most; `broker_s`: a hard limit
-    on one broker's pass, None without one."""
+    on one broker's pass, None without one. `also`: symbols that are read whatever the signs say; `transfers_now`:
+    deposits and withdrawals are read however lately they were."""
 
     sweep: int = 200
     sweep_s: float = 120.0
     broker_s: float | None = None
+    also: frozenset[str] = frozenset()
+    transfers_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ async def scan(
     async def in_turn(group: Sequence[Target]) -> list[BrokerScan]:
         return [await scan_broker(target, ports, since=since, limits=limits) for target in group]
 
-    groups = [list(targets)] if one_by_one else _by_account(targets)
+    groups = [list(targets)] if one_by_one else by_account(targets)
     done = [one for group in await asyncio.gather(*map(in_turn, groups)) for one in group]
     # Two new brokers may turn out to lead to one account: the one that found it held by the other comes again.
     if len(targets) > 1:
@@ -106,7 +109,7 @@ async def scan(
     return ScanReport(tuple(sorted(done, key=lambda one: order[one.user, one.broker])))
 
 
-def _by_account(targets: Sequence[Target]) -> list[list[Target]]:
+def by_account(targets: Sequence[Target]) -> list[list[Target]]:
     """Two brokers that lead to one account are looked at one after the other: together one would find it held."""
     groups: dict[tuple[str, int], list[Target]] = {}
     for target in targets:
@@ -139,6 +142,7 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         seconds,
         note=count.note,
         complete_since=_complete_since(store, broker.name),
+        unread=count.unread,
     )
     if error is None or problem is None:
         return done
@@ -166,6 +170,7 @@ class _Count:
     new: int = 0
     requests: int = 0
     note: str | None = None
+    unread: str | None = None
 
 
 async def _hold_and_look(
@@ -306,7 +311,10 @@ class _Look:
         names_symbols = self.exchange.capabilities.orders_name_symbols
         signs = Signs(
             named={m.symbol for m in markets if compact(m.symbol) in wanted},
-            hinted=hinted | store.open_symbols(self.account_id) | (set(incomplete) if names_symbols else set()),
+            hinted=hinted
+            | self.limits.also
+            | store.open_symbols(self.account_id)
+            | (set(incomplete) if names_symbols else set()),
             traded=store.traded_symbols(self.account_id),
             looked={symbol: look.looked_at for symbol, look in looks.items()},
             held=held,
@@ -397,7 +405,7 @@ class _Look:
         does not tell them (a test network), or a key that may not ask, costs a note and no fill."""
         store, now = self.store, self.exchange.now()
         asked = store.look(self.account_id, WALLET)
-        if asked is not None and now - asked.looked_at < TRANSFERS_EVERY:
+        if asked is not None and now - asked.looked_at < TRANSFERS_EVERY and not self.limits.transfers_now:
             return
         store.save_look_at(self.account_id, WALLET, now, deep=False)
         try:
@@ -413,7 +421,8 @@ class _Look:
         except HostAskedToWait:
             raise
         except (Transient, ActionNeeded) as fault:
-            self.count.note = self.count.note or f"deposits and withdrawals could not be read: {fault.message}"
+            self.count.unread = f"deposits and withdrawals could not be read: {fault.message}"
+            self.count.note = self.count.note or self.count.unread
 
     async def _value_fees(self) -> None:
         """Ask again for the prices that were not to be had when fills were booked: by the coin's own market, then by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from trademon.core.coverage import Span, union
+from trademon.core.coverage import Span, missing, union
 from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql
 
@@ -34,6 +34,23 @@ def extend(sql: Sql, account_id: int, stream: str, symbol: str, span: Span) -> N
         return
     sql.run(f"DELETE FROM coverage WHERE {touching}", *values)
     sql.insert("coverage", account_id=account_id, stream=stream, symbol=symbol, start_at=start, end_at=end)
+
+
+def forget(sql: Sql, account_id: int, stream: str, symbol: str, span: Span) -> None:
+    """Take `span` out of what is proved."""
+    for proved in load(sql, account_id, stream, symbol):
+        left = missing([span], proved)
+        if left == (proved,):
+            continue
+        sql.run(
+            "DELETE FROM coverage WHERE account_id = ? AND stream = ? AND symbol = ? AND start_at = ?",
+            account_id,
+            stream,
+            symbol,
+            to_us(proved.start),
+        )
+        for rest in left:
+            extend(sql, account_id, stream, symbol, rest)
 
 
 def incomplete(sql: Sql, account_id: int, stream: str, since: datetime) -> frozenset[str]:

@@ -101,6 +101,22 @@ def iter_fills(sql: Sql, key: BookKey) -> Iterator[tuple[int, Fill]]:
             yield row[0], fill_of(row)
 
 
+def iter_executed_after(sql: Sql, account_id: int, us: int) -> Iterator[tuple[Fill, str]]:
+    """The account's executions after that microsecond with their raw rows, in no order: no entered lots, no ends of
+    transfers."""
+    rows = sql.stream(
+        f"""SELECT {_FILL_COLUMNS}, fills.raw FROM fills JOIN markets ON markets.id = market_id
+        WHERE account_id = ? AND executed_at > ? AND source NOT IN ('opening', 'transfer')
+        AND market_id IN (SELECT market_id FROM books WHERE account_id = ? AND last_at > ?)""",
+        account_id,
+        us,
+        account_id,
+        us,
+    )
+    for row in rows:
+        yield fill_of(row), row[-1]
+
+
 def load_fill(sql: Sql, fill_id: int) -> Fill:
     """One stored fill by its store id, which is known to be there."""
     row = sql.one(

@@ -27,6 +27,7 @@ from trademon.store.user_looks import UserLooks
 from trademon.store.user_lots import UserLots
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_transfers import UserTransfers
+from trademon.store.user_verify import UserVerify
 
 
 class Store:
@@ -114,7 +115,7 @@ def _account_name() -> str:
         return "trader"
 
 
-class UserStore(UserExports, UserPrices, UserLots, UserLooks, UserTransfers, UserCash):
+class UserStore(UserExports, UserPrices, UserLots, UserLooks, UserTransfers, UserCash, UserVerify):
     """What one user has. Every query names that user."""
 
     @contextlib.contextmanager

@@ -233,6 +233,23 @@ class BalanceRow(Row, table=True):
     seen_at: datetime = _time()
 
 
+class BalancePointRow(Row, table=True):
+    """What an account held in all from `at` to `until_at`, as a JSON object of exact numbers by coin.
+
+    One row an account is `agreed`: up to then stored history explains the balances, and a replay begins there. The
+    others are what looks have seen since, thinned with age: they tell when a difference began.
+    """
+
+    __tablename__ = "balance_points"
+    __table_args__ = (UniqueConstraint("account_id", "kind", "at", name="one_balance_point"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    kind: str
+    at: datetime = _time()
+    until_at: datetime = _time()
+    totals: str = Field(sa_type=Text)
+
+
 class OpenOrderRow(Row, table=True):
     """An order that was open at the last look."""
 

@@ -168,7 +168,7 @@ class UserBrokers(UserScope):
                 return 0
             remember_ids(sql)
             deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
-            for table in ("books", "coverage", "looks", "balances", "open_orders", "cash"):
+            for table in ("books", "coverage", "looks", "balances", "balance_points", "open_orders", "cash"):
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
             return int(deleted)
 
@@ -273,7 +273,16 @@ class UserBrokers(UserScope):
         """
         if nameless is None:
             return
-        for table in ("lots", "disposals", "unmatched", "coverage", "looks", "balances", "open_orders"):
+        for table in (
+            "lots",
+            "disposals",
+            "unmatched",
+            "coverage",
+            "looks",
+            "balances",
+            "balance_points",
+            "open_orders",
+        ):
             sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
         for table in ("fills", "books", "cash"):
             sql.run(f"UPDATE OR IGNORE {table} SET account_id = ? WHERE account_id = ?", account_id, nameless)

@@ -12,7 +12,7 @@ from operator import itemgetter
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Candle, Contract, Market, OpenOrder
 from trademon.core.times import from_us, to_us
-from trademon.store import coverage_rows, prices
+from trademon.store import balance_rows, coverage_rows, prices
 from trademon.store.exact import decimal_text
 from trademon.store.market_rows import save_listing
 from trademon.store.scope import OWNED, UserScope, host_of, optional_time
@@ -146,7 +146,7 @@ class UserLooks(UserScope):
         self, account_id: int, balances: Iterable[Balance], orders: Iterable[OpenOrder], at: datetime
     ) -> None:
         """Replace what the account was last seen to hold and to have open."""
-        seen = to_us(at)
+        seen, balances = to_us(at), tuple(balances)
         with self._database.write() as sql:
             self._check_owned(sql, account_id)
             sql.run("UPDATE accounts SET looked_at = ? WHERE id = ?", seen, account_id)
@@ -155,6 +155,7 @@ class UserLooks(UserScope):
                 "INSERT INTO balances (account_id, coin, free, locked, seen_at) VALUES (?, ?, ?, ?, ?)",
                 [(account_id, b.coin, decimal_text(b.free), decimal_text(b.locked), seen) for b in balances],
             )
+            balance_rows.remember(sql, account_id, balances, at)
             sql.run("DELETE FROM open_orders WHERE account_id = ?", account_id)
             sql.many(
                 """INSERT INTO open_orders (account_id, order_id, symbol, side, order_type, quantity, filled, price,

@@ -227,6 +227,7 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "CashImportReport": "cash_json:cash_import_to_json",
     "CoverageReport": "coverage_json:coverage_to_json",
     "TransfersReport": "transfer_json:transfers_to_json",
+    "VerifyReport": "verify_json:verify_to_json",
     "PricesReport": "price_json:prices_to_json",
     "PriceFetchReport": "price_json:price_fetch_to_json",
 }

@@ -29,6 +29,7 @@ from trademon.core.reports import (
     takes_files,
 )
 from trademon.core.transfer_reports import TransfersReport
+from trademon.core.verify_reports import VerifyReport
 from trademon.ui.cash_tables import render_cash, render_cash_import
 from trademon.ui.coverage_tables import render_coverage
 from trademon.ui.grid import Column, Grid, Row, flow
@@ -50,6 +51,7 @@ from trademon.ui.text import (
     shared_stamps,
 )
 from trademon.ui.transfer_tables import render_transfers
+from trademon.ui.verify_tables import render_verify
 
 ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
@@ -324,6 +326,7 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     CashImportReport: render_cash_import,
     CoverageReport: render_coverage,
     TransfersReport: render_transfers,
+    VerifyReport: render_verify,
     PricesReport: render_prices,
     PriceFetchReport: render_price_fetch,
     Done: render_done,

@@ -1,0 +1,53 @@
+"""`trademon verify`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run, run_async
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(epilog="Example: trademon verify --broker main")
+def verify(
+    broker: Brokers = None,
+    user: User = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take over what still differs: you know why, and it is not stored.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Replay what is stored since the balances last agreed, and hold it against the live balances.
+
+    It scans first. The first time it records the balances; from then on every coin is compared to the last digit, and
+    one that differs is shown with the likeliest cause, after the time in which that began was read again. Exit code 3
+    where any coin differs, 0 where all agree. A difference stays one until its cause is stored, or you --accept it.
+    """
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("verify", flags, lambda: _verify(broker or [], user, accept=accept))
+
+
+def _verify(brokers: list[str], user: str | None, *, accept: bool) -> Result:
+    from trademon.flows import verify as flow  # noqa: PLC0415
+    from trademon.wiring import Home, open_home, pick_targets  # noqa: PLC0415
+
+    async def work(home: Home) -> Result:
+        targets = pick_targets(home.users(user), brokers, with_manual=True)
+        if not targets:
+            add = "trademon broker add NAME --exchange binance"
+            sys.stderr.write(f"trademon: there is no broker to verify in {home.store.path} ({add})\n")
+        async with home.network() as ports:
+            report = await flow.verify(targets, ports, accept=accept)
+        # Silent in cron while all agree; what differs is printed in a pipe, too, with its cause.
+        return Result(report, report.problems, report.status, report.exit_code, is_data=bool(report.problems) or accept)
+
+    with open_home() as home:
+        return run_async(lambda: work(home))
