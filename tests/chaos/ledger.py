@@ -27,8 +27,8 @@ def fact(e: Execution) -> Fact:
 class Ledger:
     """Published executions; every one belongs to a market order that was filled."""
 
-    def __init__(self, executions: Iterable[Execution] = ()) -> None:
-        self.markets = dict(MARKETS)
+    def __init__(self, executions: Iterable[Execution] = (), symbols: Sequence[str] = SYMBOLS) -> None:
+        self.markets = {symbol: MARKETS[symbol] for symbol in symbols}
         self._of: dict[str, list[Execution]] = {}
         self._orders: dict[str, list[WorldOrder]] = {}
         self._all: list[Execution] = []
@@ -42,6 +42,11 @@ class Ledger:
         self._orders = {symbol: _orders(found) for symbol, found in of.items()}
         self._balances = settle({"USDT": Decimal(10**9)}, self._all)
         self._of = of
+
+    def clear(self) -> None:
+        """An exchange that forgot everything."""
+        self._all = []
+        self.add()
 
     def facts(self) -> list[Fact]:
         return [fact(e) for e in self._all]

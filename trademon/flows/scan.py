@@ -41,7 +41,8 @@ from trademon.store.store import UserStore
 from trademon.store.user_transfers import STREAMS
 
 OVERLAP = timedelta(minutes=15)
-DEEP_OVERLAP = timedelta(days=1)
+# Fills may be published that long after their time. Once an hour they are looked for, back from the last such look.
+DEEP_OVERLAP = timedelta(days=2)
 DEEP_EVERY = timedelta(hours=1)
 MARKETS_EVERY = timedelta(days=1)
 # An order is in the exchange's history a moment after it ended; one created this long before the last look and ended
@@ -328,10 +329,10 @@ class _Look:
     async def _read_symbol(self, market: Market, *, pointed_at: bool = False) -> None:
         store, now, account_id = self.store, self.exchange.now(), self.account_id
         look = store.look(account_id, market.symbol)
-        deep = look is None or look.deep_at is None or now - look.deep_at >= DEEP_EVERY
-        overlap = DEEP_OVERLAP if deep else OVERLAP
-        if look is not None:  # back from the last look, not from now: between them nobody looked
-            overlap = max(overlap, now - look.looked_at + OVERLAP)
+        last, last_deep = (now, now) if look is None else (look.looked_at, look.deep_at or now)
+        deep = look is None or look.deep_at is None or now - last_deep >= DEEP_EVERY
+        # Back from the last look, not from now: between them nobody looked.
+        overlap = max(now - last_deep + DEEP_OVERLAP if deep else OVERLAP, now - last + OVERLAP)
         covered = store.coverage(account_id, market.symbol)
         for span in wanted_spans(covered, self._reachable(self.since, now), now, overlap):
             anchor = store.newest_fill(account_id, market.symbol, before=span.start)
