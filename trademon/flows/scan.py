@@ -192,6 +192,7 @@ class _Look:
     account_id: int = 0
     method: Method = "fifo"
     faults: list[BadAnswer | ConfigError] = field(default_factory=list)
+    wants_order_types: bool = True
 
     async def run(self) -> None:
         """Ask for everything that may be new. What one symbol does wrong is raised after the others were read."""
@@ -405,14 +406,16 @@ class _Look:
             self.store.books.revalue(self.broker, self.account_id, method=self.method)
 
     async def _with_order_types(self, market: Market, fills: tuple[Fill, ...], orders: set[str]) -> tuple[Fill, ...]:
-        """The same fills, the new ones with the kind of order they filled: colour, so a failure to get it is none."""
-        if self.exchange.capabilities.fills_name_order_type or not orders:
+        """The same fills, the new ones with the kind of order they filled: colour, so a failure to get it is none, and
+        is not waited for again at the next page."""
+        if self.exchange.capabilities.fills_name_order_type or not orders or not self.wants_order_types:
             return fills
         try:
             types = await self.exchange.fetch_order_types(market, orders)
         except HostAskedToWait:
             raise
         except Transient:
+            self.wants_order_types = False
             return fills
         return tuple(dataclasses.replace(f, order_type=types.get(f.order_id, "")) for f in fills)
 
