@@ -7,9 +7,13 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    from trademon.cli import main as run  # noqa: PLC0415 - importing this module costs nothing
+    try:
+        from trademon.cli import main as run  # noqa: PLC0415 - importing this module costs nothing
 
-    sys.exit(run(sys.argv[1:]))
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # before or after what the command line itself catches
+        sys.stderr.write("trademon: stopped\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

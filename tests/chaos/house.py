@@ -98,7 +98,7 @@ class House:
         kept |= {"TRADEMON_HOME": str(self.home), "TERM": "xterm-256color", "TZ": "UTC", "PYTHONUTF8": "1"}
         kept |= {"PYTHONPATH": str(CHILD), "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
         kept["CHAOS_CLOCK_S"] = str(self.clock.ahead.total_seconds() or 0)
-        return kept | {f"CHAOS_{name.upper()}": str(value) for name, value in hooks.items() if value is not None}
+        return kept | {f"CHAOS_{name.upper().rstrip('_')}": str(value) for name, value in hooks.items() if value is not None}
 
     def start(self, *args: str, **hooks: object) -> subprocess.Popen[str]:
         """Begin it, and leave it running."""

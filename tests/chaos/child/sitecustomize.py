@@ -2,7 +2,8 @@
 
 The product has no switches for tests. `CHAOS_KILL=before-commit:3` kills the process with SIGKILL at the third commit
 of a writing transaction; `CHAOS_CLOCK_S` moves its clock; `CHAOS_FSIZE` limits the files it may write;
-`CHAOS_COUNTS` names a file that says at the end what was counted; `CHAOS_BREAK` names a change of `broken.py`.
+`CHAOS_COUNTS` names a file that says at the end what was counted; `CHAOS_INTERRUPT` names a module at whose import
+Ctrl-C is pressed; `CHAOS_BREAK` names a change of `broken.py`.
 """
 
 from __future__ import annotations
@@ -73,6 +74,17 @@ class Moved(datetime.datetime):
         return super().now(tz) + datetime.timedelta(seconds=float(os.environ["CHAOS_CLOCK_S"]))
 
 
+class Interrupt:
+    """Presses Ctrl-C when a module is about to be imported."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self._module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 def write_counts(path: str) -> None:
     """What was counted, and the most memory this process ever had."""
     status = Path("/proc/self/status")
@@ -93,6 +105,8 @@ def set_up() -> None:
     if "CHAOS_FSIZE" in os.environ:
         limit = int(os.environ["CHAOS_FSIZE"])
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    if "CHAOS_INTERRUPT" in os.environ:
+        sys.meta_path.insert(0, Interrupt(os.environ["CHAOS_INTERRUPT"]))  # type: ignore[arg-type]
     if "CHAOS_BREAK" in os.environ:
         import broken
 
