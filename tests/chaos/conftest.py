@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -60,7 +61,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> Random:
     """A generator of the test's own: one test alone draws what it draws among all."""
-    print(f"CHAOS_SEED={SEED}")
+    sys.stdout.write(f"CHAOS_SEED={SEED}\n")  # shown where a test fails
     return Random(f"{SEED}:{request.node.name}")
 
 

@@ -45,6 +45,9 @@ class ChaosClock:
     def move(self, **by: float) -> None:
         self.ahead += timedelta(**by)
 
+    def set(self, at: datetime) -> None:
+        self.ahead = at - now()
+
 
 def account(world: Ledger, exchange: str = "binance", *, key: str = SECRETS["K"], uid: str = "11") -> DemoAccount:
     passphrase = SECRETS["P"] if exchange == "bitget" else ""
@@ -98,7 +101,9 @@ class House:
         kept |= {"TRADEMON_HOME": str(self.home), "TERM": "xterm-256color", "TZ": "UTC", "PYTHONUTF8": "1"}
         kept |= {"PYTHONPATH": str(CHILD), "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
         kept["CHAOS_CLOCK_S"] = str(self.clock.ahead.total_seconds() or 0)
-        return kept | {f"CHAOS_{name.upper().rstrip('_')}": str(value) for name, value in hooks.items() if value is not None}
+        return kept | {
+            f"CHAOS_{name.upper().rstrip('_')}": str(value) for name, value in hooks.items() if value is not None
+        }
 
     def start(self, *args: str, **hooks: object) -> subprocess.Popen[str]:
         """Begin it, and leave it running."""

@@ -76,12 +76,11 @@ def draw(
 ) -> list[Execution]:
     """Fills between two moments: ids count up per symbol with gaps, a tenth share the millisecond of the one before,
     fees are paid in either coin of the pair or are rebates, and nothing is sold that is not held."""
-    length_ms = (end - start) // timedelta(milliseconds=1)
-    times = sorted(from_ms(to_ms(start) + rng.randrange(length_ms)) for _ in range(count))  # the wire knows milliseconds
+    times = sorted(from_ms(rng.randrange(to_ms(start), to_ms(end))) for _ in range(count))
     ids, held = dict.fromkeys(symbols, first_id), dict.fromkeys(symbols, Decimal(0))
     made: list[Execution] = []
-    for at in times:
-        symbol = rng.choice(symbols)
+    for time in times:
+        at, symbol = time, rng.choice(symbols)
         ids[symbol] += rng.randint(1, 3)
         if made and rng.random() < 0.1:
             symbol, at = made[-1].symbol, made[-1].executed_at

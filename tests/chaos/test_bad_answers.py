@@ -227,7 +227,9 @@ def test_twenty_malformed_bodies_store_nothing_and_name_the_broker(
     measured(f"{len(MALFORMED)} bodies, {times} times each: 0 rows, 0 coverage, exit 1, each broker named")
 
 
-def test_ids_that_are_counted_anew_are_refused_loudly(house: House, serve: Serve, rng: Random, measured: Measured) -> None:
+def test_ids_that_are_counted_anew_are_refused_loudly(
+    house: House, serve: Serve, rng: Random, measured: Measured
+) -> None:
     """The same ids with other fills behind them: exit 1 with the broker named, what was stored stays as it was, and
     nothing of the new is guessed at."""
     day = timedelta(days=1)

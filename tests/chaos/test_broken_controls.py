@@ -49,7 +49,7 @@ def test_a_cursor_committed_before_its_rows_is_found_out(
     exchange = serve(account(world))
     house.add("main", account(world), exchange.url)
     sound = house.copy(house.home.with_name("sound"))
-    for number in range(3, 10):  # somewhere among these commits is the one of a page that holds fills
+    for number in range(3, 8):  # somewhere among these commits is the one of a page that holds fills
         assert house.scan(break_="cursor-before-rows", kill=f"after-commit:{number}").code in (KILLED, 0)
         assert sound.scan(kill=f"after-commit:{number}").code in (KILLED, 0)
     house.scan(break_="cursor-before-rows").check(0)
