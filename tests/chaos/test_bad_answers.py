@@ -117,7 +117,7 @@ def test_a_fifth_of_all_answers_bad_and_fills_two_days_late_end_in_the_truth(
 ) -> None:
     """Ten kinds of bad answers, pages of a hundred with 1,500 fills in one millisecond, rows repeated and shuffled, and
     a tenth of the fills published up to 48 hours after their time, with ids between those already seen."""
-    ties, rest, rounds = (1500, 6000, 4) if full else (150, 300, 1)
+    ties, rest, rounds = (1500, 2000, 4) if full else (150, 300, 1)
     symbols = SYMBOLS if full else SYMBOLS[:2]
     small_pages(monkeypatch, 100)
     end = house.clock() - timedelta(minutes=1)
