@@ -77,8 +77,9 @@ def kill_often(build: Callable[[], House], world: Ledger, rng: Random, kills: in
     return homes
 
 
+@pytest.mark.parametrize("name", ["binance", pytest.param("bitget", marks=pytest.mark.nightly)])
 def test_a_scan_killed_at_random_points_loses_and_doubles_nothing(
-    build: Callable[[str], House], serve: Serve, world: Ledger, rng: Random, full: bool, measured: Measured
+    build: Callable[[str], House], serve: Serve, world: Ledger, rng: Random, full: bool, measured: Measured, name: str
 ) -> None:
     """200 kills in scans over 10,000 fills: after each the file is whole and holds nothing twice; in the end
     everything is in it, without any repair."""
@@ -86,11 +87,12 @@ def test_a_scan_killed_at_random_points_loses_and_doubles_nothing(
     names = iter(range(10**6))
 
     def work(own: Random) -> int:
-        exchange = serve(account(world))
+        whose = account(world, name)
+        exchange = serve(whose)
 
         def new_home() -> House:
             house = build(f"home{next(names)}")
-            house.add("main", account(world), exchange.url)
+            house.add("main", whose, exchange.url)
             return house
 
         return kill_often(new_home, world, own, kills // WORKERS, exchange)
