@@ -66,12 +66,13 @@ def test_one_broker_of_three_that_hangs_delays_no_other(
     house: House, serve: Serve, world: Ledger, full: bool, measured: Measured
 ) -> None:
     """In 30 cycles of a watch each is done within 5 s and the other two are read 30 times; so is a scan."""
-    cycles, bound_s = (30, CYCLE_S) if full else (2, 2 * CYCLE_S)  # a plain run may share its machine
+    cycles = 30 if full else 2
     for uid, name in enumerate(("a", "b", "hangs")):
         whose = account(world, uid=str(uid))
         exchange = serve(whose)
         house.add(name, whose, exchange.url)
     exchange.server.faults[:] = [faults.hang()]
+    house.scan("--broker", "a", "--broker", "b").check(0)
     done = house.run("watch", "--json", "--cycles", str(cycles), "--interval", "1")
     done.check(3)
     events = [json.loads(line) for line in done.out.splitlines()]
@@ -80,11 +81,14 @@ def test_one_broker_of_three_that_hangs_delays_no_other(
     longest = max(float(event["seconds"]) for event in told)
     assert len(told) == cycles
     assert [ended.count((name, "ok")) for name in ("a", "b")] == [cycles, cycles]
-    assert longest < bound_s
+    slow_s = house.start_s()
+    assert longest < CYCLE_S + slow_s
     if full:
         scan = house.scan().check(3).json["data"]["brokers"]
-        assert max(float(b["seconds"]) for b in scan) < CYCLE_S
+        assert max(float(b["seconds"]) for b in scan) < CYCLE_S + slow_s
         assert [b["status"] for b in scan] == ["ok", "ok", "failed"]
     for name in ("a", "b"):
         house.check_fills(world, name)
-    measured(f"{cycles} cycles, the longest {longest:.1f} s: the other two read {cycles} of {cycles}")
+    measured(
+        f"{cycles} cycles, the longest {longest:.1f} s (starting takes {slow_s:.2f} s): the other two read {cycles} of {cycles}"
+    )
