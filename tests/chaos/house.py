@@ -185,7 +185,9 @@ class House:
     def check(self, world: Ledger) -> None:
         """The same of a home with one broker, and the P&L of a fresh store with the same fills."""
         self.check_fills(world)
-        assert self.figures() == fresh_figures(self, world)
+        if world.figures is None:
+            world.figures = fresh_figures(self, world)
+        assert self.figures() == world.figures
 
 
 def the_user(home: Home) -> UserStore:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 from random import Random
+from typing import Any
 
 from trademon.demo.model import Execution, Market, Transfer, WorldOrder, by_time_and_id, from_ms, settle, to_ms
 
@@ -25,7 +26,8 @@ def fact(e: Execution) -> Fact:
 
 
 class Ledger:
-    """Published executions; every one belongs to a market order that was filled."""
+    """Published executions; every one belongs to a market order that was filled. `figures` is what a fresh store says
+    of them, once it was asked."""
 
     def __init__(self, executions: Iterable[Execution] = (), symbols: Sequence[str] = SYMBOLS) -> None:
         self.markets = {symbol: MARKETS[symbol] for symbol in symbols}
@@ -33,6 +35,7 @@ class Ledger:
         self._orders: dict[str, list[WorldOrder]] = {}
         self._all: list[Execution] = []
         self._balances: dict[str, Decimal] = {}
+        self.figures: Any = None
         self.add(*executions)
 
     def add(self, *executions: Execution) -> None:
@@ -42,6 +45,7 @@ class Ledger:
         self._orders = {symbol: _orders(found) for symbol, found in of.items()}
         self._balances = settle({"USDT": Decimal(10**9)}, self._all)
         self._of = of
+        self.figures = None
 
     def clear(self) -> None:
         """An exchange that forgot everything."""

@@ -115,7 +115,8 @@ def test_a_signal_at_any_moment_ends_a_watch_and_leaves_the_terminal_sane(
     assert longest < GONE_S + 2 * slow_s
     house.check(world)
     measured(
-        f"{times} times {number.name}: gone within {longest:.2f} s (starting takes {slow_s:.2f} s), terminal sane, 0 lost, 0 doubled"
+        f"{times} times {number.name}: gone within {longest:.2f} s (starting takes {slow_s:.2f} s), terminal sane, "
+        "0 lost, 0 doubled"
     )
 
 

@@ -90,5 +90,6 @@ def test_one_broker_of_three_that_hangs_delays_no_other(
     for name in ("a", "b"):
         house.check_fills(world, name)
     measured(
-        f"{cycles} cycles, the longest {longest:.1f} s (starting takes {slow_s:.2f} s): the other two read {cycles} of {cycles}"
+        f"{cycles} cycles, the longest {longest:.1f} s (starting takes {slow_s:.2f} s): the other two read {cycles} of "
+        f"{cycles}"
     )
