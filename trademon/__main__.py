@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -14,6 +15,9 @@ def main() -> None:
     except KeyboardInterrupt:  # before or after what the command line itself catches
         sys.stderr.write("trademon: stopped\n")
         sys.exit(130)
+    finally:
+        # At the end the collector would look through all of an exchange's library: 0.4 s of CPU for nothing.
+        gc.freeze()
 
 
 if __name__ == "__main__":

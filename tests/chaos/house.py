@@ -29,7 +29,7 @@ from trademon.wiring import Home, open_home
 
 CHILD = Path(__file__).with_name("child")
 PROGRAM = [sys.executable, "-m", "trademon"]
-PATIENCE_S = 120
+PATIENCE_S = 300
 _STORED = """SELECT symbol, trade_id, order_id, side, quantity, price, fee, fee_currency, executed_at
     FROM fills JOIN markets ON markets.id = market_id"""
 
