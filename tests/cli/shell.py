@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from trademon.demo.model import Clock
 from trademon.demo.server import DemoAccount, DemoServer
 
 TRADEMON = Path(sys.executable).with_name("trademon")
@@ -113,10 +114,10 @@ def all_at_once(shell: Shell, commands: Sequence[Sequence[str]], **env: str) -> 
 
 
 class ServerThread:
-    """A demo server on the machine's clock, beside the test."""
+    """A demo server beside the test, on the machine's clock where no other is given."""
 
-    def __init__(self, *accounts: DemoAccount) -> None:
-        self.server = DemoServer(accounts, clock=now, weight_limit=10**9, has_rates=False)
+    def __init__(self, *accounts: DemoAccount, clock: Clock = now) -> None:
+        self.server = DemoServer(accounts, clock=clock, weight_limit=10**9, has_rates=False)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 

@@ -220,6 +220,22 @@ async def test_a_server_that_hangs_ends_at_the_deadline(session, demo):
         await get(session, demo.base_url, deadline_s=0.3)
 
 
+@pytest.mark.parametrize("half", [False, True], ids=["before the answer", "in its middle"])
+async def test_a_server_that_falls_silent_is_given_up_long_before_the_deadline(session, serve, half):
+    """Nothing comes any more, from the start or after half an answer: no need to wait as long as for a slow one."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        if half:
+            await response.prepare(request)
+            await response.write(b'[{"id"')
+        await asyncio.sleep(60)
+        return response
+
+    with pytest.raises(NetworkError, match=r"was silent for 0\.3 s$"):
+        await get(session, await serve(handler), deadline_s=50, silence_s=0.3)
+
+
 async def test_being_cancelled_is_not_turned_into_an_error(session, demo):
     """Ctrl-C must pass: only our own deadline becomes a NetworkError."""
     demo.faults.append(faults.hang())

@@ -136,15 +136,19 @@ async def test_a_fill_published_late_with_an_older_time_is_found_at_the_next_sca
     assert desk.derived() == desk.derived_again()
 
 
-async def test_a_fill_published_within_a_day_is_found_by_the_hourly_deep_look(desk: Desk, exchange: str) -> None:
-    """Twenty hours late is too late for the short overlap; the look an hour later goes back a day."""
+@pytest.mark.parametrize(("late", "apart"), [(20, 1.1), (48, 1.1), (47, 30)])
+async def test_a_fill_published_within_two_days_is_found_by_the_hourly_deep_look(
+    desk: Desk, exchange: str, late: int, apart: float
+) -> None:
+    """So late is too late for the short overlap; the next look that goes far back goes back two days from the last,
+    however long ago that was."""
     world = desk.scripted()
     await desk.open(exchange, world)
-    world.buy("SOL/USDT", "1", "150", NOON - 30 * HOUR, trade_id=101)
+    world.buy("SOL/USDT", "1", "150", NOON - 60 * HOUR, trade_id=101)
     world.buy("SOL/USDT", "3", "152", NOON - HOUR, trade_id=103)
     await desk.scan()
-    world.sell("SOL/USDT", "1", "151", NOON - 20 * HOUR, trade_id=102)
-    desk.clock.move(seconds=3601)
+    world.sell("SOL/USDT", "1", "151", NOON - late * HOUR, trade_id=102)
+    desk.clock.move(hours=apart)
     await desk.scan()
     assert desk.stored() == truth(world, desk.clock.at)
     assert desk.derived() == desk.derived_again()

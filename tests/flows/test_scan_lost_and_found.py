@@ -426,6 +426,18 @@ async def test_a_ban_met_while_order_types_are_asked_ends_the_pass(desk: Desk) -
     assert_exact(desk, world)
 
 
+async def test_order_types_that_do_not_come_are_waited_for_once(desk: Desk) -> None:
+    """Each of them silent would cost a pass seconds a page; the fills are read without."""
+    world = desk.scripted()
+    for base in ("BTC", "ETH", "SOL"):
+        world.buy(f"{base}/USDT", "1", "100", NOON - HOUR)
+    server = await desk.open("binance", world)
+    server.faults.append(faults.status(503, path="/allOrders"))
+    assert statuses(await desk.scan()) == ["ok"]
+    assert len(asked(server, "/allOrders")) == 1
+    assert_exact(desk, world)
+
+
 @pytest.mark.parametrize("hours_ago", [2, 60])
 async def test_an_exchange_that_ignores_where_to_go_on_proves_nothing(desk: Desk, hours_ago: int) -> None:
     """The newest thousand whatever the id asked for: no stretch counts as read that was not, and all is read later."""

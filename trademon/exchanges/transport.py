@@ -21,6 +21,8 @@ import yarl
 from trademon.errors import BadAnswer, NetworkError
 
 MAX_BODY = 10 * 1024 * 1024
+SILENCE_S = 4.0
+"""A host from which no byte comes for so long hangs; a pass gives it up, so that one that does takes under 5 s."""
 _CHUNK = 64 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -56,11 +58,12 @@ async def send(
     headers: Mapping[str, str] | None,
     body: str | None,
     deadline_s: float,
+    silence_s: float = SILENCE_S,
 ) -> Answer:
-    """Send one request and read its whole answer within `deadline_s`.
+    """Send one request and read its whole answer within `deadline_s`, with no silence longer than `silence_s`.
 
     Raises:
-        NetworkError: no connection, cut off, or not complete in time.
+        NetworkError: no connection, cut off, silent, or not complete in time.
         BadAnswer: a redirect, or a body over 10 MB unpacked.
     """
     host = urlsplit(url).netloc or "the exchange"
@@ -72,11 +75,15 @@ async def send(
                 headers=headers,
                 data=body.encode() if body else None,
                 allow_redirects=False,
+                # Counted on the connection: neither waiting for a free one nor a slow name server is a silent host.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=silence_s, sock_read=silence_s),
             ) as response:
                 if 300 <= response.status < 400:
                     raise BadAnswer(f"{host} answered with a redirect: refused")
                 content = await _read(response, host)
                 return _decode(response, content)
+    except aiohttp.ServerTimeoutError:
+        raise NetworkError(f"{host} was silent for {silence_s:g} s") from None
     except TimeoutError:
         raise NetworkError(f"{host} did not answer within {deadline_s:g} s") from None
     except aiohttp.ClientConnectorError:

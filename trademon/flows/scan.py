@@ -42,10 +42,11 @@ from trademon.store.store import UserStore
 from trademon.store.user_transfers import STREAMS
 
 OVERLAP = timedelta(minutes=15)
-DEEP_OVERLAP = timedelta(days=1)
+# Fills may be published that long after their time. Once an hour they are looked for, back from the last such look.
+DEEP_OVERLAP = timedelta(days=2)
 DEEP_EVERY = timedelta(hours=1)
 WEEK = timedelta(days=7)
-"""What the first look of a UTC day reads again: an exchange has been seen to publish fills two days late."""
+"""What the first look of a UTC day reads again."""
 MARKETS_EVERY = timedelta(days=1)
 # An order is in the exchange's history a moment after it ended; one created this long before the last look and ended
 # since then was open at that look.
@@ -216,6 +217,7 @@ class _Look:
     method: Method = "fifo"
     told: Told = field(default_factory=Told)
     faults: list[BadAnswer | ConfigError] = field(default_factory=list)
+    wants_order_types: bool = True
 
     async def run(self) -> None:
         """Ask for everything that may be new. What one symbol does wrong is raised after the others were read."""
@@ -356,12 +358,12 @@ class _Look:
     async def _read_symbol(self, market: Market, *, pointed_at: bool = False) -> None:
         store, now, account_id = self.store, self.exchange.now(), self.account_id
         look = store.look(account_id, market.symbol)
-        deep = look is None or look.deep_at is None or now - look.deep_at >= DEEP_EVERY
-        overlap = DEEP_OVERLAP if deep else OVERLAP
-        if look is not None and (look.deep_at is None or look.deep_at.date() < now.date()):
-            overlap = WEEK
-        if look is not None:  # back from the last look, not from now: between them nobody looked
-            overlap = max(overlap, now - look.looked_at + OVERLAP)
+        last, last_deep = (now, now) if look is None else (look.looked_at, look.deep_at or now)
+        deep = look is None or look.deep_at is None or now - last_deep >= DEEP_EVERY
+        # Back from the last look, not from now: between them nobody looked.
+        overlap = max(now - last_deep + DEEP_OVERLAP if deep else OVERLAP, now - last + OVERLAP)
+        if deep and last_deep.date() < now.date():
+            overlap = max(overlap, WEEK)
         covered = store.coverage(account_id, market.symbol)
         for span in wanted_spans(covered, self._reachable(self.since, now), now, overlap):
             anchor = store.newest_fill(account_id, market.symbol, before=span.start)
@@ -437,14 +439,16 @@ class _Look:
             self.store.books.revalue(self.broker, self.account_id, method=self.method)
 
     async def _with_order_types(self, market: Market, fills: tuple[Fill, ...], orders: set[str]) -> tuple[Fill, ...]:
-        """The same fills, the new ones with the kind of order they filled: colour, so a failure to get it is none."""
-        if self.exchange.capabilities.fills_name_order_type or not orders:
+        """The same fills, the new ones with the kind of order they filled: colour, so a failure to get it is none, and
+        is not waited for again at the next page."""
+        if self.exchange.capabilities.fills_name_order_type or not orders or not self.wants_order_types:
             return fills
         try:
             types = await self.exchange.fetch_order_types(market, orders)
         except HostAskedToWait:
             raise
         except Transient:
+            self.wants_order_types = False
             return fills
         return tuple(dataclasses.replace(f, order_type=types.get(f.order_id, "")) for f in fills)
 
