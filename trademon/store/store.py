@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trademon.core.model import Method
 from trademon.core.reports import UserInfo
@@ -15,7 +16,7 @@ from trademon.core.symbols import nearest
 from trademon.core.times import from_us, to_us
 from trademon.errors import UnknownName, UsageError
 from trademon.store.crypto import SecretBox
-from trademon.store.database import Database
+from trademon.store.database import Database, rerun
 from trademon.store.scope import Clock
 from trademon.store.user_cash import UserCash
 from trademon.store.user_exports import UserExports
@@ -23,6 +24,9 @@ from trademon.store.user_looks import UserLooks
 from trademon.store.user_lots import UserLots
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_transfers import UserTransfers
+
+if TYPE_CHECKING:
+    from trademon.store.postgres_leases import Leases
 
 
 class Store:
@@ -37,13 +41,25 @@ class Store:
 
     @property
     def path(self) -> Path:
+        """The store's file. Raises StoreError for one on a server."""
         return self._database.path
+
+    @property
+    def place(self) -> str:
+        """Where the store is, as a person reads it."""
+        return self._database.place
+
+    @property
+    def locks(self) -> Path | Leases:
+        """What a pass over an account is held by (`lease.hold`)."""
+        return self._database.locks
 
     def close(self) -> None:
         self._database.close()
 
     # --- users ---------------------------------------------------------------------------------------------------
 
+    @rerun
     def _ensure_first_user(self) -> None:
         with self._database.read() as sql:
             if sql.one("SELECT 1 FROM users LIMIT 1"):
@@ -77,6 +93,7 @@ class Store:
             for name, active, method, currency, created, brokers in rows
         )
 
+    @rerun
     def add_user(self, name: str, *, method: Method | None, currency: str | None, telegram_chat: str | None) -> None:
         """Raises UsageError where the name is taken."""
         with self._database.write() as sql:

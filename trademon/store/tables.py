@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, LargeBinary, Table, Text, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from trademon.store.types import AnyInteger, ExactDecimal, UtcTime
@@ -133,8 +133,18 @@ class MarketRow(Row, table=True):
     quote: str
     settle: str | None = None
     contract_size: Decimal | None = _money(default=None)
-    inverse: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    inverse: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     former: str | None = Field(default=None, sa_type=Text)
+
+
+class LeaseRow(Row, table=True):
+    """Who is at work on what, until when; on a server only (`postgres_leases`). The token grows with each holder."""
+
+    __tablename__ = "leases"
+    name: str = Field(primary_key=True)
+    token: int = Field(sa_type=BigInteger)
+    holder: str
+    held_until: datetime = _time()
 
 
 class ListingRow(Row, table=True):
@@ -273,7 +283,7 @@ class BookRow(Row, table=True):
     open_quantity: Decimal = _money(sa_column_kwargs={"server_default": text("'0'")})
     open_cost: Decimal = _money(sa_column_kwargs={"server_default": text("'0'")})
     scale: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    mixed: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    mixed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class EntryRow(Row, table=True):
