@@ -19,6 +19,7 @@ from tests.store.world import KEYS, add_broker, book, fill, finish, open_store, 
 from trademon.errors import StoreError
 from trademon.store import migrations
 from trademon.store.database import Database
+from trademon.store.sqlite import SqliteFile
 from trademon.store.tables import metadata
 
 HERE = Path(migrations.__file__).parent
@@ -90,7 +91,7 @@ def test_sqlite_sees_the_same_schema_as_in_tables(database: Database, tmp_path: 
 def unmigrated(path: Path) -> Database:
     """A way to a file as it is."""
     database = object.__new__(Database)
-    database.path, database._idle, database._moment = path, [], None
+    database.backend, database._moment = SqliteFile(f"sqlite:///{path}"), None
     return database
 
 
@@ -143,8 +144,8 @@ SCRIPT = '''"""A second schema."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -157,10 +158,10 @@ def next_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upgrade: str) 
     """From here on trademon has a second revision: the real scripts, and one more beside them."""
     copy = tmp_path / "migrations"
     shutil.copytree(HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "0003_second.py").write_text(SCRIPT + upgrade)
+    (copy / "versions" / "0004_second.py").write_text(SCRIPT + upgrade)
     monkeypatch.setattr(migrations, "__file__", str(copy / "__init__.py"))
-    monkeypatch.setattr(migrations, "HEAD", "0003")
-    monkeypatch.setattr(migrations, "ALL", ("0001", "0002", "0003"))
+    monkeypatch.setattr(migrations, "HEAD", "0004")
+    monkeypatch.setattr(migrations, "ALL", ("0001", "0002", "0003", "0004"))
 
 
 def populate(path: Path) -> None:
@@ -195,10 +196,10 @@ def test_a_populated_store_is_backed_up_before_it_is_migrated(
     with database.read() as sql:
         assert sql.one("SELECT note FROM users") == (None,)
     database.close()
-    copy = path.with_name("trademon.db.before-0003")
+    copy = path.with_name("trademon.db.before-0004")
     assert contents(copy) == before
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert contents(path) == {**before, "revision": [("0003",)]}
+    assert contents(path) == {**before, "revision": [("0004",)]}
 
 
 def test_a_migration_that_rebuilds_a_table_keeps_the_rows_that_hang_on_it(
@@ -209,7 +210,7 @@ def test_a_migration_that_rebuilds_a_table_keeps_the_rows_that_hang_on_it(
     before = contents(path)
     next_release(monkeypatch, tmp_path, ADD_COLUMN)
     open_store(path).close()
-    assert contents(path) == {**before, "revision": [("0003",)]}
+    assert contents(path) == {**before, "revision": [("0004",)]}
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +249,7 @@ def test_a_store_that_another_process_migrated_meanwhile_is_not_migrated_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waited for the lock looks again: no second backup, no second run."""
-    from trademon.store.migrate import migrate
+    from trademon.store.migrate import migrate_file
 
     monkeypatch.setattr("trademon.store.migrate.backup", lambda *_: pytest.fail("a second backup"))
-    migrate(database)
+    migrate_file(database.backend)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.store.test_booking import Bookings
-from tests.store.world import OPENED, TEN, add_broker, book, derived, expected, fill, minute, open_store
+from tests.store.world import (
+    BROKEN_CONSTRAINT,
+    OPENED,
+    TEN,
+    add_broker,
+    book,
+    derived,
+    expected,
+    fail_writes,
+    fill,
+    heal,
+    minute,
+    open_store,
+)
 from trademon.core.entries import Scale, int_text
 from trademon.core.model import METHODS, Broker, Contract, Fee, Fill, Market, Method, fill_order
 from trademon.core.money import EXACT
@@ -524,12 +536,10 @@ def test_a_page_that_fails_after_the_book_was_taken_back_changes_nothing(fresh_s
         with shelf(fresh_store, method, signed=True) as s:
             s.book(rest)
             before = texts(s.database)
-            with s.database.write() as sql:
-                sql.run(f"CREATE TRIGGER stop BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no power'); END")
-            with pytest.raises(sqlite3.IntegrityError):
+            fail_writes(s.database, table)
+            with pytest.raises(BROKEN_CONSTRAINT):
                 s.book([late])
-            with s.database.write() as sql:
-                sql.run("DROP TRIGGER stop")
+            heal(s.database, table)
             assert texts(s.database) == before
             s.book([late])
             s.check(history)

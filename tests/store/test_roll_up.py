@@ -339,7 +339,7 @@ def test_a_fold_is_right_while_another_process_books_finer_digits(fresh_store: P
         book(user, broker, history)
         with user.one_moment():
             (ref,) = user.book_refs()
-            book(open_store(user._database.path).for_user("ann"), broker, [finer])
+            book(open_store(f"sqlite:///{user._database.path}").for_user("ann"), broker, [finer])
             tally = fold_book(user, ref, "lifo")[1]
         with pytest.raises(Busy):  # and where that was forgotten, an error and no figure
             fold_book(user, ref, "lifo")
