@@ -109,3 +109,11 @@ def database(url: str) -> Iterator[Database]:
     opened = Database(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def file(path: Path) -> Iterator[Database]:
+    """The database in a file, for what only a file has."""
+    opened = Database(f"sqlite:///{path}")
+    yield opened
+    opened.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,6 @@ for _ in range({ROUNDS}):
         count = int(sql.one("SELECT currency FROM users")[0])
         sql.run("UPDATE users SET currency = ?", str(count + 1))
 """
-
-
-@pytest.fixture
-def file(path: Path) -> Iterator[Database]:
-    """The database in a file, for what only a file has."""
-    opened = Database(f"sqlite:///{path}")
-    yield opened
-    opened.close()
 
 
 def mode(path: Path) -> int:

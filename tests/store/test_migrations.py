@@ -39,9 +39,9 @@ def test_head_is_the_last_script_and_all_is_the_whole_chain() -> None:
     assert tuple(s.revision for s in reversed(list(directory.walk_revisions()))) == migrations.ALL
 
 
-def test_the_migrated_schema_is_the_declared_one(database: Database) -> None:
+def test_the_migrated_schema_is_the_declared_one(url: str) -> None:
     """alembic finds no difference between a store and tables.py: no column, key, index or type."""
-    engine = create_engine(f"sqlite:///{database.path}")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
@@ -73,18 +73,18 @@ def constraint_names(sql: str) -> set[str]:
     return set(re.findall(r"CONSTRAINT (\w+)", sql))
 
 
-def test_sqlite_sees_the_same_schema_as_in_tables(database: Database, tmp_path: Path) -> None:
+def test_sqlite_sees_the_same_schema_as_in_tables(file: Database, tmp_path: Path) -> None:
     """What alembic does not compare: partial indexes, the names of unique keys, what deleting a row takes with it."""
     engine = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
     metadata.create_all(engine)
     engine.dispose()
-    with database.read() as sql:
+    with file.read() as sql:
         assert {r[0] for r in sql.rows("SELECT name FROM sqlite_master WHERE type = 'table'")} == {
             *metadata.tables,
             "alembic_version",
         }
     declared = unmigrated(tmp_path / "declared.db")
-    assert schema(database) == schema(declared)
+    assert schema(file) == schema(declared)
     declared.close()
 
 
@@ -107,10 +107,10 @@ def unmigrated(path: Path) -> Database:
     ],
 )
 def test_the_keys_that_carry_an_invariant_are_unique(
-    database: Database, table: str, columns: tuple[str, ...], partial: int
+    file: Database, table: str, columns: tuple[str, ...], partial: int
 ) -> None:
     """Identity is held by the database: a removed broker's name alone is free again."""
-    with database.read() as sql:
+    with file.read() as sql:
         unique = {
             tuple(c[2] for c in sql.rows(f"PRAGMA index_info('{row[1]}')")): row[4]
             for row in sql.rows(f"PRAGMA index_list('{table}')")
@@ -246,10 +246,11 @@ def test_an_empty_database_needs_no_backup(tmp_path: Path) -> None:
 
 
 def test_a_store_that_another_process_migrated_meanwhile_is_not_migrated_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    file: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waited for the lock looks again: no second backup, no second run."""
     from trademon.store.migrate import migrate_file
 
     monkeypatch.setattr("trademon.store.migrate.backup", lambda *_: pytest.fail("a second backup"))
-    migrate_file(database.backend)
+    assert isinstance(file.backend, SqliteFile)
+    migrate_file(file.backend)
