@@ -82,6 +82,30 @@ def server_url(postgres: Postgres, fresh_database: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def new_store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Makes a store with the user `ann` as often as it is called, and says where it is."""
+    made: list[str] = []
+
+    def in_a_file() -> str:
+        made.append(f"sqlite:///{tmp_path / f'{len(made)}.db'}")
+        shutil.copy(request.getfixturevalue("fresh_store"), made[-1].removeprefix("sqlite:///"))
+        return made[-1]
+
+    def on_the_server() -> str:
+        server: Postgres = request.getfixturevalue("postgres")
+        if made:
+            server.drop(made.pop())  # one at a time: a thousand of them need some space
+        made.append(server.make(request.getfixturevalue("fresh_database")))
+        return made[-1]
+
+    yield on_the_server if kind == "postgresql" else in_a_file
+    while OPENED:
+        OPENED.pop().close()
+    if kind == "postgresql" and made:
+        request.getfixturevalue("postgres").drop(made.pop())
+
+
+@pytest.fixture
 def url(kind: str, request: pytest.FixtureRequest) -> str:
     """Where a store with the user `ann` is."""
     if kind == "postgresql":

@@ -31,6 +31,7 @@ from tests.store.world import (
     NOON,
     OPENED,
     TEN,
+    NewStore,
     add_broker,
     book,
     counts,
@@ -637,20 +638,18 @@ def test_any_order_of_pages_gives_the_same_books(
 class Bookings(RuleBasedStateMachine):
     """Two processes on one account: pages in any order, failures, rebuilds, changes of method, restarts."""
 
-    template: Path
+    new_store: NewStore
 
     @initialize(
         seed=st.integers(0, 2**32), length=st.integers(3, 40), method=st.sampled_from(METHODS), signed=st.booleans()
     )
     def begin(self, seed: int, length: int, method: Method, signed: bool) -> None:
-        self.directory = tempfile.TemporaryDirectory()
-        path = Path(self.directory.name) / "trademon.db"
-        shutil.copy(self.template, path)
-        self.database = Database(f"sqlite:///{path}")
+        self.url = type(self).new_store()
+        self.database = Database(self.url)
         self.history = some_history(random.Random(seed), length)
         self.method, self.signed = method, signed
         self.seen: dict[str, Fill] = {}
-        self.processes = [open_store(path).for_user("ann") for _ in range(2)]
+        self.processes = [open_store(self.url).for_user("ann") for _ in range(2)]
         self.broker = add_broker(self.processes[0], market="swap" if signed else "spot")
 
     def page(self, data: st.DataObject) -> list[Fill]:
@@ -694,7 +693,7 @@ class Bookings(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1))
     def restart(self, who: int) -> None:
-        self.processes[who] = open_store(self.database.path).for_user("ann")
+        self.processes[who] = open_store(self.url).for_user("ann")
 
     @invariant()
     def the_books_are_the_fold_of_the_set(self) -> None:
@@ -702,20 +701,23 @@ class Bookings(RuleBasedStateMachine):
             assert derived(self.database, 1) == expected(self.seen.values(), self.method, signed=self.signed)
 
     def teardown(self) -> None:
-        if hasattr(self, "directory"):
+        if hasattr(self, "database"):
             while OPENED:
                 OPENED.pop().close()
             self.database.close()
-            self.directory.cleanup()
 
 
-def test_whatever_happens_the_books_are_the_fold_of_the_set(fresh_store: Path) -> None:
+def run_bookings(new_store: NewStore, examples: int) -> None:
+    Bookings.new_store = staticmethod(new_store)  # type: ignore[assignment]
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Bookings, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None)
+    )
+
+
+def test_whatever_happens_the_books_are_the_fold_of_the_set(new_store: NewStore, kind: str) -> None:
     """A state machine over the store: after every step lots, disposals, unmatched and totals are what the plain
     fold gives for exactly the fills that were booked."""
-    Bookings.template = fresh_store
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Bookings, settings=settings(max_examples=50, stateful_step_count=20, deadline=None)
-    )
+    run_bookings(new_store, 50 if kind == "sqlite" else 8)
 
 
 # --- kill -9 ------------------------------------------------------------------------------------------------------

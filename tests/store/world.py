@@ -7,12 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from trademon.core.coverage import Span
 from trademon.core.model import Broker, Credentials, Fee, Fill, Market, Method, fill_order
@@ -31,6 +33,10 @@ KEYS = Credentials(api_key="the-key-of-ann", api_secret="the-secret-of-ann", pas
 MARKETS = (Market("BTC/USDT", "BTC", "USDT", "BTCUSDT"), Market("ETH/USDT", "ETH", "USDT", "ETHUSDT"))
 TABLES = ("fills", "coverage", "books", "lots", "disposals", "unmatched")
 KINDS = ("sqlite", "postgresql")
+ON_FILES = pytest.mark.parametrize("kind", ["sqlite"])
+"""For laws over a hundred stores: on a server each of them takes ten times as long."""
+NewStore = Callable[[], str]
+"""Makes a store with the user `ann`, and says where it is."""
 _KEYS = Path(tempfile.gettempdir()) / f"trademon-keys-{os.getpid()}"
 OPENED: list[Store] = []
 """What the test at hand has opened."""
