@@ -68,11 +68,10 @@ class PostgresServer:
         connection = self._begin(_READ).connection
         try:
             yield PostgresSql(connection)
-            connection.execute(b"COMMIT")
-        except BaseException as error:  # noqa: BLE001 - raised again, in a person's words where it is the server's
-            _roll_back(connection)
+        except psycopg.Error as error:
             raise self._in_words(error, connection) from None
         finally:
+            _roll_back(connection)  # there is nothing to commit: a connection that breaks here costs nobody anything
             self._give_back(connection)
 
     @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """One holder per account and pass, on any number of machines: a row with an end and a token.
 
 An operating system's lock ends at the edge of its machine. A lease ends by the server's clock: its holder renews it
-while it lives, and one that was killed holds nothing up for longer than `LEASE_S`. A holder that was only asleep does
+while it lives, and one that was killed holds nothing up for longer than `length_s`. A holder that was only asleep does
 not know that it lost the lease; but each new holder gets a higher token, and a page is committed only under the token
 it was begun with (`postgres.PostgresServer.write`).
 """
@@ -19,16 +19,14 @@ import psycopg
 
 from trademon.errors import Busy, StoreError
 
-LEASE_S: Final = 20
-RENEW_EVERY_S: Final = 5.0
 _NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _TAKE: Final = f"""INSERT INTO leases (name, token, holder, held_until)
-    VALUES (%s, 1, %s, {_NOW} + {LEASE_S * 1_000_000})
+    VALUES (%(name)s, 1, %(holder)s, {_NOW} + %(length_us)s)
     ON CONFLICT (name) DO UPDATE SET token = leases.token + 1, holder = excluded.holder,
     held_until = excluded.held_until WHERE leases.held_until <= {_NOW} RETURNING token""".encode()
-_RENEW: Final = f"""UPDATE leases SET held_until = {_NOW} + {LEASE_S * 1_000_000}
-    WHERE name = %s AND token = %s""".encode()
-_END: Final = b"UPDATE leases SET held_until = 0 WHERE name = %s AND token = %s"
+_RENEW: Final = f"""UPDATE leases SET held_until = {_NOW} + %(length_us)s
+    WHERE name = %(name)s AND token = %(token)s""".encode()
+_END: Final = b"UPDATE leases SET held_until = 0 WHERE name = %(name)s AND token = %(token)s"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -41,6 +39,10 @@ def account_lease(account_id: int | None) -> str:
 class Leases:
     """The leases that this process holds. They have a connection of their own and a thread that renews them, so that
     neither a long computation nor a silent exchange loses them."""
+
+    length_s = 20.0
+    """How long a holder that was killed holds others up at most."""
+    renew_every_s = 5.0
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
@@ -71,12 +73,12 @@ class Leases:
                 del self._tokens[name]
                 # One that cannot be given back ends by itself.
                 with contextlib.suppress(psycopg.Error, StoreError):
-                    self._send(_END, name, token)
+                    self._send(_END, name, token=token)
 
     def _take(self, name: str) -> int:
         with self._lock:
             try:
-                taken = None if name in self._tokens else self._send(_TAKE, name, self._holder)
+                taken = None if name in self._tokens else self._send(_TAKE, name, holder=self._holder)
             except psycopg.Error as error:
                 raise StoreError(f"no lease could be taken: {type(error).__name__}", hint="run it again") from None
             if taken is None:
@@ -88,20 +90,21 @@ class Leases:
         return taken
 
     def _keep(self) -> None:
-        while not self._over.wait(RENEW_EVERY_S):
+        while not self._over.wait(self.renew_every_s):
             for name in list(self._tokens):
                 with self._lock, contextlib.suppress(psycopg.Error, StoreError):  # tried again in a moment
                     token = self._tokens.get(name)  # it may have been given back since
                     if token is not None:
-                        self._send(_RENEW, name, token)
+                        self._send(_RENEW, name, token=token)
 
-    def _send(self, statement: bytes, name: str, value: int | str) -> int | None:
+    def _send(self, statement: bytes, name: str, **values: int | str) -> int | None:
         """Send one statement; on a new connection where the old one was cut. The token it returned, if it did."""
+        values |= {"name": name, "length_us": int(self.length_s * 1_000_000)}
         for is_last in (False, True):
             if self._connection is None:
                 self._connection = self._connect()
             try:
-                cursor = self._connection.execute(statement, (name, value))
+                cursor = self._connection.execute(statement, values)
                 row = cursor.fetchone() if cursor.description else None
             except psycopg.OperationalError:
                 if not self._connection.closed:
