@@ -32,6 +32,7 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 # A server that restarts or fails over is back within seconds.
 _PATIENCE_S: Final = 15.0
 _FETCH: Final = 2000
+_FIRST_LOOK: Final = 2000
 # How the network is watched, unless the URL says otherwise: a server that is gone is noticed within half a minute.
 _DEFAULTS: Final = {
     "application_name": "trademon",
@@ -57,6 +58,7 @@ class PostgresServer:
         self._conninfo, self._secret, self.place = _read_url(url)
         self._idle: list[Connection] = []
         self._was_reached = False
+        self._written, self._next_look = 0, _FIRST_LOOK
         self.locks = Leases(self.connect)
 
     def open(self) -> None:
@@ -79,12 +81,13 @@ class PostgresServer:
         """One transaction with no other writer beside it; see `Database.write`."""
         begun = self._begin(_WRITE)
         connection, number, is_committing = begun.connection, _last_value(begun), False
+        sql = PostgresSql(connection)
         try:
-            sql = PostgresSql(connection)
             yield sql
             self._check_lease(sql, account_id)
             is_committing = True
             connection.execute(b"COMMIT")
+            self._tell_planner(connection, sql.rows_written)
         except BaseException as error:  # noqa: BLE001 - raised again, in a person's words where it is the server's
             _roll_back(connection)
             if not (is_committing and connection.closed and self._was_committed(number)):
@@ -159,6 +162,18 @@ class PostgresServer:
             connection.close()
         else:
             self._idle.append(connection)
+
+    def _tell_planner(self, connection: Connection, rows: int) -> None:
+        """Have the server look at what is in the tables each time it has doubled.
+
+        By itself it does so once a minute. Until then it takes every key to be as good as any other, and a first import
+        would read through all of a book for each page.
+        """
+        self._written += rows
+        if self._written >= self._next_look:
+            self._next_look = 2 * self._written
+            with contextlib.suppress(psycopg.Error):  # it is committed whatever comes of this
+                connection.execute(b"ANALYZE fills, entries, disposals, lots")
 
     def _check_lease(self, sql: Sql, account_id: int | None) -> None:
         """Refuse to commit what was written under a lease that another run has taken over since.
@@ -255,12 +270,15 @@ class PostgresSql:
         self.connection = connection
         self._cursor = connection.cursor()
         self._streams = 0
+        self.rows_written = 0
+        """By `many` alone: what comes in masses."""
 
     def run(self, sql: str, *values: Any) -> int:
         return self._cursor.execute(_translate(sql), values).rowcount
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._cursor.executemany(_translate(sql), rows)
+        self.rows_written += max(self._cursor.rowcount, 0)
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         return self._cursor.execute(_translate(sql), values).fetchall()
