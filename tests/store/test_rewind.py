@@ -288,6 +288,7 @@ def test_more_than_one_batch_is_taken_back_and_booked_on(new_store: NewStore, me
         s.check_texts()
 
 
+@ON_FILES
 @EACH_METHOD
 @EACH_KIND
 @pytest.mark.parametrize("late", [1, 3, 6, 9])
@@ -368,6 +369,7 @@ def test_days_are_taken_back_and_filled_again(new_store: NewStore, method: Metho
         s.check_texts()
 
 
+@ON_FILES
 @EACH_METHOD
 @EACH_KIND
 def test_base_fees_that_eat_whole_fills_are_undone_and_done_again(
@@ -392,6 +394,7 @@ def test_base_fees_that_eat_whole_fills_are_undone_and_done_again(
             s.check_texts()
 
 
+@ON_FILES
 @EACH_METHOD
 def test_flips_are_undone_and_done_again(new_store: NewStore, method: Method) -> None:
     """Long to short and back in single fills; each of them comes late once, and with it the side of all that follows
@@ -430,6 +433,7 @@ def test_a_book_is_taken_back_to_before_its_first_fill(new_store: NewStore, meth
         s.check_texts()
 
 
+@ON_FILES
 @EACH_KIND
 @pytest.mark.parametrize("place", range(9))
 def test_pools_that_were_emptied_and_begun_anew_come_back(new_store: NewStore, signed: bool, place: int) -> None:
@@ -605,6 +609,7 @@ def permuted(new_store: NewStore, times: int, method: Method, *, signed: bool) -
             assert report(s) == told
 
 
+@ON_FILES
 @EACH_METHOD
 @EACH_KIND
 def test_the_order_of_arrival_does_not_show_in_a_report(new_store: NewStore, method: Method, signed: bool) -> None:

@@ -34,7 +34,7 @@ MARKETS = (Market("BTC/USDT", "BTC", "USDT", "BTCUSDT"), Market("ETH/USDT", "ETH
 TABLES = ("fills", "coverage", "books", "lots", "disposals", "unmatched")
 KINDS = ("sqlite", "postgresql")
 ON_FILES = pytest.mark.parametrize("kind", ["sqlite"])
-"""For laws over a hundred stores: on a server each of them takes ten times as long."""
+"""For laws over a hundred stores, and what is the same code on both: on a server they take ten times as long."""
 NewStore = Callable[[], str]
 """Makes a store with the user `ann`, and says where it is."""
 _KEYS = Path(tempfile.gettempdir()) / f"trademon-keys-{os.getpid()}"
