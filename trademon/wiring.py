@@ -85,7 +85,7 @@ class Home:
                     return connections.open(account.exchange, keys, base_url=base_url)
                 return connections.open(broker.exchange, store.credentials(broker), base_url=broker.base_url)
 
-            yield Ports(open_exchange, self.store.path.parent / "locks", self.clock)
+            yield Ports(open_exchange, self.store.locks, self.clock)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-import sqlite3
 import tempfile
 import time
 from dataclasses import replace
@@ -27,16 +26,20 @@ from hypothesis.stateful import (
 )
 
 from tests.store.world import (
+    BROKEN_CONSTRAINT,
     MARKETS,
     NOON,
     OPENED,
     TEN,
+    NewStore,
     add_broker,
     book,
     counts,
     derived,
     expected,
+    fail_writes,
     fill,
+    heal,
     known,
     minute,
     open_store,
@@ -50,6 +53,7 @@ from trademon.errors import BadAnswer, DataError, OtherExecution
 from trademon.store.booking import iter_fills
 from trademon.store.database import Database
 from trademon.store.reading import FillQuery
+from trademon.store.sqlite import SqliteFile
 from trademon.store.store import UserStore
 
 NOTHING = {"fills": 0, "coverage": 0, "books": 0, "lots": 0, "disposals": 0, "unmatched": 0}
@@ -94,13 +98,13 @@ def test_the_same_id_in_a_later_epoch_is_another_fill(ann: UserStore, spot: Brok
     assert book(ann, spot, [fill("1", epoch=1), fill("1", epoch=2)]) == 1
 
 
-def test_the_same_page_twice_adds_nothing(ann: UserStore, spot: Broker, database: Database) -> None:
+def test_the_same_page_twice_adds_nothing(ann: UserStore, spot: Broker, database: Database, url: str) -> None:
     """Overlaps are read again all the time: no row changes, also not after a restart."""
     page = [fill("1"), fill("2", "sell", "0.4", "110", at=1, fee="0.1 USDT"), fill("3", symbol="ETH/USDT")]
     assert book(ann, spot, page, covered=span(0, 5)) == 3
     before = (counts(database), derived(database, 1), stored(database, "*"))
     assert book(ann, spot, page, covered=span(0, 5), seen_at=NOON + timedelta(hours=1)) == 0
-    again = open_store(database.path).for_user("ann")
+    again = open_store(url).for_user("ann")
     assert book(again, spot, reversed(page)) == 0
     assert (counts(database), derived(database, 1), stored(database, "*")) == before
 
@@ -354,11 +358,13 @@ def file(user: UserStore, broker: Broker, fills: list[Fill], *, tells_fees: bool
     return user.books.book_file(broker, fills, tells_fees=tells_fees, **options)
 
 
-def test_a_replaced_import_is_seen_by_another_process(ann: UserStore, spot: Broker, database: Database) -> None:
+def test_a_replaced_import_is_seen_by_another_process(
+    ann: UserStore, spot: Broker, database: Database, url: str
+) -> None:
     """Whoever keeps the book in memory from before must not believe it after the replacement."""
     sale = fill("3", "sell", "1", "110", at=2)
     book(ann, spot, [fill("1", price="50")], source="import")
-    other = open_store(database.path).for_user("ann")
+    other = open_store(url).for_user("ann")
     book(other, spot, [fill("1", price="100")])
     book(ann, spot, [sale])
     assert derived(database, 1) == expected([fill("1", price="100"), sale], "fifo", signed=False)
@@ -422,16 +428,14 @@ def test_coverage_is_written_with_the_page_that_proves_it(ann: UserStore, spot: 
 
 # --- one transaction ----------------------------------------------------------------------------------------------
 
-TRIGGERS = {
-    table: f"CREATE TRIGGER stop BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'the power failed'); END"
-    for table, event in {
-        **dict.fromkeys(("fills", "entries", "books", "days", "lots", "disposals", "unmatched"), "INSERT"),
-        "coverage": "UPDATE",
-    }.items()
+WRITES = {
+    **dict.fromkeys(("fills", "entries", "books", "days", "lots", "disposals", "unmatched"), "INSERT"),
+    "coverage": "UPDATE",
 }
+"""What a page does to each table."""
 
 
-@pytest.mark.parametrize("table", TRIGGERS)
+@pytest.mark.parametrize("table", WRITES)
 def test_whatever_fails_in_a_page_nothing_of_it_stays(
     ann: UserStore, spot: Broker, database: Database, table: str
 ) -> None:
@@ -440,13 +444,11 @@ def test_whatever_fails_in_a_page_nothing_of_it_stays(
     history = [fill("1"), fill("2", "sell", "0.4", "110", at=1), fill("3", "sell", "2", "120", at=2), fill("4", at=3)]
     book(ann, spot, history[:1], covered=span(0, 1))
     before = (counts(database), derived(database, 1))
-    with database.write() as sql:
-        sql.run(TRIGGERS[table])
-    with pytest.raises(sqlite3.IntegrityError, match="the power failed"):
+    fail_writes(database, table, WRITES[table])
+    with pytest.raises(BROKEN_CONSTRAINT, match="the power failed"):
         book(ann, spot, history[1:], covered=span(1, 5))
     assert (counts(database), derived(database, 1)) == before
-    with database.write() as sql:
-        sql.run("DROP TRIGGER stop")
+    heal(database, table)
     assert book(ann, spot, history[1:], covered=span(1, 5)) == 3
     assert derived(database, 1) == expected(history, "fifo", signed=False)
 
@@ -477,35 +479,33 @@ def test_a_fold_that_fails_leaves_nothing(
 
 
 def test_a_page_undone_in_memory_is_not_believed_after_another_process_booked_it(
-    ann: UserStore, spot: Broker, database: Database
+    ann: UserStore, spot: Broker, database: Database, url: str
 ) -> None:
     """The version another process reaches must not be mistaken for the one that was rolled back here."""
     history = [fill(str(n), "buy" if n % 2 else "sell", str(n), "100", at=n) for n in range(1, 8)]
     book(ann, spot, history[:2])
-    with database.write() as sql:
-        sql.run(TRIGGERS["coverage"].replace("UPDATE", "INSERT"))
-    with pytest.raises(sqlite3.IntegrityError):
+    fail_writes(database, "coverage")
+    with pytest.raises(BROKEN_CONSTRAINT):
         book(ann, spot, history[2:5], covered=span(0, 5))
-    with database.write() as sql:
-        sql.run("DROP TRIGGER stop")
-    other = open_store(database.path).for_user("ann")
+    heal(database, "coverage")
+    other = open_store(url).for_user("ann")
     book(other, spot, history[2:4])
     book(ann, spot, history[4:])
     assert derived(database, 1) == expected(history, "fifo", signed=False)
 
 
-def test_a_rebuild_undone_in_memory_is_not_believed_either(ann: UserStore, spot: Broker, database: Database) -> None:
+def test_a_rebuild_undone_in_memory_is_not_believed_either(
+    ann: UserStore, spot: Broker, database: Database, url: str
+) -> None:
     """A rebuild by another method fails after its first book; another process moves on; this one must look again."""
     history = [fill("1", symbol="AAA/USDT"), fill("2", price="50", symbol="AAA/USDT", at=1), fill("3", at=2)]
     last = [fill("4", "sell", "1", "70", symbol="AAA/USDT", at=3), fill("5", "sell", "0.5", symbol="AAA/USDT", at=4)]
     book(ann, spot, history)
-    with database.write() as sql:
-        sql.run("CREATE TRIGGER stop BEFORE INSERT ON lots WHEN new.market_id = 2 BEGIN SELECT RAISE(ABORT, 'x'); END")
-    with pytest.raises(sqlite3.IntegrityError):
+    fail_writes(database, "lots", when="new.market_id = 2")
+    with pytest.raises(BROKEN_CONSTRAINT):
         ann.books.rebuild(1, method="lifo", signed=False)
-    with database.write() as sql:
-        sql.run("DROP TRIGGER stop")
-    book(open_store(database.path).for_user("ann"), spot, last[:1])
+    heal(database, "lots")
+    book(open_store(url).for_user("ann"), spot, last[:1])
     book(ann, spot, last[1:])
     assert derived(database, 1) == expected([*history, *last], "fifo", signed=False)
 
@@ -586,13 +586,11 @@ def test_a_change_of_method_undone_in_memory_is_not_believed(ann: UserStore, spo
     history = [fill("1", symbol="AAA/USDT"), fill("2", price="50", symbol="AAA/USDT", at=1), fill("3", at=2)]
     sale = fill("4", "sell", "1", "70", symbol="AAA/USDT", at=3)
     book(ann, spot, history)
-    with database.write() as sql:
-        sql.run("CREATE TRIGGER stop BEFORE INSERT ON lots WHEN new.market_id = 2 BEGIN SELECT RAISE(ABORT, 'x'); END")
-    with pytest.raises(sqlite3.IntegrityError):
+    fail_writes(database, "lots", when="new.market_id = 2")
+    with pytest.raises(BROKEN_CONSTRAINT):
         ann.books.keep_method(1, method="lifo", signed=False)
     assert derived(database, 1) == expected(history, "fifo", signed=False)
-    with database.write() as sql:
-        sql.run("DROP TRIGGER stop")
+    heal(database, "lots")
     book(ann, spot, [sale])
     assert derived(database, 1) == expected([*history, sale], "fifo", signed=False)
     assert ann.books.keep_method(1, method="lifo", signed=False) == 2
@@ -628,10 +626,10 @@ def test_the_average_pool_goes_on_over_pages_and_begins_anew_at_zero(
     assert (pool[4], pool[5]) == (3, 2001)
 
 
-def test_two_processes_that_take_turns_stay_right(ann: UserStore, spot: Broker, database: Database) -> None:
+def test_two_processes_that_take_turns_stay_right(ann: UserStore, spot: Broker, database: Database, url: str) -> None:
     """Each keeps its checkpoint in memory and finds the other's pages in the store: neither books on an old state."""
     history = some_history(random.Random(4), 60)
-    other = open_store(database.path).for_user("ann")
+    other = open_store(url).for_user("ann")
     chance = random.Random(5)
     for n in range(0, 60, 4):
         book(chance.choice([ann, other]), spot, history[n : n + 4])
@@ -696,20 +694,18 @@ def test_any_order_of_pages_gives_the_same_books(
 class Bookings(RuleBasedStateMachine):
     """Two processes on one account: pages in any order, failures, rebuilds, changes of method, restarts."""
 
-    template: Path
+    new_store: NewStore
 
     @initialize(
         seed=st.integers(0, 2**32), length=st.integers(3, 40), method=st.sampled_from(METHODS), signed=st.booleans()
     )
     def begin(self, seed: int, length: int, method: Method, signed: bool) -> None:
-        self.directory = tempfile.TemporaryDirectory()
-        path = Path(self.directory.name) / "trademon.db"
-        shutil.copy(self.template, path)
-        self.database = Database(f"sqlite:///{path}")
+        self.url = type(self).new_store()
+        self.database = Database(self.url)
         self.history = some_history(random.Random(seed), length)
         self.method, self.signed = method, signed
         self.seen: dict[str, Fill] = {}
-        self.processes = [open_store(path).for_user("ann") for _ in range(2)]
+        self.processes = [open_store(self.url).for_user("ann") for _ in range(2)]
         self.broker = add_broker(self.processes[0], market="swap" if signed else "spot")
 
     def page(self, data: st.DataObject) -> list[Fill]:
@@ -724,20 +720,18 @@ class Bookings(RuleBasedStateMachine):
         assert new == len({f.trade_id for f in page} - self.seen.keys())
         self.seen.update({f.trade_id: f for f in page})
 
-    @rule(data=st.data(), who=st.integers(0, 1), table=st.sampled_from(sorted(TRIGGERS)))
+    @rule(data=st.data(), who=st.integers(0, 1), table=st.sampled_from(sorted(WRITES)))
     def fail_a_page(self, data: st.DataObject, who: int, table: str) -> None:
         page = self.page(data)
         fresh = [f for f in page if f.trade_id not in self.seen]
-        with self.database.write() as sql:
-            sql.run(TRIGGERS[table])
+        fail_writes(self.database, table, WRITES[table])
         try:
             book(self.processes[who], self.broker, page, method=self.method, covered=span(0, 5))
-        except sqlite3.IntegrityError:
+        except BROKEN_CONSTRAINT:
             pass
         else:  # a page that writes nothing there goes through
             self.seen.update({f.trade_id: f for f in fresh})
-        with self.database.write() as sql:
-            sql.run("DROP TRIGGER stop")
+        heal(self.database, table)
 
     @rule(data=st.data(), who=st.integers(0, 1))
     def answer_badly(self, data: st.DataObject, who: int) -> None:
@@ -755,7 +749,7 @@ class Bookings(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1))
     def restart(self, who: int) -> None:
-        self.processes[who] = open_store(self.database.path).for_user("ann")
+        self.processes[who] = open_store(self.url).for_user("ann")
 
     @invariant()
     def the_books_are_the_fold_of_the_set(self) -> None:
@@ -763,20 +757,23 @@ class Bookings(RuleBasedStateMachine):
             assert derived(self.database, 1) == expected(self.seen.values(), self.method, signed=self.signed)
 
     def teardown(self) -> None:
-        if hasattr(self, "directory"):
+        if hasattr(self, "database"):
             while OPENED:
                 OPENED.pop().close()
             self.database.close()
-            self.directory.cleanup()
 
 
-def test_whatever_happens_the_books_are_the_fold_of_the_set(fresh_store: Path) -> None:
+def run_bookings(new_store: NewStore, examples: int) -> None:
+    Bookings.new_store = staticmethod(new_store)  # type: ignore[assignment]
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Bookings, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None)
+    )
+
+
+def test_whatever_happens_the_books_are_the_fold_of_the_set(new_store: NewStore, kind: str) -> None:
     """A state machine over the store: after every step lots, disposals, unmatched and totals are what the plain
     fold gives for exactly the fills that were booked."""
-    Bookings.template = fresh_store
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Bookings, settings=settings(max_examples=50, stateful_step_count=20, deadline=None)
-    )
+    run_bookings(new_store, 50 if kind == "sqlite" else 8)
 
 
 # --- kill -9 ------------------------------------------------------------------------------------------------------
@@ -786,7 +783,7 @@ import random, sys
 from pathlib import Path
 from tests.store.test_booking import some_history
 from tests.store.world import book, open_store, span
-ann = open_store(Path(sys.argv[1])).for_user("ann")
+ann = open_store(sys.argv[1]).for_user("ann")
 broker = ann.broker("spot")
 history = some_history(random.Random(9), 3000)
 at = int(sys.argv[2])
@@ -798,20 +795,23 @@ while True:
 """
 
 
-def test_ten_kills_at_any_moment_lose_and_double_nothing(ann: UserStore, spot: Broker, database: Database) -> None:
+def test_ten_kills_at_any_moment_lose_and_double_nothing(
+    ann: UserStore, spot: Broker, database: Database, url: str
+) -> None:
     """SIGKILL while pages are being booked, ten times: what is covered is stored, books match fills, the file is
     sound; rebooking everything gives exactly the true fills and the figures of a rebuild."""
     chance = random.Random()
     history = some_history(random.Random(9), 3000)
     for n in range(10):
-        process = start(BOOK_IN_A_LOOP, database.path, 300 * n)
+        process = start(BOOK_IN_A_LOOP, url, 300 * n)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(chance.uniform(0.005, 0.15))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         with database.read() as sql:
-            assert sql.rows("PRAGMA integrity_check") == [("ok",)]
+            if isinstance(database.backend, SqliteFile):
+                assert sql.rows("PRAGMA integrity_check") == [("ok",)]
             booked = {r[0] for r in sql.rows("SELECT trade_id FROM fills")}
         for proved in ann.coverage(1, "BTC/USDT"):
             first, last = ((at - TEN) // timedelta(minutes=1) for at in (proved.start, proved.end))

@@ -11,7 +11,8 @@ from tests.store.world import KEYS, add_broker, all_at_once, open_store
 from trademon.core.model import Credentials
 from trademon.errors import ConfigError
 from trademon.store.crypto import SecretBox
-from trademon.store.database import Database, connect
+from trademon.store.database import Database
+from trademon.store.sqlite import connect
 from trademon.store.store import UserStore
 
 WHERE = "1/2/api_secret"

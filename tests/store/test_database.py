@@ -11,7 +11,8 @@ import pytest
 
 from tests.store.world import all_at_once, finish, open_store, start
 from trademon.errors import StoreError
-from trademon.store.database import Database, Sql, backup, connect
+from trademon.store.database import Database, Sql
+from trademon.store.sqlite import backup, connect
 from trademon.store.store import Store
 
 ROUNDS = 60
@@ -19,7 +20,7 @@ ROUNDS = 60
 COUNT_UP = f"""
 import sys
 from trademon.store.database import Database
-database = Database("sqlite:///" + sys.argv[1])
+database = Database(sys.argv[1])
 for _ in range({ROUNDS}):
     with database.write() as sql:
         count = int(sql.one("SELECT currency FROM users")[0])
@@ -44,10 +45,10 @@ def count_to_nought(database: Database) -> None:
 # --- connections --------------------------------------------------------------------------------------------------
 
 
-def test_the_pragmas_hold_on_every_connection(database: Database) -> None:
+def test_the_pragmas_hold_on_every_connection(file: Database) -> None:
     """A commit survives a power cut, readers do not block, references hold: on the tenth connection as on the first."""
     for n in range(10):
-        with database.write() if n % 2 else database.read() as sql:
+        with file.write() if n % 2 else file.read() as sql:
             assert sql.rows("PRAGMA journal_mode") == [("wal",)]
             assert sql.rows("PRAGMA synchronous") == [(2,)]
             assert sql.rows("PRAGMA foreign_keys") == [(1,)]
@@ -62,18 +63,18 @@ def test_the_pragmas_hold_right_after_the_store_was_made(tmp_path: Path) -> None
             assert sql.rows("PRAGMA foreign_keys") == [(1,)]
 
 
-def test_the_pragmas_hold_while_other_connections_are_open(database: Database) -> None:
+def test_the_pragmas_hold_while_other_connections_are_open(file: Database) -> None:
     """Also on connections that live at the same time."""
-    with database.read() as one, database.read() as two:
+    with file.read() as one, file.read() as two:
         assert one.connection is not two.connection
         assert one.rows("PRAGMA synchronous") == two.rows("PRAGMA synchronous") == [(2,)]
         assert one.rows("PRAGMA foreign_keys") == two.rows("PRAGMA foreign_keys") == [(1,)]
 
 
-def test_three_processes_that_count_lose_no_update(database: Database) -> None:
+def test_three_processes_that_count_lose_no_update(database: Database, url: str) -> None:
     """Read, add one, write, in three processes at once: nothing is lost and none hears of a locked database."""
     count_to_nought(database)
-    all_at_once(COUNT_UP, 3, database.path)
+    all_at_once(COUNT_UP, 3, url)
     assert value(database, "SELECT currency FROM users") == str(3 * ROUNDS)
 
 
@@ -142,9 +143,9 @@ def test_insert_gives_the_new_row_its_id(database: Database) -> None:
         assert sql.one("SELECT name FROM users WHERE id = ?", first) == ("bob",)
 
 
-def test_a_broken_constraint_is_not_blamed_on_the_store(database: Database) -> None:
+def test_a_broken_constraint_is_not_blamed_on_the_store(file: Database) -> None:
     """A second row with the same unique key is our fault, not the disk's: `_explain` says that it passes as it is."""
-    with pytest.raises(Exception, match="UNIQUE") as caught, database.write() as sql:
+    with pytest.raises(Exception, match="UNIQUE") as caught, file.write() as sql:
         sql.insert("users", name="ann", active=True, created_at=0)
     assert not isinstance(caught.value, StoreError)
 
@@ -357,13 +358,13 @@ def test_an_open_store_does_not_need_its_directory_made_twice(path: Path) -> Non
     assert path.read_bytes() == before
 
 
-def test_a_backup_holds_what_is_only_in_the_wal(database: Database, tmp_path: Path) -> None:
+def test_a_backup_holds_what_is_only_in_the_wal(file: Database, tmp_path: Path) -> None:
     """Rows committed but not yet moved into the file are in the copy; copying the file alone would miss them."""
-    keeper = connect(database.path)  # while it is open, nothing is moved from the WAL into the file
-    with database.write() as sql:
+    keeper = connect(file.path)  # while it is open, nothing is moved from the WAL into the file
+    with file.write() as sql:
         sql.run("UPDATE users SET name = 'written-to-the-wal'")
-    assert b"written-to-the-wal" not in database.path.read_bytes()
-    backup(database, tmp_path / "copy.db")
+    assert b"written-to-the-wal" not in file.path.read_bytes()
+    backup(file.path, tmp_path / "copy.db")
     keeper.close()
     copy = Database(f"sqlite:///{tmp_path / 'copy.db'}")
     assert value(copy, "SELECT name FROM users") == "written-to-the-wal"
@@ -371,20 +372,20 @@ def test_a_backup_holds_what_is_only_in_the_wal(database: Database, tmp_path: Pa
     assert mode(tmp_path / "copy.db") == 0o600
 
 
-def test_a_backup_takes_the_place_of_an_older_one(database: Database, tmp_path: Path) -> None:
+def test_a_backup_takes_the_place_of_an_older_one(file: Database, tmp_path: Path) -> None:
     """The same name twice is not an error."""
     for name in ("bob", "cy"):
-        with database.write() as sql:
+        with file.write() as sql:
             sql.run("UPDATE users SET name = ?", name)
-        backup(database, tmp_path / "copy.db")
+        backup(file.path, tmp_path / "copy.db")
     copy = Database(f"sqlite:///{tmp_path / 'copy.db'}")
     assert value(copy, "SELECT name FROM users") == "cy"
     copy.close()
 
 
-def test_a_full_disk_is_told_and_nothing_is_half_written(database: Database) -> None:
+def test_a_full_disk_is_told_and_nothing_is_half_written(file: Database) -> None:
     """SQLite's own limit of pages stands for the disk's: the write fails whole and says what to do."""
-    with database.read() as sql:
+    with file.read() as sql:
         pages = sql.rows("PRAGMA page_count")[0][0]
 
     def fill_up(sql: Sql) -> None:
@@ -392,15 +393,15 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(database: Database) -> 
         for n in range(1_000):
             sql.insert("users", name=f"u{n}" + "x" * 500, active=True, created_at=0)
 
-    with pytest.raises(StoreError, match="full") as caught, database.write() as sql:
+    with pytest.raises(StoreError, match="full") as caught, file.write() as sql:
         fill_up(sql)
     assert "disk space" in (caught.value.hint or "")
-    assert value(database, "SELECT count(*) FROM users") == 1
+    assert value(file, "SELECT count(*) FROM users") == 1
 
 
 def test_a_store_held_too_long_by_another_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the wait is over the person reads who is in the way, not SQLite's words."""
-    monkeypatch.setattr("trademon.store.database._BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("trademon.store.sqlite._BUSY_TIMEOUT_S", 0.05)
     holder, waiter = Database(f"sqlite:///{path}"), Database(f"sqlite:///{path}")
     with holder.write(), pytest.raises(StoreError, match="held by another program"), waiter.write():
         pass

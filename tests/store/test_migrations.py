@@ -19,6 +19,7 @@ from tests.store.world import KEYS, add_broker, book, fill, finish, open_store, 
 from trademon.errors import StoreError
 from trademon.store import migrations
 from trademon.store.database import Database
+from trademon.store.sqlite import SqliteFile
 from trademon.store.tables import metadata
 
 HERE = Path(migrations.__file__).parent
@@ -38,9 +39,9 @@ def test_head_is_the_last_script_and_all_is_the_whole_chain() -> None:
     assert tuple(s.revision for s in reversed(list(directory.walk_revisions()))) == migrations.ALL
 
 
-def test_the_migrated_schema_is_the_declared_one(database: Database) -> None:
+def test_the_migrated_schema_is_the_declared_one(url: str) -> None:
     """alembic finds no difference between a store and tables.py: no column, key, index or type."""
-    engine = create_engine(f"sqlite:///{database.path}")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
@@ -72,25 +73,25 @@ def constraint_names(sql: str) -> set[str]:
     return set(re.findall(r"CONSTRAINT (\w+)", sql))
 
 
-def test_sqlite_sees_the_same_schema_as_in_tables(database: Database, tmp_path: Path) -> None:
+def test_sqlite_sees_the_same_schema_as_in_tables(file: Database, tmp_path: Path) -> None:
     """What alembic does not compare: partial indexes, the names of unique keys, what deleting a row takes with it."""
     engine = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
     metadata.create_all(engine)
     engine.dispose()
-    with database.read() as sql:
+    with file.read() as sql:
         assert {r[0] for r in sql.rows("SELECT name FROM sqlite_master WHERE type = 'table'")} == {
             *metadata.tables,
             "alembic_version",
         }
     declared = unmigrated(tmp_path / "declared.db")
-    assert schema(database) == schema(declared)
+    assert schema(file) == schema(declared)
     declared.close()
 
 
 def unmigrated(path: Path) -> Database:
     """A way to a file as it is."""
     database = object.__new__(Database)
-    database.path, database._idle, database._moment = path, [], None
+    database.backend, database._moment = SqliteFile(f"sqlite:///{path}"), None
     return database
 
 
@@ -106,10 +107,10 @@ def unmigrated(path: Path) -> Database:
     ],
 )
 def test_the_keys_that_carry_an_invariant_are_unique(
-    database: Database, table: str, columns: tuple[str, ...], partial: int
+    file: Database, table: str, columns: tuple[str, ...], partial: int
 ) -> None:
     """Identity is held by the database: a removed broker's name alone is free again."""
-    with database.read() as sql:
+    with file.read() as sql:
         unique = {
             tuple(c[2] for c in sql.rows(f"PRAGMA index_info('{row[1]}')")): row[4]
             for row in sql.rows(f"PRAGMA index_list('{table}')")
@@ -143,8 +144,8 @@ SCRIPT = '''"""A second schema."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -157,10 +158,10 @@ def next_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, upgrade: str) 
     """From here on trademon has a second revision: the real scripts, and one more beside them."""
     copy = tmp_path / "migrations"
     shutil.copytree(HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "0004_second.py").write_text(SCRIPT + upgrade)
+    (copy / "versions" / "0006_second.py").write_text(SCRIPT + upgrade)
     monkeypatch.setattr(migrations, "__file__", str(copy / "__init__.py"))
-    monkeypatch.setattr(migrations, "HEAD", "0004")
-    monkeypatch.setattr(migrations, "ALL", ("0001", "0002", "0003", "0004"))
+    monkeypatch.setattr(migrations, "HEAD", "0006")
+    monkeypatch.setattr(migrations, "ALL", ("0001", "0002", "0003", "0004", "0005", "0006"))
 
 
 def populate(path: Path) -> None:
@@ -195,10 +196,10 @@ def test_a_populated_store_is_backed_up_before_it_is_migrated(
     with database.read() as sql:
         assert sql.one("SELECT note FROM users") == (None,)
     database.close()
-    copy = path.with_name("trademon.db.before-0004")
+    copy = path.with_name("trademon.db.before-0006")
     assert contents(copy) == before
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert contents(path) == {**before, "revision": [("0004",)]}
+    assert contents(path) == {**before, "revision": [("0006",)]}
 
 
 def test_a_migration_that_rebuilds_a_table_keeps_the_rows_that_hang_on_it(
@@ -209,7 +210,7 @@ def test_a_migration_that_rebuilds_a_table_keeps_the_rows_that_hang_on_it(
     before = contents(path)
     next_release(monkeypatch, tmp_path, ADD_COLUMN)
     open_store(path).close()
-    assert contents(path) == {**before, "revision": [("0004",)]}
+    assert contents(path) == {**before, "revision": [("0006",)]}
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,10 +246,11 @@ def test_an_empty_database_needs_no_backup(tmp_path: Path) -> None:
 
 
 def test_a_store_that_another_process_migrated_meanwhile_is_not_migrated_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    file: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waited for the lock looks again: no second backup, no second run."""
-    from trademon.store.migrate import migrate
+    from trademon.store.migrate import migrate_file
 
     monkeypatch.setattr("trademon.store.migrate.backup", lambda *_: pytest.fail("a second backup"))
-    migrate(database)
+    assert isinstance(file.backend, SqliteFile)
+    migrate_file(file.backend)

@@ -400,7 +400,7 @@ def test_a_fee_is_valued_by_the_broker_s_own_host(ann: UserStore, database: Data
 
 
 def test_a_valued_fee_is_exact_with_all_the_digits_of_its_rate(
-    ann: UserStore, spot: Broker, database: Database
+    ann: UserStore, spot: Broker, database: Database, url: str
 ) -> None:
     """1/3 to 18 digits times a fee of 18 decimals has 36: none is cut, in memory, stored, and after a restart."""
     tell(database, "USDT/XYZ", "3")
@@ -408,7 +408,7 @@ def test_a_valued_fee_is_exact_with_all_the_digits_of_its_rate(
     page = [fill("1", fee="0.123456789012345679 XYZ"), fill("2", "sell", "0.4", "110", at=1, fee="1 XYZ")]
     exact = [EXACT.multiply(D("0.123456789012345679"), D("0.333333333333333333")), D("0.333333333333333333")]
     for n, one in enumerate(page):
-        book(open_store(database.path).for_user("ann"), spot, [one])
+        book(open_store(url).for_user("ann"), spot, [one])
         (row,) = ann.stored_books()
         assert row.fills == n + 1
     wanted = EXACT.add(EXACT.multiply(exact[0], D("0.4")), exact[1])

@@ -9,24 +9,34 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import run_state_machine_as_test
 
-from tests.store.test_booking import Bookings
-from tests.store.world import OPENED, TEN, add_broker, book, derived, expected, fill, minute, open_store
+from tests.store.test_booking import run_bookings
+from tests.store.world import (
+    BROKEN_CONSTRAINT,
+    ON_FILES,
+    OPENED,
+    TEN,
+    NewStore,
+    add_broker,
+    book,
+    derived,
+    expected,
+    fail_writes,
+    fill,
+    heal,
+    minute,
+    open_store,
+)
 from trademon.core.entries import Scale, int_text
 from trademon.core.model import METHODS, Broker, Contract, Fee, Fill, Market, Method, fill_order
 from trademon.core.money import EXACT
@@ -54,7 +64,7 @@ methods = st.sampled_from(METHODS)
 class Shelf:
     """A store with one account, and what was booked into it."""
 
-    path: Path
+    url: str
     database: Database
     user: UserStore
     broker: Broker
@@ -70,7 +80,7 @@ class Shelf:
 
     def restart(self) -> None:
         """Forget what was in memory: the next page goes on from what is stored."""
-        self.user = open_store(self.path).for_user("ann")
+        self.user = open_store(self.url).for_user("ann")
 
     def check(self, fills: Sequence[Fill]) -> None:
         """The stored rows are those of the plain fold."""
@@ -84,7 +94,7 @@ class Shelf:
 
 
 @contextmanager
-def shelf(fresh_store: Path, method: Method, *, signed: bool, undone: int | None = 0) -> Iterator[Shelf]:
+def shelf(new_store: NewStore, method: Method, *, signed: bool, undone: int | None = 0) -> Iterator[Shelf]:
     """A copy of the fresh store that is told so many entries would be undone, so that it always takes a book back;
     with None it counts them itself."""
     rewinds: list[int] = []
@@ -94,17 +104,16 @@ def shelf(fresh_store: Path, method: Method, *, signed: bool, undone: int | None
         return rewind(sql, *rest)
 
     rewind = booking.rewind
-    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(booking, "rewind", counted)
         if undone is not None:
             patch.setattr(booking, "count_from", lambda *_: undone)
-        path = Path(directory) / "trademon.db"
-        shutil.copy(fresh_store, path)
-        user = open_store(path).for_user("ann")
+        url = new_store()
+        user = open_store(url).for_user("ann")
         broker = add_broker(user, market="margin" if signed else "spot", method=method)
-        database = Database(f"sqlite:///{path}")
+        database = Database(url)
         try:
-            yield Shelf(path, database, user, broker, method, signed, rewinds)
+            yield Shelf(url, database, user, broker, method, signed, rewinds)
         finally:
             database.close()
             while OPENED:
@@ -206,16 +215,24 @@ def arrivals(chance: random.Random, history: list[Fill]) -> list[list[Fill]]:
     return pages
 
 
-@BOUNDED
-@given(seed=seeds, length=st.integers(2, 30), method=methods, signed=st.booleans(), restarts=st.booleans())
-def test_whatever_comes_late_is_booked_in_its_place(
-    fresh_store: Path, seed: int, length: int, method: Method, signed: bool, restarts: bool
-) -> None:
+def test_whatever_comes_late_is_booked_in_its_place(new_store: NewStore, kind: str) -> None:
     """Random histories, pages and late fills, from memory and from the store: after every page the plain fold, at the
     end the texts of a rebuild."""
+
+    @settings(BOUNDED, max_examples=120 if kind == "sqlite" else 20)
+    @given(seed=seeds, length=st.integers(2, 30), method=methods, signed=st.booleans(), restarts=st.booleans())
+    def law(seed: int, length: int, method: Method, signed: bool, restarts: bool) -> None:
+        _check_arrivals(new_store, seed, length, method, signed=signed, restarts=restarts)
+
+    law()
+
+
+def _check_arrivals(
+    new_store: NewStore, seed: int, length: int, method: Method, *, signed: bool, restarts: bool
+) -> None:
     chance = random.Random(seed)
     history = some_history(chance, length)
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         seen: list[Fill] = []
         for page in arrivals(chance, history):
             if restarts and chance.random() < 0.5:
@@ -227,15 +244,16 @@ def test_whatever_comes_late_is_booked_in_its_place(
         s.check_texts()
 
 
+@ON_FILES
 @BOUNDED
 @given(seed=seeds, length=st.integers(2, 25), method=methods, signed=st.booleans(), place=st.integers(0, 24))
 def test_a_single_late_fill_may_come_at_any_place(
-    fresh_store: Path, seed: int, length: int, method: Method, signed: bool, place: int
+    new_store: NewStore, seed: int, length: int, method: Method, signed: bool, place: int
 ) -> None:
     """All in one page but one fill, and then that one."""
     history = some_history(random.Random(seed), length)
     late = history.pop(place % length)
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(history)
         s.book([late])
         s.check([*history, late])
@@ -244,10 +262,10 @@ def test_a_single_late_fill_may_come_at_any_place(
 
 @EACH_METHOD
 @EACH_KIND
-def test_a_book_that_was_taken_back_is_booked_on(fresh_store: Path, method: Method, signed: bool) -> None:
+def test_a_book_that_was_taken_back_is_booked_on(new_store: NewStore, method: Method, signed: bool) -> None:
     """What follows a late fill, page by page, in memory and after a restart, finds the book as it must be."""
     history = some_history(random.Random(3), 60)
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(history[10:40])
         s.book(history[5:8])
         for n in range(40, 60, 5):
@@ -260,21 +278,22 @@ def test_a_book_that_was_taken_back_is_booked_on(fresh_store: Path, method: Meth
 
 @EACH_METHOD
 @EACH_KIND
-def test_more_than_one_batch_is_taken_back_and_booked_on(fresh_store: Path, method: Method, signed: bool) -> None:
+def test_more_than_one_batch_is_taken_back_and_booked_on(new_store: NewStore, method: Method, signed: bool) -> None:
     """Booking goes on in batches of a thousand: 2,500 fills after the late one are all undone and done again."""
     history = some_history(random.Random(8), 2500, plain=True)
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(history[1:])
         assert s.book(history[:1]) == 1
         s.check(history)
         s.check_texts()
 
 
+@ON_FILES
 @EACH_METHOD
 @EACH_KIND
 @pytest.mark.parametrize("late", [1, 3, 6, 9])
 def test_a_late_fill_may_have_more_decimals_than_all_before(
-    fresh_store: Path, method: Method, signed: bool, late: int
+    new_store: NewStore, method: Method, signed: bool, late: int
 ) -> None:
     """The book's scale grows in the middle of its rows: old entries are read in the new one, and so after a restart."""
     history = [
@@ -292,7 +311,7 @@ def test_a_late_fill_may_have_more_decimals_than_all_before(
     rest = [f for f in history if f.trade_id != fine.trade_id]
     after = fill("11", "sell", "2.5", "104", at=11)
     for restarts in (False, True):
-        with shelf(fresh_store, method, signed=signed) as s:
+        with shelf(new_store, method, signed=signed) as s:
             s.book(rest)
             if restarts:
                 s.restart()
@@ -308,7 +327,7 @@ def test_a_late_fill_may_have_more_decimals_than_all_before(
 @EACH_METHOD
 @EACH_KIND
 def test_fills_of_one_microsecond_are_booked_by_number_however_late(
-    fresh_store: Path, method: Method, signed: bool
+    new_store: NewStore, method: Method, signed: bool
 ) -> None:
     """Numbers as numbers, texts after them, a later epoch after an earlier: each of the ties comes last once."""
     ids = [("9", 0), ("10", 0), ("007", 0), ("7", 0), ("abc", 0), ("1" * 41, 0), ("3", 1), ("Z", 0), ("é", 0)]
@@ -317,7 +336,7 @@ def test_fills_of_one_microsecond_are_booked_by_number_however_late(
         for n, (i, epoch) in enumerate(ids)
     ]
     for late in ties:
-        with shelf(fresh_store, method, signed=signed) as s:
+        with shelf(new_store, method, signed=signed) as s:
             rest = [f for f in ties if f is not late]
             s.book(rest)
             s.book([late])
@@ -327,7 +346,7 @@ def test_fills_of_one_microsecond_are_booked_by_number_however_late(
 
 @EACH_METHOD
 @EACH_KIND
-def test_days_are_taken_back_and_filled_again(fresh_store: Path, method: Method, signed: bool) -> None:
+def test_days_are_taken_back_and_filled_again(new_store: NewStore, method: Method, signed: bool) -> None:
     """A late fill on the first of several days, on one that had none, and on either side of a midnight."""
     history = [
         fill("1", "buy", "3", "100", at=TEN, fee="0.3 USDT"),
@@ -342,7 +361,7 @@ def test_days_are_taken_back_and_filled_again(fresh_store: Path, method: Method,
         fill("7", "sell", "1", "105", at=midnight - timedelta(microseconds=1)),
         fill("8", "buy", "1", "70", at=TEN - timedelta(days=2), fee="1 BTC"),
     ]
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(history)
         for n, late in enumerate(lates, start=1):
             assert s.book([late]) == 1
@@ -350,10 +369,11 @@ def test_days_are_taken_back_and_filled_again(fresh_store: Path, method: Method,
         s.check_texts()
 
 
+@ON_FILES
 @EACH_METHOD
 @EACH_KIND
 def test_base_fees_that_eat_whole_fills_are_undone_and_done_again(
-    fresh_store: Path, method: Method, signed: bool
+    new_store: NewStore, method: Method, signed: bool
 ) -> None:
     """An entry that moved nothing has realised its fee; one that moved less than nothing took from the lots. Late
     themselves, and after something late."""
@@ -366,7 +386,7 @@ def test_base_fees_that_eat_whole_fills_are_undone_and_done_again(
         fill("7", "sell", "4", "120", at=7, fee="0.3 USDT"),
     ]
     for lates in ([eaten], [beyond], [eaten, beyond], [beyond, fill("1", "buy", "1", "50", at=1), eaten]):
-        with shelf(fresh_store, method, signed=signed) as s:
+        with shelf(new_store, method, signed=signed) as s:
             s.book(rest)
             for late in lates:
                 s.book([late])
@@ -374,8 +394,9 @@ def test_base_fees_that_eat_whole_fills_are_undone_and_done_again(
             s.check_texts()
 
 
+@ON_FILES
 @EACH_METHOD
-def test_flips_are_undone_and_done_again(fresh_store: Path, method: Method) -> None:
+def test_flips_are_undone_and_done_again(new_store: NewStore, method: Method) -> None:
     """Long to short and back in single fills; each of them comes late once, and with it the side of all that follows
     may change."""
     flips = [
@@ -388,7 +409,7 @@ def test_flips_are_undone_and_done_again(fresh_store: Path, method: Method) -> N
         fill("7", "buy", "3", "98", at=7),
     ]
     for late in flips:
-        with shelf(fresh_store, method, signed=True) as s:
+        with shelf(new_store, method, signed=True) as s:
             rest = [f for f in flips if f is not late]
             s.book(rest)
             s.book([late])
@@ -398,10 +419,10 @@ def test_flips_are_undone_and_done_again(fresh_store: Path, method: Method) -> N
 
 @EACH_METHOD
 @EACH_KIND
-def test_a_book_is_taken_back_to_before_its_first_fill(fresh_store: Path, method: Method, signed: bool) -> None:
+def test_a_book_is_taken_back_to_before_its_first_fill(new_store: NewStore, method: Method, signed: bool) -> None:
     """Nothing is left of it, and all of it is booked again: once, twice, and with several fills at once."""
     history = some_history(random.Random(12), 12)
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(history[6:])
         assert s.book([history[5]]) == 1
         s.check(history[5:])
@@ -412,9 +433,10 @@ def test_a_book_is_taken_back_to_before_its_first_fill(fresh_store: Path, method
         s.check_texts()
 
 
+@ON_FILES
 @EACH_KIND
 @pytest.mark.parametrize("place", range(9))
-def test_pools_that_were_emptied_and_begun_anew_come_back(fresh_store: Path, signed: bool, place: int) -> None:
+def test_pools_that_were_emptied_and_begun_anew_come_back(new_store: NewStore, signed: bool, place: int) -> None:
     """An average pool is emptied twice and begun anew; a late fill falls before, between and after: each pool has
     again the opener, the price and the thirds it had."""
     history = [
@@ -432,7 +454,7 @@ def test_pools_that_were_emptied_and_begun_anew_come_back(fresh_store: Path, sig
         fill("90", "sell", "0.7", "17", at=5 + 10 * place, fee="0.3 USDT"),
     ):
         for restarts in (False, True):
-            with shelf(fresh_store, "average", signed=signed) as s:
+            with shelf(new_store, "average", signed=signed) as s:
                 s.book(history)
                 if restarts:
                     s.restart()
@@ -444,7 +466,7 @@ def test_pools_that_were_emptied_and_begun_anew_come_back(fresh_store: Path, sig
 @EACH_METHOD
 @EACH_KIND
 def test_rows_of_a_file_in_the_middle_give_way_to_the_exchange_s(
-    fresh_store: Path, method: Method, signed: bool
+    new_store: NewStore, method: Method, signed: bool
 ) -> None:
     """Another price, time, side, fee and fewer decimals, one after another and all in one page: each takes the row's
     place, and the book is booked again from the earlier of the two places."""
@@ -460,7 +482,7 @@ def test_rows_of_a_file_in_the_middle_give_way_to_the_exchange_s(
         fill("1", "sell", "9", "90", at=20),
         fill("6", rows[5].side, "2.123456789012", "106", at=6, fee="0.2 USDT"),
     ]
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(rows, source="import")
         held = {f.trade_id: f for f in rows}
         for one in true:
@@ -469,16 +491,16 @@ def test_rows_of_a_file_in_the_middle_give_way_to_the_exchange_s(
             held[f"1{one.trade_id}00"] = replace(held[f"1{one.trade_id}00"], executed_at=one.executed_at)
             s.check(list(held.values()))
         s.check_texts()
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(rows, source="import")
         assert s.book(true) == 1
         s.check([*true, *(f for f in rows if f.trade_id not in {t.trade_id for t in true})])
         s.check_texts()
 
 
-def test_a_replaced_row_takes_its_third_coin_fees_along(fresh_store: Path) -> None:
+def test_a_replaced_row_takes_its_third_coin_fees_along(new_store: NewStore) -> None:
     """The file said BNB, the exchange says another amount of it, then none: nothing of the old fees is left."""
-    with shelf(fresh_store, "fifo", signed=False) as s:
+    with shelf(new_store, "fifo", signed=False) as s:
         s.book([fill("1", fee="0.1 BNB"), fill("2", at=1, fee="0.3 BNB")], source="import")
         s.book([fill("1", fee="0.2 BNB")])
         s.check([fill("1", fee="0.2 BNB"), fill("2", at=1, fee="0.3 BNB")])
@@ -489,7 +511,7 @@ def test_a_replaced_row_takes_its_third_coin_fees_along(fresh_store: Path) -> No
 
 @EACH_METHOD
 @EACH_KIND
-def test_integers_beyond_a_column_are_taken_back_exactly(fresh_store: Path, method: Method, signed: bool) -> None:
+def test_integers_beyond_a_column_are_taken_back_exactly(new_store: NewStore, method: Method, signed: bool) -> None:
     """1e15 coins at eight decimals have 24 digits and are kept as text beside small ones: a `mixed` book. Late among
     them, before them, after them; with thirds."""
     history = [
@@ -504,7 +526,7 @@ def test_integers_beyond_a_column_are_taken_back_exactly(fresh_store: Path, meth
         fill("9", "sell", "92233720368.54775809", "1", at=9),
     ]
     for late in history:
-        with shelf(fresh_store, method, signed=signed) as s:
+        with shelf(new_store, method, signed=signed) as s:
             rest = [f for f in history if f is not late]
             for n in range(0, len(rest), 3):
                 s.book(rest[n : n + 3])
@@ -515,21 +537,19 @@ def test_integers_beyond_a_column_are_taken_back_exactly(fresh_store: Path, meth
 
 
 @EACH_METHOD
-def test_a_page_that_fails_after_the_book_was_taken_back_changes_nothing(fresh_store: Path, method: Method) -> None:
+def test_a_page_that_fails_after_the_book_was_taken_back_changes_nothing(new_store: NewStore, method: Method) -> None:
     """The power fails in the middle, whatever is written next: the rows stay as they were, and then the page is
     booked, by the process that failed and by another."""
     history = some_history(random.Random(21), 30)
     late, rest = history[7], history[:7] + history[8:]
     for table in ("lots", "disposals", "days", "entries", "fills"):
-        with shelf(fresh_store, method, signed=True) as s:
+        with shelf(new_store, method, signed=True) as s:
             s.book(rest)
             before = texts(s.database)
-            with s.database.write() as sql:
-                sql.run(f"CREATE TRIGGER stop BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no power'); END")
-            with pytest.raises(sqlite3.IntegrityError):
+            fail_writes(s.database, table)
+            with pytest.raises(BROKEN_CONSTRAINT):
                 s.book([late])
-            with s.database.write() as sql:
-                sql.run("DROP TRIGGER stop")
+            heal(s.database, table)
             assert texts(s.database) == before
             s.book([late])
             s.check(history)
@@ -537,18 +557,15 @@ def test_a_page_that_fails_after_the_book_was_taken_back_changes_nothing(fresh_s
 
 
 def test_whatever_happens_a_book_that_is_never_derived_is_the_fold_of_the_set(
-    fresh_store: Path, monkeypatch: pytest.MonkeyPatch
+    new_store: NewStore, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The state machine of test_booking.py (two processes, failures, rebuilds, changes of method, restarts) with every
     late page taken back."""
     monkeypatch.setattr(booking, "count_from", lambda *_: 0)
-    Bookings.template = fresh_store
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Bookings, settings=settings(max_examples=25, stateful_step_count=20, deadline=None)
-    )
+    run_bookings(new_store, 25 if kind == "sqlite" else 4)
 
 
-def test_taking_a_book_back_and_deriving_it_write_the_same(fresh_store: Path) -> None:
+def test_taking_a_book_back_and_deriving_it_write_the_same(new_store: NewStore) -> None:
     """A late fill near the end undoes what follows it, one near the beginning derives the book anew; told to do always
     the one or always the other, the store holds the same rows, number for number."""
     history = some_history(random.Random(30), 40)
@@ -556,7 +573,7 @@ def test_taking_a_book_back_and_deriving_it_write_the_same(fresh_store: Path) ->
     rest = [f for f in history if f not in held]
     stores: list[Texts] = []
     for undone, taken_back in ((None, [1, 0, 1]), (0, [1, 1, 1]), (10**9, [0, 0, 0])):
-        with shelf(fresh_store, "hifo", signed=True, undone=undone) as s:
+        with shelf(new_store, "hifo", signed=True, undone=undone) as s:
             s.book(rest)
             assert [s.book([late]) for late in held] == taken_back
             s.check(history)
@@ -572,18 +589,18 @@ def report(s: Shelf) -> str:
     return json.dumps(to_json(pnl([s.user], PnlQuery())))
 
 
-def permuted(fresh_store: Path, times: int, method: Method, *, signed: bool) -> None:
+def permuted(new_store: NewStore, times: int, method: Method, *, signed: bool) -> None:
     chance = random.Random(f"{method}{signed}")
     history = some_history(chance, 14) + [
         replace(f, symbol="ETH/BTC", base="ETH", quote="BTC") for f in some_history(chance, 4)
     ]
-    with shelf(fresh_store, method, signed=signed) as s:
+    with shelf(new_store, method, signed=signed) as s:
         s.book(history)
         told = report(s)
     assert len(json.loads(told)["rows"]) == 2
     for _ in range(times):
         chance.shuffle(history)
-        with shelf(fresh_store, method, signed=signed) as s:
+        with shelf(new_store, method, signed=signed) as s:
             at = 0
             while at < len(history):
                 size = chance.choice([1, 1, 2, 3, 6])
@@ -592,11 +609,12 @@ def permuted(fresh_store: Path, times: int, method: Method, *, signed: bool) -> 
             assert report(s) == told
 
 
+@ON_FILES
 @EACH_METHOD
 @EACH_KIND
-def test_the_order_of_arrival_does_not_show_in_a_report(fresh_store: Path, method: Method, signed: bool) -> None:
+def test_the_order_of_arrival_does_not_show_in_a_report(new_store: NewStore, method: Method, signed: bool) -> None:
     """Sixty-four permutations of one history over all methods, in pages of any size: `pnl --json` to the byte."""
-    permuted(fresh_store, 8, method, signed=signed)
+    permuted(new_store, 8, method, signed=signed)
 
 
 @pytest.mark.nightly
@@ -604,12 +622,12 @@ def test_the_order_of_arrival_does_not_show_in_a_report(fresh_store: Path, metho
 @EACH_KIND
 @pytest.mark.timeout(1200)
 def test_the_order_of_arrival_does_not_show_in_a_report_at_length(
-    fresh_store: Path, method: Method, signed: bool, request: pytest.FixtureRequest
+    new_store: NewStore, method: Method, signed: bool, request: pytest.FixtureRequest
 ) -> None:
     """And a thousand."""
     if not request.config.getoption("markexpr"):
         pytest.skip("the long form: -m nightly")
-    permuted(fresh_store, 125, method, signed=signed)
+    permuted(new_store, 125, method, signed=signed)
 
 
 # --- what a rebuild may not change --------------------------------------------------------------------------------
@@ -623,14 +641,14 @@ def after_a_rebuild(s: Shelf) -> tuple[Texts, Texts]:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_contracts_of_a_listed_market_stay_contracts(fresh_store: Path, late: bool) -> None:
+def test_contracts_of_a_listed_market_stay_contracts(new_store: NewStore, late: bool) -> None:
     """3 contracts of 0.001 BTC, bought and sold 1,000 apart, gain 3; derived again they gain no other amount."""
     contract = Contract("USDT", Decimal("0.001"))
     history = [
         fill("1", "buy", "3", "50000", at=1, symbol="BTC/USDT", contract=contract),
         fill("2", "sell", "3", "51000", at=2, symbol="BTC/USDT", contract=contract),
     ]
-    with shelf(fresh_store, "fifo", signed=True, undone=10**9) as s:
+    with shelf(new_store, "fifo", signed=True, undone=10**9) as s:
         s.user.save_markets(s.broker, [Market("BTC/USDT", "BTC", "USDT", "BTCUSDT", contract)], minute(0))
         for one in reversed(history) if late else history:
             s.book([one])
@@ -639,7 +657,7 @@ def test_contracts_of_a_listed_market_stay_contracts(fresh_store: Path, late: bo
         assert rebuilt == before
 
 
-def test_contracts_of_a_market_that_only_fills_named_stay_contracts(fresh_store: Path) -> None:
+def test_contracts_of_a_market_that_only_fills_named_stay_contracts(new_store: NewStore) -> None:
     """Linear and inverse, with their size, in the coin they settle in: late or in order, stored as by the fold."""
     linear, inverse = Contract("USDT", Decimal("0.001")), Contract("BTC", Decimal(10), inverse=True)
     for contract in (linear, inverse):
@@ -648,7 +666,7 @@ def test_contracts_of_a_market_that_only_fills_named_stay_contracts(fresh_store:
             for f in some_history(random.Random(6), 20, plain=True)
         ]
         for method in METHODS:
-            with shelf(fresh_store, method, signed=True) as s:
+            with shelf(new_store, method, signed=True) as s:
                 s.book(history[5:])
                 for one in history[:5]:
                     assert s.book([one]) == 1
@@ -657,9 +675,9 @@ def test_contracts_of_a_market_that_only_fills_named_stay_contracts(fresh_store:
                 assert [ref.currency for ref in s.user.book_refs()] == [contract.settle]
 
 
-def test_a_base_fee_stays_one_after_its_coin_was_renamed(fresh_store: Path) -> None:
+def test_a_base_fee_stays_one_after_its_coin_was_renamed(new_store: NewStore) -> None:
     """LUNA was bought with a fee in LUNA, then the exchange calls the coin LUNC: a rebuild changes no figure."""
-    with shelf(fresh_store, "fifo", signed=False) as s:
+    with shelf(new_store, "fifo", signed=False) as s:
         s.user.save_markets(s.broker, [Market("LUNA/USDT", "LUNA", "USDT", "LUNAUSDT")], minute(1))
         s.book([fill("1", "buy", "1", "100", symbol="LUNA/USDT", fee="0.1 LUNA")])
         s.user.save_markets(s.broker, [Market("LUNC/USDT", "LUNC", "USDT", "LUNAUSDT")], minute(2))
@@ -670,7 +688,7 @@ def test_a_base_fee_stays_one_after_its_coin_was_renamed(fresh_store: Path) -> N
 
 @pytest.mark.parametrize("method", ["fifo", "lifo", "hifo"])
 def test_a_late_fill_costs_what_it_undoes_and_not_what_is_open(
-    fresh_store: Path, method: Method, monkeypatch: pytest.MonkeyPatch
+    new_store: NewStore, method: Method, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As rewind.py says: the statements sent for a fill that comes one fill late do not grow with the open lots."""
     sent: list[int] = []
@@ -679,7 +697,7 @@ def test_a_late_fill_costs_what_it_undoes_and_not_what_is_open(
     counted = []
     for lots in (20, 320):
         history = [fill(str(n), "buy", "1", str(100 + n % 7), at=n) for n in range(lots)]
-        with shelf(fresh_store, method, signed=False) as s:
+        with shelf(new_store, method, signed=False) as s:
             s.book(history[:-2] + history[-1:])
             sent.clear()
             assert s.book([history[-2]]) == 1

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +20,17 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from tests.store.test_rewind import some_history
-from tests.store.world import OPENED, add_broker, book, derived, expected, fill, open_store
+from tests.store.world import (
+    ON_FILES,
+    OPENED,
+    NewStore,
+    add_broker,
+    book,
+    derived,
+    expected,
+    fill,
+    open_store,
+)
 from trademon.core.entries import Scale, moved_by
 from trademon.core.model import METHODS, Broker, Fill, Method, fill_order
 from trademon.core.money import EXACT, format_figure
@@ -73,17 +81,14 @@ moments = st.one_of(
 
 
 @contextmanager
-def account(fresh_store: Path, method: Method, *, signed: bool = False) -> Iterator[tuple[UserStore, Broker]]:
+def account(new_store: NewStore, method: Method, *, signed: bool = False) -> Iterator[tuple[UserStore, Broker]]:
     """A user with one account in a store of its own."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "trademon.db"
-        shutil.copy(fresh_store, path)
-        user = open_store(path).for_user("ann")
-        try:
-            yield user, add_broker(user, market="margin" if signed else "spot", method=method)
-        finally:
-            while OPENED:
-                OPENED.pop().close()
+    user = open_store(new_store()).for_user("ann")
+    try:
+        yield user, add_broker(user, market="margin" if signed else "spot", method=method)
+    finally:
+        while OPENED:
+            OPENED.pop().close()
 
 
 def folded(history: Sequence[Fill], method: Method, *, signed: bool, until: datetime | None = None) -> Tally:
@@ -110,6 +115,7 @@ def stored(user: UserStore, since: datetime, until: datetime) -> Tally:
     return user.stored_tally(ref, to_us(since), to_us(until))
 
 
+@ON_FILES
 @EACH_WIDTH
 @UNHURRIED
 @example(seed=3960, length=12, method="fifo", signed=False, periods=[(MIDNIGHTS[0], MIDNIGHTS[4] - MICROSECOND)])
@@ -121,7 +127,7 @@ def stored(user: UserStore, since: datetime, until: datetime) -> Tally:
     periods=st.lists(st.tuples(moments, moments), min_size=1, max_size=8),
 )
 def test_a_period_is_the_difference_of_two_folds(
-    fresh_store: Path,
+    new_store: NewStore,
     seed: int,
     length: int,
     method: Method,
@@ -132,7 +138,7 @@ def test_a_period_is_the_difference_of_two_folds(
     """For any [since, until): within a day, over days, from midnight to midnight and a microsecond beside; with
     unmatched sales, and fees of fills that moved nothing. `unvalued` fees are those of the fills executed in it."""
     history = some_history(random.Random(seed), length, plain=plain)
-    with account(fresh_store, method, signed=signed) as (user, broker):
+    with account(new_store, method, signed=signed) as (user, broker):
         book(user, broker, history)
         (ref,) = user.book_refs()
         for since, until in (sorted(pair) for pair in periods):
@@ -142,17 +148,18 @@ def test_a_period_is_the_difference_of_two_folds(
             assert {coin: amount for coin, amount in listed if amount} == wanted.unvalued
 
 
+@ON_FILES
 @EACH_WIDTH
 @UNHURRIED
 @example(seed=73732524, method="fifo", signed=False, cuts=[MIDNIGHTS[2] + MICROSECOND])
 @given(seed=seeds, method=st.sampled_from(METHODS), signed=st.booleans(), cuts=st.lists(moments, max_size=6))
 def test_periods_that_follow_each_other_add_up_to_the_whole(
-    fresh_store: Path, seed: int, method: Method, signed: bool, cuts: list[datetime], plain: bool
+    new_store: NewStore, seed: int, method: Method, signed: bool, cuts: list[datetime], plain: bool
 ) -> None:
     """However time is cut, every disposal is in one piece of it, and a piece turned around holds nothing."""
     history = some_history(random.Random(seed), 20, plain=plain)
     edges = sorted([MIDNIGHTS[0] - timedelta(days=9), *cuts, MIDNIGHTS[-1] + timedelta(days=9)])
-    with account(fresh_store, method, signed=signed) as (user, broker):
+    with account(new_store, method, signed=signed) as (user, broker):
         book(user, broker, history)
         total = Tally()
         for since, until in pairwise(edges):
@@ -161,12 +168,12 @@ def test_periods_that_follow_each_other_add_up_to_the_whole(
         assert total == figures(folded(history, method, signed=signed))
 
 
-def test_the_edges_of_a_day_are_where_they_are_said_to_be(fresh_store: Path) -> None:
+def test_the_edges_of_a_day_are_where_they_are_said_to_be(new_store: NewStore) -> None:
     """`since` is in, `until` is out: sales at midnight, a microsecond before and after it."""
     day = FIRST + timedelta(days=2)
     sales = [fill(str(n), "sell", "1", "110", at=day + n * MICROSECOND) for n in (-1, 0, 1)]
     sales = [replace(f, trade_id=str(n)) for n, f in enumerate(sales, start=2)]
-    with account(fresh_store, "fifo") as (user, broker):
+    with account(new_store, "fifo") as (user, broker):
         book(user, broker, [fill("1", "buy", "9", "100", at=FIRST), *sales])
         next_day = day + timedelta(days=1)
         assert stored(user, day, next_day).disposals == 2
@@ -178,14 +185,14 @@ def test_the_edges_of_a_day_are_where_they_are_said_to_be(fresh_store: Path) -> 
         assert stored(user, day + MICROSECOND, day + MICROSECOND) == Tally()
 
 
-def test_part_of_a_day_has_its_unmatched_sales_and_its_loose_fees(fresh_store: Path) -> None:
+def test_part_of_a_day_has_its_unmatched_sales_and_its_loose_fees(new_store: NewStore) -> None:
     """A fee of a fill that moved nothing is in the period of its fill, also in a day that is cut in two."""
     history = [
         fill("1", "sell", "2", "100", at=FIRST, fee="0.3 USDT"),
         fill("2", "buy", "1", "100", at=FIRST + timedelta(hours=1), fee="1 BTC"),
         fill("3", "buy", "1", "50", at=FIRST + timedelta(hours=2), fee="1 BTC, 0.5 USDT"),
     ]
-    with account(fresh_store, "fifo") as (user, broker):
+    with account(new_store, "fifo") as (user, broker):
         book(user, broker, history)
         hour = [FIRST + timedelta(hours=n) for n in range(5)]
         assert stored(user, hour[0], hour[1]) == Tally(
@@ -196,11 +203,11 @@ def test_part_of_a_day_has_its_unmatched_sales_and_its_loose_fees(fresh_store: P
         assert stored(user, hour[1], hour[3]) == Tally(fees=Decimal("150.5"), fills=2)
 
 
-def test_a_loose_fee_too_large_for_a_column_is_in_part_of_a_day(fresh_store: Path) -> None:
+def test_a_loose_fee_too_large_for_a_column_is_in_part_of_a_day(new_store: NewStore) -> None:
     """A base fee ate a fill worth 10,000,000: at twelve decimals that fee is beyond 63 bits. Part of its day still
     holds it, as the whole day does."""
     history = [fill("1", "buy", "100", "100000", at=FIRST + timedelta(hours=1), fee="100 BTC")]
-    with account(fresh_store, "fifo") as (user, broker):
+    with account(new_store, "fifo") as (user, broker):
         book(user, broker, history)
         whole = stored(user, FIRST, FIRST + timedelta(days=1))
         assert whole == Tally(fees=Decimal(10_000_000), fills=1)
@@ -214,6 +221,7 @@ def rows(user: UserStore, **query: object) -> list[PnlRow]:
     return list(pnl([user], PnlQuery(**query)).rows)  # type: ignore[arg-type]
 
 
+@ON_FILES
 @EACH_WIDTH
 @UNHURRIED
 @example(seed=73732524, method="fifo", signed=False, since=MIDNIGHTS[2] + MICROSECOND, until=None)
@@ -225,17 +233,17 @@ def rows(user: UserStore, **query: object) -> list[PnlRow]:
     until=st.one_of(st.none(), moments),
 )
 def test_pnl_of_a_period_is_the_same_read_and_folded(
-    fresh_store: Path, seed: int, method: Method, signed: bool, since: datetime, until: datetime | None, plain: bool
+    new_store: NewStore, seed: int, method: Method, signed: bool, since: datetime, until: datetime | None, plain: bool
 ) -> None:
     """One store keeps its book in the method and reads the period from it; another keeps it in another method and
     folds from the first fill: the same row, digit for digit, also up to a time in the middle."""
     history = some_history(random.Random(seed), 20, plain=plain)
     other: Method = "lifo" if method == "fifo" else "fifo"
-    with account(fresh_store, method, signed=signed) as (user, broker):
+    with account(new_store, method, signed=signed) as (user, broker):
         book(user, broker, history)
         assert [ref.method for ref in user.book_refs()] == [method]
         read = rows(user, method=method, since=since, until=until), rows(user, method=method, until=until)
-    with account(fresh_store, other, signed=signed) as (user, broker):
+    with account(new_store, other, signed=signed) as (user, broker):
         book(user, broker, history)
         assert [ref.method for ref in user.book_refs()] == [other]
         assert (rows(user, method=method, since=since, until=until), rows(user, method=method, until=until)) == read
@@ -250,14 +258,14 @@ def test_pnl_of_a_period_is_the_same_read_and_folded(
     )
 
 
-def test_fees_without_a_price_belong_to_the_period_of_their_fill(fresh_store: Path) -> None:
+def test_fees_without_a_price_belong_to_the_period_of_their_fill(new_store: NewStore) -> None:
     """Of each day its own; a total over a day without one is complete."""
     history = [
         fill("1", "buy", "3", "100", at=FIRST, fee="0.1 BNB"),
         fill("2", "sell", "1", "110", at=FIRST + timedelta(days=1), fee="0.2 BNB, 3 XYZ"),
         fill("3", "sell", "1", "110", at=FIRST + timedelta(days=2), fee="0.1 USDT"),
     ]
-    with account(fresh_store, "fifo") as (user, broker):
+    with account(new_store, "fifo") as (user, broker):
         book(user, broker, history)
         days = [FIRST + timedelta(days=n) for n in range(4)]
         for method in METHODS:
@@ -289,11 +297,11 @@ def many_digits() -> list[Fill]:
 @EACH_METHOD
 @pytest.mark.parametrize("signed", [False, True], ids=["spot", "signed"])
 @pytest.mark.parametrize("size", [1, 4, 9])
-def test_figures_beyond_63_bits_are_exact(fresh_store: Path, method: Method, signed: bool, size: int) -> None:
+def test_figures_beyond_63_bits_are_exact(new_store: NewStore, method: Method, signed: bool, size: int) -> None:
     """Stored as text where a column is too small, in one scale or in several: the rows, the periods and the folds of
     every method are those of the plain fold."""
     history = many_digits()
-    with account(fresh_store, method, signed=signed) as (user, broker):
+    with account(new_store, method, signed=signed) as (user, broker):
         for n in range(0, len(history), size):
             book(user, broker, history[n : n + size])
         (ref,) = user.book_refs()
@@ -309,7 +317,7 @@ def test_figures_beyond_63_bits_are_exact(fresh_store: Path, method: Method, sig
 
 
 @EACH_METHOD
-def test_a_book_of_two_scales_is_read_in_the_larger(fresh_store: Path, method: Method) -> None:
+def test_a_book_of_two_scales_is_read_in_the_larger(new_store: NewStore, method: Method) -> None:
     """The first page has eight decimals, the second thirty: folded by any method and for any period, old entries mean
     what they meant."""
     history = [
@@ -318,7 +326,7 @@ def test_a_book_of_two_scales_is_read_in_the_larger(fresh_store: Path, method: M
         fill("3", "sell", "1.000000000000000000000000000001", "120.000000000000000000000000000003",
              at=FIRST + timedelta(days=1), fee="0.000000000000000000000000000001 USDT"),
     ]  # fmt: skip
-    with account(fresh_store, method) as (user, broker):
+    with account(new_store, method) as (user, broker):
         book(user, broker, history[:2])
         assert [(r.scale, r.mixed) for r in user.book_refs()] == [(Scale(), False)]
         book(user, broker, history[2:])
@@ -330,29 +338,35 @@ def test_a_book_of_two_scales_is_read_in_the_larger(fresh_store: Path, method: M
             assert since == between(history, asked, FIRST + timedelta(hours=1), MIDNIGHTS[-1], signed=False)
 
 
-def test_a_fold_is_right_while_another_process_books_finer_digits(fresh_store: Path) -> None:
+def test_a_fold_is_right_while_another_process_books_finer_digits(new_store: NewStore) -> None:
     """`pnl` has listed the books; `watch` books a fill of ten decimals; then `pnl` folds: either with or without the
     new fill, never with another price."""
     history = [fill("1", "buy", "2", "100", at=FIRST), fill("2", "sell", "1", "110", at=FIRST + timedelta(hours=1))]
     finer = fill("3", "sell", "1", "120.0000000001", at=FIRST + timedelta(hours=2))
-    with account(fresh_store, "fifo") as (user, broker):
+    made: list[str] = []
+
+    def noted() -> str:
+        made.append(new_store())
+        return made[0]
+
+    with account(noted, "fifo") as (user, broker):
         book(user, broker, history)
         with user.one_moment():
             (ref,) = user.book_refs()
-            book(open_store(user._database.path).for_user("ann"), broker, [finer])
+            book(open_store(made[0]).for_user("ann"), broker, [finer])
             tally = fold_book(user, ref, "lifo")[1]
         with pytest.raises(Busy):  # and where that was forgotten, an error and no figure
             fold_book(user, ref, "lifo")
     assert tally in (folded(history, "lifo", signed=False), folded([*history, finer], "lifo", signed=False))
 
 
-def test_an_average_cost_is_exact_beside_dust(fresh_store: Path) -> None:
+def test_an_average_cost_is_exact_beside_dust(new_store: NewStore) -> None:
     """1e15 and 1e-18 coins at one price cost that price on average: what is shown has thirty decimals."""
     history = [
         fill("1", "buy", "1e15", "50000", at=FIRST),
         fill("2", "buy", "7e-18", "50000", at=FIRST + timedelta(hours=1)),
     ]
-    with account(fresh_store, "fifo") as (user, broker):
+    with account(new_store, "fifo") as (user, broker):
         book(user, broker, history)
         (row,) = rows(user)
     assert row.average_cost is not None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from trademon.core.coverage import Span
 from trademon.core.model import Broker, Credentials, Fee, Fill, Market, Method, fill_order
@@ -18,6 +23,7 @@ from trademon.core.pnl import Book, fold
 from trademon.core.times import from_us
 from trademon.store.database import Database, Sql
 from trademon.store.entry_rows import position
+from trademon.store.sqlite import SqliteFile
 from trademon.store.store import Store, UserStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +32,12 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 KEYS = Credentials(api_key="the-key-of-ann", api_secret="the-secret-of-ann", password="the-word-of-ann")
 MARKETS = (Market("BTC/USDT", "BTC", "USDT", "BTCUSDT"), Market("ETH/USDT", "ETH", "USDT", "ETHUSDT"))
 TABLES = ("fills", "coverage", "books", "lots", "disposals", "unmatched")
+KINDS = ("sqlite", "postgresql")
+ON_FILES = pytest.mark.parametrize("kind", ["sqlite"])
+"""For laws over a hundred stores, and what is the same code on both: on a server they take ten times as long."""
+NewStore = Callable[[], str]
+"""Makes a store with the user `ann`, and says where it is."""
+_KEYS = Path(tempfile.gettempdir()) / f"trademon-keys-{os.getpid()}"
 OPENED: list[Store] = []
 """What the test at hand has opened."""
 
@@ -34,9 +46,12 @@ def minute(n: float) -> datetime:
     return TEN + timedelta(minutes=n)
 
 
-def open_store(path: Path, *, at: datetime = NOON) -> Store:
-    """The store in that file; its key file lies beside it. It is closed at the end of the test."""
-    store = Store(f"sqlite:///{path}", key_file=path.with_name("master.key"), clock=lambda: at)
+def open_store(where: Path | str, *, at: datetime = NOON) -> Store:
+    """The store in that file or at that URL; a file's key lies beside it. It is closed at the end of the test."""
+    url = where if isinstance(where, str) else f"sqlite:///{where}"
+    is_file = url.startswith("sqlite:")
+    key_file = Path(url.removeprefix("sqlite:///")).with_name("master.key") if is_file else _KEYS / "master.key"
+    store = Store(url, key_file=key_file, clock=lambda: at)
     OPENED.append(store)
     return store
 
@@ -222,6 +237,45 @@ def counts(database: Database) -> dict[str, int]:
 
 def known(fills: Iterable[Fill]) -> list[tuple[str, str]]:
     return sorted((f.symbol, f.trade_id) for f in fills)
+
+
+# --- a power cut --------------------------------------------------------------------------------------------------
+
+
+def fail_writes(database: Database, table: str, event: str = "INSERT", *, when: str = "true") -> None:
+    """From here on a write to `table` breaks a constraint, `the power failed`."""
+    with database.write() as sql:
+        if isinstance(database.backend, SqliteFile):
+            stop = "SELECT RAISE(ABORT, 'the power failed')"
+            sql.run(f"CREATE TRIGGER stop BEFORE {event} ON {table} WHEN {when} BEGIN {stop}; END")
+            return
+        stop = "RAISE EXCEPTION 'the power failed' USING ERRCODE = 'integrity_constraint_violation'"
+        sql.run(f"CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {stop.replace(_Q, _Q * 2)}; END'")
+        each = f"BEFORE {event} ON {table} FOR EACH ROW WHEN ({when})"
+        sql.run(f"CREATE TRIGGER stop {each} EXECUTE FUNCTION stop()")
+
+
+def heal(database: Database, table: str) -> None:
+    """The power is back."""
+    with database.write() as sql:
+        if isinstance(database.backend, SqliteFile):
+            sql.run("DROP TRIGGER stop")
+        else:
+            sql.run(f"DROP TRIGGER stop ON {table}")
+            sql.run("DROP FUNCTION stop")
+
+
+def _broken_constraint() -> tuple[type[Exception], ...]:
+    try:
+        import psycopg
+    except ImportError:
+        return (sqlite3.IntegrityError,)
+    return (sqlite3.IntegrityError, psycopg.IntegrityError)
+
+
+BROKEN_CONSTRAINT = _broken_constraint()
+"""What either driver raises for one."""
+_Q = "'"
 
 
 # --- other processes ----------------------------------------------------------------------------------------------

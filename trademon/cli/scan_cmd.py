@@ -61,7 +61,7 @@ def _scan(user: str | None, brokers: list[str], since: str | None) -> Result:
             not targets and not manual
         ):  # said in cron too: a schedule that watches nothing is not what its owner thinks it is
             add = "trademon broker add NAME --exchange binance"
-            sys.stderr.write(f"trademon: there is no broker to scan in {home.store.path} ({add})\n")
+            sys.stderr.write(f"trademon: there is no broker to scan in {home.store.place} ({add})\n")
         async with home.network() as ports:
             report = replace(await flow.scan(targets, ports, since=start), manual=manual)
         return Result(report, report.problems, report.status, report.exit_code, is_data=False)

@@ -20,7 +20,7 @@ from trademon.core.times import EPOCH, MICROSECOND, MILLISECOND, from_ms, to_ms
 from trademon.errors import BadAnswer, HostAskedToWait, TrademonError
 from trademon.exchanges import binance_wallet, prices, transfers, validate
 from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
-from trademon.exchanges.ccxt_client import CcxtClient, Clock
+from trademon.exchanges.ccxt_client import CcxtClient, Clock, last_answer
 from trademon.exchanges.remedies import remedy_for
 from trademon.exchanges.transport import Answer
 from trademon.exchanges.validate import Row
@@ -82,6 +82,9 @@ class Binance:
             self._weight = (_minute(at), validate.small_number(used) or 0)
         minute, weight = self._weight
         return weight if minute == _minute(self.now()) else 0
+
+    def last_answer(self) -> str:
+        return last_answer()
 
     async def close(self) -> None:
         """The client is shared and closed by whoever opened it."""

@@ -21,7 +21,7 @@ from trademon.core.times import EPOCH, MILLISECOND, to_ms
 from trademon.errors import BadAnswer, TrademonError
 from trademon.exchanges import bitget_wallet, prices, transfers, validate
 from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
-from trademon.exchanges.ccxt_client import CcxtClient, Clock
+from trademon.exchanges.ccxt_client import CcxtClient, Clock, last_answer
 from trademon.exchanges.remedies import remedy_for
 from trademon.exchanges.transfers import Record
 from trademon.exchanges.transport import Answer
@@ -79,6 +79,9 @@ class Bitget:
     def has_budget(self) -> bool:
         """Bitget limits calls a second, which ccxt's throttle keeps."""
         return True
+
+    def last_answer(self) -> str:
+        return last_answer()
 
     async def close(self) -> None:
         """The client is shared and closed by whoever opened it."""

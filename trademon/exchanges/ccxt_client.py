@@ -37,8 +37,10 @@ _DEFAULT_WAIT_S = 60
 # Before a question is put again within a look: a connection that broke or a server that was busy. Every question here
 # only reads, so that asking twice does nothing twice.
 _PAUSES_S = (0.25, 1.0)
+_AGAIN_WITHIN_S = 2.0
 _LONGEST_WAIT_S = 3 * 24 * 3600  # Binance's longest ban
 _credentials: ContextVar[Credentials] = ContextVar("credentials")
+_last_answer: ContextVar[str] = ContextVar("last_answer", default="")
 # When the caller's last request left and came back: without the time it stood in ccxt's queue.
 _round_trip: ContextVar[tuple[datetime, datetime]] = ContextVar("round_trip")
 
@@ -124,8 +126,8 @@ class CcxtClient:
         return self._clock() + self.offset
 
     async def call(self, endpoint: str, params: Mapping[str, Any], credentials: Credentials | None = None) -> Any:
-        """One raw endpoint by ccxt's name for it; the parsed JSON, numbers exact. What passes is asked again, signed
-        anew, as long as the deadline of one call allows.
+        """One raw endpoint by ccxt's name for it; the parsed JSON, numbers exact. What passes quickly is asked again,
+        signed anew.
 
         Raises:
             TrademonError: whatever the transport or `explain` makes of the answer.
@@ -138,8 +140,8 @@ class CcxtClient:
                 try:
                     return await getattr(self._ccxt, endpoint)(dict(params))
                 except NetworkError:
-                    if loop.time() - started + pause > self._deadline_s / 2:
-                        raise
+                    if loop.time() - started + pause > _AGAIN_WITHIN_S:
+                        raise  # a host that is silent is given up: a pass has other questions
                     await asyncio.sleep(pause)
             return await getattr(self._ccxt, endpoint)(dict(params))
         except TrademonError:
@@ -162,6 +164,7 @@ class CcxtClient:
         sent_at = self._clock()
         answer = await send(self._session, method, url, headers=headers, body=body, deadline_s=self._deadline_s)
         _round_trip.set((sent_at, self._clock()))
+        _last_answer.set(_without_secrets(answer.beginning))
         self.headers, self.answered_at = answer.headers, self.now()
         host = urlsplit(url).netloc
         if answer.status in (418, 429):
@@ -184,11 +187,22 @@ def _without_key(answer: Answer) -> Answer:
     """The same refusal without the key in its words: an exchange may say what it was sent."""
     if not isinstance(answer.data, dict) or "msg" not in answer.data:
         return answer
-    words, credentials = str(answer.data["msg"]), _credentials.get(Credentials())
+    return dataclasses.replace(answer, data={**answer.data, "msg": _without_secrets(str(answer.data["msg"]))})
+
+
+def _without_secrets(text: str) -> str:
+    """The text without the caller's key, secret and passphrase."""
+    credentials = _credentials.get(Credentials())
     secrets = (credentials.api_key, credentials.api_secret, credentials.password)
     for secret in sorted(filter(None, secrets), key=len, reverse=True):  # the longest first: one may hold another
-        words = words.replace(secret, "***")
-    return dataclasses.replace(answer, data={**answer.data, "msg": words})
+        text = text.replace(secret, "***")
+    return text
+
+
+def last_answer() -> str:
+    """How the answer began that this task received last, without its key in it: what is kept of one that was not
+    believed."""
+    return _last_answer.get()
 
 
 def _wait(answer: Answer) -> timedelta:

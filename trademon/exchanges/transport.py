@@ -23,18 +23,20 @@ from trademon.errors import BadAnswer, NetworkError
 MAX_BODY = 10 * 1024 * 1024
 SILENCE_S = 4.0
 """A host from which no byte comes for so long hangs; a pass gives it up, so that one that does takes under 5 s."""
+BEGINNING = 2000
 _CHUNK = 64 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: `data` is the parsed JSON, or None where the body was none."""
+    """What came back: `data` is the parsed JSON, or None where the body was none; `beginning` the body's first text."""
 
     status: int
     headers: Mapping[str, str]
     data: Any
     is_json: bool
+    beginning: str = ""
 
 
 def is_loopback(url: str) -> bool:
@@ -110,7 +112,7 @@ def _decode(response: aiohttp.ClientResponse, content: bytes) -> Answer:
             is_json = True
         except (ValueError, RecursionError, ArithmeticError):
             pass
-    return Answer(response.status, response.headers, data, is_json)
+    return Answer(response.status, response.headers, data, is_json, content[:BEGINNING].decode("utf-8", "replace"))
 
 
 def _no_constant(name: str) -> Any:

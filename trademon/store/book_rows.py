@@ -20,6 +20,7 @@ from trademon.store.fill_rows import BookKey
 
 DAY_US = 86_400_000_000
 SUMS = "gross, fees, unmatched_quantity, unmatched_proceeds, unmatched_fees, disposals, fills"
+_NEW_SUMS = ", ".join(f"{column} = excluded.{column}" for column in SUMS.split(", "))
 
 
 @dataclass(slots=True)
@@ -225,7 +226,8 @@ def add_day(sql: Sql, key: BookKey, day: int, more: Tally) -> None:
         sql.run("DELETE FROM days WHERE account_id = ? AND market_id = ? AND day = ?", *key, day)
         return
     sql.run(
-        f"INSERT OR REPLACE INTO days (account_id, market_id, day, {SUMS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"""INSERT INTO days (account_id, market_id, day, {SUMS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (account_id, market_id, day) DO UPDATE SET {_NEW_SUMS}""",
         *key,
         day,
         *tally_values(total),
@@ -271,10 +273,7 @@ def save_checkpoint(sql: Sql, key: BookKey, point: Checkpoint) -> None:
         open_cost, {SUMS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (account_id, market_id) DO UPDATE SET method = excluded.method, version = excluded.version,
         last_at = excluded.last_at, last_tie = excluded.last_tie, scale = excluded.scale, mixed = excluded.mixed,
-        open_quantity = excluded.open_quantity, open_cost = excluded.open_cost, gross = excluded.gross,
-        fees = excluded.fees, unmatched_quantity = excluded.unmatched_quantity,
-        unmatched_proceeds = excluded.unmatched_proceeds, unmatched_fees = excluded.unmatched_fees,
-        disposals = excluded.disposals, fills = excluded.fills""",
+        open_quantity = excluded.open_quantity, open_cost = excluded.open_cost, {_NEW_SUMS}""",
         *key,
         point.book.method,
         point.version,

@@ -37,7 +37,7 @@ from trademon.store.book_rows import (
 )
 from trademon.store.carrier import carry_on
 from trademon.store.carry import account_method, carriages_from, carriages_new
-from trademon.store.database import Database, Sql
+from trademon.store.database import Database, Sql, rerun
 from trademon.store.entry_rows import (
     CoinFee,
     Position,
@@ -152,6 +152,7 @@ class Bookkeeper:
         """
         return self._take(broker, fills, account_id, method, _Said(IMPORT, tells_fees, same_kind), seen_at)
 
+    @rerun
     def _take(
         self,
         broker: Broker,
@@ -164,7 +165,7 @@ class Bookkeeper:
     ) -> Taken:
         ordered = sorted(fills, key=lambda f: f.symbol)
         new = corrected = 0
-        with self._writing() as sql:
+        with self._writing(account_id) as sql:
             for symbol, group in groupby(ordered, key=lambda f: f.symbol):
                 fills_of_symbol = list(group)
                 key = (account_id, market_id(sql, broker, symbol, fills_of_symbol[0]))
@@ -180,9 +181,9 @@ class Bookkeeper:
         return Taken(new, corrected)
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Sql]:
+    def _writing(self, account_id: int | None = None) -> Iterator[Sql]:
         try:
-            with self._database.write() as sql:
+            with self._database.write(account_id) as sql:
                 yield sql
         except BaseException:
             self._checkpoints.clear()  # what was folded in memory was not committed
@@ -200,14 +201,16 @@ class Bookkeeper:
             rows = sql.rows("SELECT market_id FROM books WHERE account_id = ? AND method <> ?", account_id, method)
         return self._derive_all([(account_id, row[0]) for row in rows], method, signed=signed)
 
+    @rerun
     def remove_fill(self, fill_id: int, account_id: int, *, method: Method, signed: bool) -> None:
         """Take one fill out of its book, and book what comes after it without."""
-        with self._writing() as sql:
+        with self._writing(account_id) as sql:
             market, at_us, tie = sql.rows("SELECT market_id, at, tie FROM entries WHERE fill_id = ?", fill_id)[0]
             page = _Page(replace=[fill_id], since=Position(at_us, tie))
             self._change(sql, (account_id, market), page, [], "", method, signed=signed)
             self._carry_on(sql, account_id, at_us)
 
+    @rerun
     def carry_new(self, user_id: int) -> None:
         """Carry lots along with the transfers between the user's accounts that stand in no book yet."""
         with self._writing() as sql:
@@ -233,10 +236,11 @@ class Bookkeeper:
         rows = [fill_values(n, key, fill, broker[0], TRANSFER, fill.executed_at) for n, fill in page.add]
         self._change(sql, key, page, rows, "", account_method(sql, account_id), signed=False)
 
+    @rerun
     def revalue(self, broker: Broker, account_id: int, *, method: Method) -> int:
         """Value third-coin fees whose price has become known since they were booked; returns how many were."""
         valued = 0
-        with self._writing() as sql:
+        with self._writing(account_id) as sql:
             for key, fees in group_fees(sql, account_id).items():
                 rates = [
                     (fee, rate)
@@ -273,13 +277,14 @@ class Bookkeeper:
         self._book(sql, key, point, read_entries(sql, key, point.book.scale, mixed=point.mixed, start=since))
         self._keep(sql, key, point)
 
+    @rerun
     def _derive_all(self, keys: list[BookKey], method: Method, *, signed: bool) -> int:
+        """Derive these books of one account again."""
         if keys:
-            with self._writing() as sql:
+            with self._writing(keys[0][0]) as sql:
                 for key in keys:
                     self._derive(sql, key, method, signed=signed)
-                for account_id in {account_id for account_id, _ in keys}:
-                    self._carry_on(sql, account_id, 0)
+                self._carry_on(sql, keys[0][0], 0)
         return len(keys)
 
     # --- one book ------------------------------------------------------------------------------------------------

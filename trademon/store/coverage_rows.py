@@ -80,7 +80,7 @@ def complete_since(sql: Sql, account_id: int, host: str) -> datetime | None:
         return None
     row = sql.one(
         """SELECT max(newest) FROM (SELECT max(start_at) AS newest FROM coverage
-        WHERE account_id = ? AND stream = 'fills' GROUP BY symbol)""",
+        WHERE account_id = ? AND stream = 'fills' GROUP BY symbol) AS spans""",
         account_id,
     )
     if row is None or row[0] is None:

@@ -1,8 +1,6 @@
-"""The database behind the store: how it is opened and locked.
+"""The door to the database: transactions, one moment over several of them, and the schema brought up to date.
 
-SQLite in WAL mode with `synchronous=FULL`: a commit survives a power cut. Every writing transaction begins with
-`BEGIN IMMEDIATE`: with the default deferred begin, a read followed by a write fails whenever another writer came
-between. PostgreSQL by URL is foreseen by the types and the migrations and refused until it is tested.
+What differs between the two databases is in `sqlite.py` and `postgres.py`; the URL says which it is.
 
 SQLModel declares the schema (`tables.py`) and alembic migrates it (`migrate.py`). Neither is imported to use a store
 that is up to date: SQLAlchemy alone costs 0.2 s of CPU and 25 MB at each start, and its connection ten times what the
@@ -12,37 +10,56 @@ driver's does for each statement.
 from __future__ import annotations
 
 import contextlib
-import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
 
-from trademon.errors import DataError, StoreError
+from trademon.errors import ConfigError, StoreError
 from trademon.store import migrations
+from trademon.store.sql import Sql, in_list, rerun, revision_of
+from trademon.store.sqlite import SqliteFile
 
-_MAGIC = b"SQLite format 3\x00"
-_BUSY_TIMEOUT_S = 30
+if TYPE_CHECKING:
+    from trademon.store.postgres import PostgresServer
+    from trademon.store.postgres_leases import Leases
+
+__all__ = ["Database", "Sql", "in_list", "rerun"]
+
+_POSTGRES = ("postgresql", "postgres")
 
 
 class Database:
-    """An opened, migrated database. `read()` and `write()` hand out a connection inside one transaction."""
+    """An opened, migrated database. `read()` and `write()` hand out a way to it inside one transaction."""
 
     def __init__(self, url: str) -> None:
-        self.path = _sqlite_path(url)
-        self._idle: list[sqlite3.Connection] = []
+        self.backend = _backend_of(url)
         self._moment: Sql | None = None
-        _prepare_directory(self.path.parent)
-        _refuse_foreign_file(self.path)
         try:
-            _make_file(self.path)
+            self.backend.open()
             _bring_to_head(self)
         except BaseException as error:
             self.close()
-            if isinstance(error, (sqlite3.OperationalError, OSError)):
-                raise _explain(error, self.path) from None
+            explained = self.backend.explain(error)
+            if explained is not None:
+                raise explained from None
             raise
+
+    @property
+    def place(self) -> str:
+        """Where the store is, as a person reads it: a file, or a server without the password."""
+        return self.backend.place
+
+    @property
+    def path(self) -> Path:
+        """The store's file. Raises StoreError for one on a server."""
+        if isinstance(self.backend, SqliteFile):
+            return self.backend.path
+        raise StoreError(f"the store is no file but at {self.place}", hint="use what its server offers: pg_dump")
+
+    @property
+    def locks(self) -> Path | Leases:
+        """What `lease.hold` holds its locks by."""
+        return self.backend.locks
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Sql]:
@@ -50,7 +67,7 @@ class Database:
         if self._moment is not None:
             yield self._moment
             return
-        with self._begin("BEGIN") as sql:
+        with self.backend.read() as sql:
             yield sql
 
     @contextlib.contextmanager
@@ -59,214 +76,59 @@ class Database:
         if self._moment is not None:
             yield
             return
-        with self._begin("BEGIN") as sql:
+        with self.backend.read() as sql:
             self._moment = sql
             try:
                 yield
             finally:
                 self._moment = None
 
-    @contextlib.contextmanager
-    def write(self) -> Iterator[Sql]:
-        """One writing transaction: all of it is committed at the end, none of it after an exception."""
-        with self._begin("BEGIN IMMEDIATE") as sql:
-            yield sql
+    def write(self, account_id: int | None = None) -> contextlib.AbstractContextManager[Sql]:
+        """One writing transaction: all of it is committed at the end, none of it after an exception.
+
+        `account_id`: whose rows are written. Where this process holds the account's lease, the transaction is
+        committed only if nobody else has taken it over since.
+
+        Raises:
+            Busy: somebody has.
+            Lost: the transaction has to be run again; methods that write are marked with `rerun`.
+        """
+        return self.backend.write(account_id)
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
-
-    @contextlib.contextmanager
-    def _begin(self, begin: str) -> Iterator[Sql]:
-        connection: sqlite3.Connection | None = None
-        try:
-            # A connection is kept: opening one and its pragmas cost more than a small page.
-            connection = self._idle.pop() if self._idle else connect(self.path)
-            connection.execute(begin)
-            yield Sql(connection)
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection is not None and connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
-                raise _explain(error, self.path) from None
-            raise  # a broken constraint is ours: nothing a person could mend
-        finally:
-            if connection is not None:
-                self._idle.append(connection)
+        self.backend.close()
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that begins no transaction of its own and keeps what it has committed."""
-    # Used by one thread at a time; which one is not its concern.
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-class Sql:
-    """Plain SQL on one connection: `?` placeholders, plain tuples back. It costs what the driver costs."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-
-    def run(self, sql: str, *values: Any) -> int:
-        """Returns how many rows were changed."""
-        return self.connection.execute(sql, values).rowcount
-
-    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        if rows:
-            self.connection.executemany(sql, rows)
-
-    def rows(self, sql: str, *values: Any) -> list[Any]:
-        return self.connection.execute(sql, values).fetchall()
-
-    def one(self, sql: str, *values: Any) -> Any | None:
-        cursor = self.connection.execute(sql, values)
-        row = cursor.fetchone()
-        cursor.close()
-        return row
-
-    def stream(self, sql: str, *values: Any) -> Iterator[Any]:
-        """Rows one by one, so that a million of them need no memory."""
-        return self.connection.execute(sql, values)
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Insert one row, return its id."""
-        columns, marks = ", ".join(values), ", ".join("?" * len(values))
-        row = self.one(f"INSERT INTO {table} ({columns}) VALUES ({marks}) RETURNING id", *values.values())
-        assert row is not None
-        return int(row[0])
-
-
-def in_list(values: Sequence[Any]) -> str:
-    """Placeholders for an `IN (...)` of that many values."""
-    return "(" + ", ".join("?" * len(values)) + ")"
-
-
-# --- opening ------------------------------------------------------------------------------------------------------
-
-
-def _sqlite_path(url: str) -> Path:
-    """The file that an SQLite URL names: three slashes before a relative path, four before an absolute one."""
-    scheme, colon, rest = url.partition("://")
-    backend = scheme.partition("+")[0]
-    if not colon or not backend.isalnum():
+def _backend_of(url: str) -> SqliteFile | PostgresServer:
+    """The URL may hold a password: nothing of it but the first word is ever shown."""
+    scheme, colon, _ = url.partition("://")
+    name = scheme.partition("+")[0]
+    if not colon or not name.isalnum():
         raise StoreError("TRADEMON_DATABASE_URL is not a database URL", hint="sqlite:////absolute/path.db")
-    name = unquote(urlsplit(f"//{rest}").path[1:])
-    if backend != "sqlite" or not rest.startswith("/") or not name or name == ":memory:":
+    if name == "sqlite":
+        return SqliteFile(url)
+    if name not in _POSTGRES:
         raise StoreError(
-            f"this release keeps its store in an SQLite file, not in {backend}",
-            hint="set TRADEMON_DATABASE_URL to sqlite:////absolute/path.db, or unset it",
+            f"a store is kept in SQLite or PostgreSQL, not in {name}",
+            hint="set TRADEMON_DATABASE_URL to sqlite:////absolute/path.db or to postgresql://...",
         )
-    return Path(name).expanduser()
-
-
-def _prepare_directory(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise StoreError(
-            f"cannot make the data directory {directory}: {error.strerror}",
-            hint="set TRADEMON_HOME to a directory you can write to",
+        from trademon.store.postgres import PostgresServer  # noqa: PLC0415 - its driver is an extra
+    except ImportError:
+        raise ConfigError(
+            "a store on PostgreSQL needs the extra postgres", hint="pip install 'trademon[postgres]'"
         ) from None
-
-
-def _refuse_foreign_file(path: Path) -> None:
-    """A file that is no database is named before SQLite has had a chance to touch it."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_MAGIC))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StoreError(f"cannot read the store {path}: {error.strerror}", hint="check its rights") from None
-    if head and head != _MAGIC:
-        raise StoreError(f"{path} is not a database", hint="move it away or set TRADEMON_DATABASE_URL to another file")
-    if head:
-        _refuse_foreign_database(path)
-
-
-def _refuse_foreign_database(path: Path) -> None:
-    """Looked at without a lock and without the WAL, so that another program's file stays as it is to the last byte.
-
-    Such a look finds a file torn while a process writes its WAL back into it: then a second one takes the lock.
-    """
-    try:
-        _refuse_foreign_tables(_peek(path, alone=True))
-    except (StoreError, sqlite3.Error):
-        try:
-            _refuse_foreign_tables(_peek(path, alone=not path.with_name(f"{path.name}-wal").exists()))
-        except sqlite3.Error as error:
-            raise _explain(error, path) from None
-
-
-def _peek(path: Path, *, alone: bool) -> set[str]:
-    """The names of the tables; `alone` is for a file that no process has open."""
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S)) as peek:
-        return {row[0] for row in peek.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-
-def _refuse_foreign_tables(names: set[str]) -> None:
-    if names and not {"alembic_version", "fills"} <= names:
-        raise StoreError("this database belongs to another program", hint="set TRADEMON_DATABASE_URL to another file")
-
-
-def _make_file(path: Path) -> None:
-    """An empty file that only its owner can read; SQLite gives what it writes beside it the same rights."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _explain(error: Exception, path: Path) -> StoreError | DataError:
-    """A database error in a person's words. Constraint errors are ours and pass as they are."""
-    text = str(error)
-    if "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
-        return StoreError(f"cannot write the store {path}", hint="check its rights and those of its directory")
-    if "not a database" in text or "malformed" in text:
-        return StoreError(f"{path} is not a database or is damaged", hint="restore a backup, or move it away")
-    if "full" in text or "disk I/O" in text:
-        return StoreError(f"cannot write the store {path}: {text}", hint="free some disk space; nothing was lost")
-    if "locked" in text:
-        return StoreError(f"the store {path} is held by another program", hint="try again when it is done")
-    return StoreError(f"the store {path} failed: {text}", hint="run it again with --debug and report it")
-
-
-def revision_of(sql: Sql) -> str | None:
-    """The schema's revision; None for a store that is empty. StoreError for another program's database."""
-    names = {row[0] for row in sql.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    _refuse_foreign_tables(names)
-    row = sql.one("SELECT version_num FROM alembic_version") if names else None
-    return row[0] if row else None
+    return PostgresServer(url)
 
 
 def _bring_to_head(database: Database) -> None:
     with database.read() as sql:
-        revision = revision_of(sql)
+        revision = revision_of(sql, database.backend.tables(sql))
     if revision == migrations.HEAD:
         return
     if revision is not None and revision not in migrations.ALL:
         raise StoreError(
-            f"the store {database.path} is newer than this trademon (schema {revision}, known {migrations.HEAD})",
+            f"the store {database.place} is newer than this trademon (schema {revision}, known {migrations.HEAD})",
             hint="upgrade trademon: pip install --upgrade trademon",
         )
-    from trademon.store.migrate import migrate  # noqa: PLC0415 - alembic costs 400 ms: only a store that is behind pays
-
-    migrate(database)
-
-
-def backup(database: Database, to: Path) -> None:
-    """A whole copy while others write. Copying the file alone would miss what is still in the WAL."""
-    to.unlink(missing_ok=True)
-    source = sqlite3.connect(database.path)
-    try:
-        source.execute("VACUUM INTO ?", (str(to),))
-    finally:
-        source.close()
-    to.chmod(0o600)
+    database.backend.migrate()

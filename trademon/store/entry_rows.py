@@ -163,7 +163,8 @@ def read_entries(
             values.append(us)
     order = f"FROM entries WHERE {where} ORDER BY at, tie"
     if not mixed:
-        return sql.stream(f"SELECT fill_id, at, quantity, price, fee {order}", *values)
+        numbers = ", ".join(map(sql.whole, ("quantity", "price", "fee")))
+        return sql.stream(f"SELECT fill_id, at, {numbers} {order}", *values)
     columns = "fill_id, coalesce(acquired_at, at), quantity, price, fee, scale"
     return _scaled(sql.stream(f"SELECT {columns} {order}", *values), scale)
 

@@ -244,18 +244,22 @@ def insert_fills(sql: Sql, rows: list[tuple[Any, ...]]) -> None:
     )
 
 
-_HIGHEST = """max(coalesce((SELECT max(id) FROM fills), 0),
-    coalesce((SELECT value FROM counters WHERE name = 'fills'), 0))"""
+_HIGHEST = """SELECT coalesce(max(number), 0) FROM (SELECT max(id) AS number FROM fills
+    UNION ALL SELECT value FROM counters WHERE name = 'fills') AS numbers"""
 
 
 def next_id(sql: Sql) -> int:
     """A number that no fill has or had: whoever remembers the last one it saw must not miss the next."""
-    return int(sql.rows(f"SELECT {_HIGHEST} + 1")[0][0])
+    return int(sql.rows(_HIGHEST)[0][0]) + 1
 
 
 def remember_ids(sql: Sql) -> None:
     """Note the highest number given, before fills are deleted."""
-    sql.run(f"INSERT OR REPLACE INTO counters (name, value) SELECT 'fills', {_HIGHEST}")
+    sql.run(
+        """INSERT INTO counters (name, value) VALUES ('fills', ?)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value""",
+        next_id(sql) - 1,
+    )
 
 
 class BookMarket(NamedTuple):

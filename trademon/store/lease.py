@@ -1,4 +1,7 @@
-"""One holder per account and pass: an operating-system lock on a file, free the moment its holder dies."""
+"""One holder per account and pass.
+
+Beside a file that is an operating-system lock, free the moment its holder dies; on a server, a lease.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,26 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trademon.errors import Busy, StoreError
 
+if TYPE_CHECKING:
+    from trademon.store.postgres_leases import Leases
 
-@contextlib.contextmanager
-def hold(directory: Path, name: str) -> Iterator[None]:
-    """Hold the lock `name`, or raise at once.
+
+def hold(locks: Path | Leases, name: str) -> contextlib.AbstractContextManager[None]:
+    """Hold the lock `name`, or raise at once. `locks`: a directory, or a server's leases (`Store.locks`).
 
     Raises:
         Busy: another run holds it.
-        StoreError: the lock file cannot be made.
+        StoreError: the lock cannot be made.
     """
+    return _hold_file(locks, name) if isinstance(locks, Path) else locks.hold(name)
+
+
+@contextlib.contextmanager
+def _hold_file(directory: Path, name: str) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -28,16 +28,20 @@ _ROW = f"""fills.id, {_NAME}, users.name, markets.symbol, fills.side, fills.quan
 _FROM = """FROM fills JOIN accounts ON accounts.id = fills.account_id JOIN users ON users.id = accounts.user_id
     JOIN markets ON markets.id = fills.market_id JOIN brokers ON brokers.id = fills.broker_id"""
 # The order of matching (`core.model.fill_order`): numeric ids as numbers, that is shorter first, and before all others.
+_HAS_LETTERS = "trim(fills.trade_id, '0123456789') <> ''"
 _TIES = (
     "fills.executed_at",
     "fills.epoch",
-    "fills.trade_id GLOB '*[^0-9]*'",
-    "CASE WHEN fills.trade_id GLOB '*[^0-9]*' THEN 0 ELSE length(fills.trade_id) END",
+    _HAS_LETTERS,
+    f"CASE WHEN {_HAS_LETTERS} THEN 0 ELSE length(fills.trade_id) END",
     "fills.trade_id",
     "fills.id",
 )
 _ORDER = ", ".join(_TIES)
 _REVERSE = ", ".join(f"{tie} DESC" for tie in _TIES)
+
+_ALL = 2**62
+"""A limit that is none, in both databases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +322,7 @@ def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | N
         ORDER BY {_REVERSE} LIMIT ?""",
         user_id,
         after_id,
-        -1 if limit is None else limit,
+        _ALL if limit is None else limit,
     )
     ids = [row[0] for row in rows]
     realised, unmatched = _results(sql, ids)

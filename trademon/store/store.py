@@ -11,6 +11,7 @@ import getpass
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trademon.core.model import Method
 from trademon.core.reports import UserInfo
@@ -18,7 +19,7 @@ from trademon.core.symbols import nearest
 from trademon.core.times import from_us, to_us
 from trademon.errors import UnknownName, UsageError
 from trademon.store.crypto import SecretBox
-from trademon.store.database import Database
+from trademon.store.database import Database, rerun
 from trademon.store.other_method import carrying_accounts, copy_user, kept_otherwise
 from trademon.store.scope import Clock
 from trademon.store.user_cash import UserCash
@@ -28,6 +29,9 @@ from trademon.store.user_lots import UserLots
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_transfers import UserTransfers
 from trademon.store.user_verify import UserVerify
+
+if TYPE_CHECKING:
+    from trademon.store.postgres_leases import Leases
 
 
 class Store:
@@ -42,13 +46,25 @@ class Store:
 
     @property
     def path(self) -> Path:
+        """The store's file. Raises StoreError for one on a server."""
         return self._database.path
+
+    @property
+    def place(self) -> str:
+        """Where the store is, as a person reads it."""
+        return self._database.place
+
+    @property
+    def locks(self) -> Path | Leases:
+        """What a pass over an account is held by (`lease.hold`)."""
+        return self._database.locks
 
     def close(self) -> None:
         self._database.close()
 
     # --- users ---------------------------------------------------------------------------------------------------
 
+    @rerun
     def _ensure_first_user(self) -> None:
         with self._database.read() as sql:
             if sql.one("SELECT 1 FROM users LIMIT 1"):
@@ -82,6 +98,7 @@ class Store:
             for name, active, method, currency, created, brokers in rows
         )
 
+    @rerun
     def add_user(self, name: str, *, method: Method | None, currency: str | None, telegram_chat: str | None) -> None:
         """Raises UsageError where the name is taken."""
         with self._database.write() as sql:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, LargeBinary, Table, Text, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from trademon.store.types import AnyInteger, ExactDecimal, UtcTime
@@ -107,6 +107,17 @@ class BrokerStateRow(Row, table=True):
     last_error: str | None = Field(default=None, sa_type=Text)
 
 
+class QuarantineRow(Row, table=True):
+    """An answer that was not believed: why, and how it began. It moved nothing."""
+
+    __tablename__ = "quarantine"
+    id: int | None = Field(default=None, primary_key=True)
+    broker_id: int = Field(foreign_key="brokers.id", ondelete="CASCADE")
+    at: datetime = _time()
+    reason: str = Field(sa_type=Text)
+    answer: str = Field(sa_type=Text)
+
+
 class HostRow(Row, table=True):
     """A host that asked to wait, for whoever asks from here: no user's secret, and no user's row."""
 
@@ -133,8 +144,18 @@ class MarketRow(Row, table=True):
     quote: str
     settle: str | None = None
     contract_size: Decimal | None = _money(default=None)
-    inverse: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    inverse: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     former: str | None = Field(default=None, sa_type=Text)
+
+
+class LeaseRow(Row, table=True):
+    """Who is at work on what, until when; on a server only (`postgres_leases`). The token grows with each holder."""
+
+    __tablename__ = "leases"
+    name: str = Field(primary_key=True)
+    token: int = Field(sa_type=BigInteger)
+    holder: str
+    held_until: datetime = _time()
 
 
 class ListingRow(Row, table=True):
@@ -290,7 +311,7 @@ class BookRow(Row, table=True):
     open_quantity: Decimal = _money(sa_column_kwargs={"server_default": text("'0'")})
     open_cost: Decimal = _money(sa_column_kwargs={"server_default": text("'0'")})
     scale: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    mixed: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    mixed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class EntryRow(Row, table=True):

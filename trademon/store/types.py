@@ -9,13 +9,22 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, LargeBinary, Numeric, Text
+from sqlalchemy import BigInteger, LargeBinary, Numeric, String, Text
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from trademon.core.times import from_us, to_us
 from trademon.errors import DataError
 from trademon.store.exact import decimal_text
+
+
+@compiles(String, "postgresql")
+@compiles(Text, "postgresql")
+def _bytewise(type_: String, compiler: Any, **options: Any) -> str:
+    """Every text compares byte by byte, as it does on SQLite: the order of entries and of names is no language's."""
+    written = compiler.visit_TEXT if isinstance(type_, Text) else compiler.visit_VARCHAR
+    return f'{written(type_, **options)} COLLATE "C"'
 
 
 class ExactDecimal(TypeDecorator[Decimal]):

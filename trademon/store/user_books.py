@@ -52,7 +52,7 @@ class UserBooks(UserBrokers):
             row = sql.one(
                 """SELECT (SELECT sum(fills) FROM books WHERE account_id IN own) -
                 (SELECT count(*) FROM fills WHERE account_id IN own AND source IN ('opening', 'transfer'))
-                FROM (SELECT 1)""".replace("own", "(SELECT id FROM accounts WHERE user_id = ?)"),
+                FROM (SELECT 1) AS one""".replace("own", "(SELECT id FROM accounts WHERE user_id = ?)"),
                 self._user_id,
                 self._user_id,
             )

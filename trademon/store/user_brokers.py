@@ -15,11 +15,17 @@ from trademon.core.symbols import nearest
 from trademon.core.times import from_us, to_us
 from trademon.errors import ConfigError, UnknownName, UsageError
 from trademon.store import coverage_rows
-from trademon.store.database import Sql
+from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.fill_rows import remember_ids
 from trademon.store.scope import UserScope, host_of, optional_time
 
+_IDENTITIES = {
+    "fills": "there.market_id = fills.market_id AND there.trade_id = fills.trade_id AND there.epoch = fills.epoch",
+    "books": "there.market_id = books.market_id",
+    "cash": "there.kind = cash.kind AND there.cash_id = cash.cash_id",
+}
+"""What makes a row of one account the same as a row of another, by table."""
 SECRET_FIELDS = ("api_key", "api_secret", "password")
 _BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
     brokers.created_at, brokers.base_url, brokers.enabled, brokers.symbols, brokers.method, brokers.account_id,
@@ -91,6 +97,7 @@ class UserBrokers(UserScope):
         own = [b for b in self.brokers() if b.account_id == account_id]
         return self.method_of(own[0]) if own else self.default_method
 
+    @rerun
     def add_broker(
         self,
         name: str,
@@ -138,6 +145,7 @@ class UserBrokers(UserScope):
                 _hand_over(sql, account_id)
         return self.broker(name)
 
+    @rerun
     def set_broker(self, broker: Broker, *, credentials: Credentials | None = None, **changes: Any) -> None:
         """Change columns of a broker. New credentials unbind its account: the next look sees whose they are."""
         with self._database.write() as sql:
@@ -154,6 +162,7 @@ class UserBrokers(UserScope):
                     sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
                 sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)
 
+    @rerun
     def remove_broker(self, broker: Broker, *, with_fills: bool = False) -> int:
         """Forget the secrets and the name. What was executed stays, unless `with_fills` and no other broker leads to
         the account. Returns how many fills were deleted."""
@@ -161,7 +170,9 @@ class UserBrokers(UserScope):
             if not self._owns_broker(sql, broker):
                 return 0
             sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
-            sql.run("UPDATE brokers SET removed_at = ?, enabled = 0 WHERE id = ?", to_us(self._clock()), broker.id)
+            sql.run(
+                "UPDATE brokers SET removed_at = ?, enabled = ? WHERE id = ?", to_us(self._clock()), False, broker.id
+            )
             _hand_over(sql, broker.account_id)
             shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
             if not with_fills or shared is not None:
@@ -223,6 +234,7 @@ class UserBrokers(UserScope):
         opened = {f: self._box.open(sealed, bound_to=f"{self._user_id}/{broker.id}/{f}") for f, sealed in rows}
         return Credentials(**opened)
 
+    @rerun
     def bind_account(self, broker: Broker, uid: str | None) -> int:
         """The id of the account that the broker's key opens.
 
@@ -284,8 +296,14 @@ class UserBrokers(UserScope):
             "open_orders",
         ):
             sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
-        for table in ("fills", "books", "cash"):
-            sql.run(f"UPDATE OR IGNORE {table} SET account_id = ? WHERE account_id = ?", account_id, nameless)
+        for table, same in _IDENTITIES.items():
+            there = f"SELECT 1 FROM {table} AS there WHERE there.account_id = ? AND {same}"
+            sql.run(
+                f"UPDATE {table} SET account_id = ? WHERE account_id = ? AND NOT EXISTS ({there})",
+                account_id,
+                nameless,
+                account_id,
+            )
             sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
         sql.run("UPDATE books SET method = '' WHERE account_id = ?", account_id)
         sql.run("UPDATE brokers SET account_id = ? WHERE account_id = ?", account_id, nameless)
@@ -305,6 +323,7 @@ class UserBrokers(UserScope):
         wait_until = from_us(wait[0]) if wait else None
         return BrokerState(optional_time(row[0]), optional_time(row[1]), row[2], wait_until, row[3])
 
+    @rerun
     def note_good_look(self, broker: Broker, at: datetime) -> None:
         with self._database.write() as sql:
             sql.run(
@@ -317,6 +336,7 @@ class UserBrokers(UserScope):
             )
             sql.run("DELETE FROM hosts WHERE host = ?", host_of(broker))
 
+    @rerun
     def note_failed_look(self, broker: Broker, at: datetime, error: str, wait_until: datetime | None = None) -> None:
         with self._database.write() as sql:
             sql.run(
@@ -330,7 +350,8 @@ class UserBrokers(UserScope):
             if wait_until is not None:
                 sql.run(
                     """INSERT INTO hosts (host, wait_until) VALUES (?, ?)
-                    ON CONFLICT (host) DO UPDATE SET wait_until = max(hosts.wait_until, excluded.wait_until)""",
+                    ON CONFLICT (host) DO UPDATE SET wait_until = excluded.wait_until
+                    WHERE hosts.wait_until < excluded.wait_until""",
                     host_of(broker),
                     to_us(wait_until),
                 )

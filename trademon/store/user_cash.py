@@ -11,7 +11,7 @@ from typing import Any
 from trademon.core.cash_reports import CashKind, CashLine, CashRow
 from trademon.core.times import from_us, to_us
 from trademon.errors import DataError
-from trademon.store.database import Sql, in_list
+from trademon.store.database import Sql, in_list, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.scope import UserScope
 
@@ -34,13 +34,14 @@ class CashQuery:
 class UserCash(UserScope):
     """The part of a user's store that holds cash lines."""
 
+    @rerun
     def save_cash(self, account_id: int, lines: Sequence[CashLine], *, source: str, seen_at: datetime) -> int:
         """Store what is new among `lines`, all of it or nothing; how many were new.
 
         Raises:
             DataError: a known id came back as another line.
         """
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             known = _known_lines(sql, account_id, lines)
             fresh = [line for line in lines if _is_new(line, known)]

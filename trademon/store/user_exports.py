@@ -22,8 +22,8 @@ from trademon.store.user_lots import OPENING
 _MAX_IN = 500
 # CROSS JOIN: SQLite reads the entries in their order and looks up each one's fill, and sorts nothing.
 _FILLS = """SELECT e.at, e.tie, f.id, f.broker_id, f.side, f.quantity, f.price, f.fee, f.fee_currency, f.more_fees,
-    f.order_id, f.trade_id, f.source FROM entries e CROSS JOIN fills f ON f.id = e.fill_id
-    WHERE e.account_id = ? AND e.market_id = ? AND f.source NOT IN (?, ?)"""
+    f.order_id, f.trade_id, f.source FROM entries e CROSS JOIN fills f
+    WHERE f.id = e.fill_id AND e.account_id = ? AND e.market_id = ? AND f.source NOT IN (?, ?)"""
 _LOTS = """SELECT lots.fill_id, lots.side, lots.quantity, lots.cost, lots.fees, lots.price, lots.opened_at
     FROM lots JOIN entries ON entries.fill_id = lots.fill_id
     WHERE lots.account_id = ? AND lots.market_id = ? ORDER BY lots.opened_at, entries.tie"""

@@ -13,6 +13,7 @@ from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Candle, Contract, Market, OpenOrder
 from trademon.core.times import from_us, to_us
 from trademon.store import balance_rows, coverage_rows, prices
+from trademon.store.database import rerun
 from trademon.store.exact import decimal_text
 from trademon.store.market_rows import save_listing
 from trademon.store.scope import OWNED, UserScope, host_of, optional_time
@@ -92,6 +93,7 @@ class UserLooks(UserScope):
             )
         return optional_time(row[0]) if row else None
 
+    @rerun
     def save_markets(self, broker: Broker, markets: Iterable[Market], at: datetime) -> None:
         """Take over a host's list. What is no longer in it stays as a market, for the fills it has."""
         with self._database.write() as sql:
@@ -142,12 +144,13 @@ class UserLooks(UserScope):
             row = sql.one(f"SELECT count(*) FROM open_orders WHERE {OWNED}", account_id, self._user_id)
         return row[0] if row else 0
 
+    @rerun
     def save_look(
         self, account_id: int, balances: Iterable[Balance], orders: Iterable[OpenOrder], at: datetime
     ) -> None:
         """Replace what the account was last seen to hold and to have open."""
         seen, balances = to_us(at), tuple(balances)
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             sql.run("UPDATE accounts SET looked_at = ? WHERE id = ?", seen, account_id)
             sql.run("DELETE FROM balances WHERE account_id = ?", account_id)
@@ -204,10 +207,11 @@ class UserLooks(UserScope):
             )
         return None if row is None else Look(from_us(row[0]), optional_time(row[1]), optional_time(row[2]))
 
+    @rerun
     def save_look_at(
         self, account_id: int, symbol: str, at: datetime, *, deep: bool, hot_until: datetime | None = None
     ) -> None:
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             sql.run(
                 """INSERT INTO looks (account_id, symbol, looked_at, deep_at, hot_until) VALUES (?, ?, ?, ?, ?)
@@ -236,6 +240,7 @@ class UserLooks(UserScope):
             host = host_of(broker)
             return [at for at in sorted(times) if not prices.asked_for(sql, host, symbol, interval, at)]
 
+    @rerun
     def save_candles(
         self,
         broker: Broker,
@@ -251,9 +256,10 @@ class UserLooks(UserScope):
             prices.save_candles(sql, host, symbol, candles, now)
             prices.note_missing(sql, host, symbol, interval, missing, now)
 
+    @rerun
     def cover(self, account_id: int, stream: str, span: Span) -> None:
         """Note that a stretch of a stream that needs no symbol was read to its end."""
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             coverage_rows.extend(sql, account_id, stream, "", span)
 

@@ -11,7 +11,7 @@ from trademon.core.model import Transfer, TransferKind
 from trademon.core.times import from_us, to_us
 from trademon.core.transfer_reports import TransferRow
 from trademon.store import coverage_rows
-from trademon.store.database import Sql
+from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.reading import account_names
 from trademon.store.user_books import UserBooks
@@ -22,11 +22,12 @@ STREAMS: dict[TransferKind, str] = {"deposit": "deposits", "withdrawal": "withdr
 class UserTransfers(UserBooks):
     """The part of a user's store that holds deposits and withdrawals."""
 
+    @rerun
     def save_transfers(
         self, account_id: int, kind: TransferKind, transfers: Iterable[Transfer], covered: Span, seen_at: datetime
     ) -> int:
         """Keep what is new of a page, with the stretch it proves, and find the other ends; how many were new."""
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             new = sum(_insert(sql, account_id, transfer, seen_at) for transfer in transfers)
             coverage_rows.extend(sql, account_id, STREAMS[kind], "", covered)

@@ -29,7 +29,7 @@ from trademon.core.replay import (
 from trademon.core.times import MICROSECOND, from_us, to_us
 from trademon.errors import DataError
 from trademon.store import balance_rows, coverage_rows
-from trademon.store.database import Sql
+from trademon.store.database import Sql, rerun
 from trademon.store.fill_rows import iter_executed_after
 from trademon.store.scope import OWNED, UserScope
 
@@ -73,13 +73,14 @@ class UserVerify(UserScope):
         with self._database.read() as sql:
             return balance_rows.load_point(sql, account_id) if self._owns(sql, account_id) else None
 
+    @rerun
     def settle_balances(self, account_id: int, seen: Seen, *, earlier: Seen | None = None) -> Settlement:
         """Hold live balances against all that is stored, and move the agreed point where they agree: one transaction.
 
         `earlier` are balances seen before in the same run: with two looks an account that never rests has a first
         point, too.
         """
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             before = balance_rows.load_point(sql, account_id)
             skip = _contract_coins(sql, account_id)
@@ -96,9 +97,10 @@ class UserVerify(UserScope):
                 balance_rows.save_point(sql, account_id, after)
         return Settlement(before, after, comparison, steps, looks, skip)
 
+    @rerun
     def accept_balances(self, account_id: int, point: Point) -> None:
         """Set the agreed point though history does not explain it: a person says that it is so."""
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             balance_rows.save_point(sql, account_id, point)
 
@@ -126,10 +128,11 @@ class UserVerify(UserScope):
             transfers={s: tuple(covered.get((s, ""), ())) for s in ("deposits", "withdrawals")},
         )
 
+    @rerun
     def forget_coverage(self, account_id: int, symbols: Collection[str], fills: Span, transfers: Span) -> None:
         """Have that time of these symbols' fills and of the order history, and that of all transfers, read again. What
         is stored of it stays."""
-        with self._database.write() as sql:
+        with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             for symbol in symbols:
                 coverage_rows.forget(sql, account_id, "fills", symbol, fills)

@@ -149,7 +149,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("open_quantity", ExactDecimal(), server_default=sa.text("'0'"), nullable=False))
         batch_op.add_column(sa.Column("open_cost", ExactDecimal(), server_default=sa.text("'0'"), nullable=False))
         batch_op.add_column(sa.Column("scale", sa.Integer(), server_default=sa.text("0"), nullable=False))
-        batch_op.add_column(sa.Column("mixed", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("mixed", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.drop_column("last_epoch")
         batch_op.drop_column("unvalued")
         batch_op.drop_column("last_trade_id")
@@ -174,7 +174,7 @@ def upgrade() -> None:
     with op.batch_alter_table("markets", schema=None) as batch_op:
         batch_op.add_column(sa.Column("settle", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("contract_size", ExactDecimal(), nullable=True))
-        batch_op.add_column(sa.Column("inverse", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("inverse", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("former", sa.Text(), nullable=True))
     # Entries, days and the new columns are derived: every book is derived again when the store is opened.
     for table in ("disposals", "lots", "unmatched"):
