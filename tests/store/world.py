@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -38,6 +40,7 @@ ON_FILES = pytest.mark.parametrize("kind", ["sqlite"])
 NewStore = Callable[[], str]
 """Makes a store with the user `ann`, and says where it is."""
 _KEYS = Path(tempfile.gettempdir()) / f"trademon-keys-{os.getpid()}"
+atexit.register(shutil.rmtree, _KEYS, ignore_errors=True)
 OPENED: list[Store] = []
 """What the test at hand has opened."""
 
