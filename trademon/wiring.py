@@ -200,3 +200,16 @@ def pick_targets(stores: Sequence[UserStore], wanted: Sequence[str], *, with_man
                 raise UsageError(f"{name} has no API to ask", hint=f"trademon fills import FILE.csv --broker {name}")
         return [t for t in brokers if t.broker.name in wanted]
     return [t for t in brokers if t.broker.enabled and (with_manual or t.broker.exchange not in WITHOUT_API)]
+
+
+def targets_with_api(stores: Sequence[UserStore], wanted: Sequence[str]) -> list[Target]:
+    """The brokers that can be asked, disabled ones too: the named ones, or all.
+
+    Raises:
+        UnknownName: none of these users has a broker of that name.
+    """
+    from trademon.flows.scan import Target  # noqa: PLC0415
+
+    check_brokers(stores, wanted)
+    brokers = [Target(store, broker) for store in stores for broker in store.brokers()]
+    return [t for t in brokers if t.broker.exchange not in WITHOUT_API and (not wanted or t.broker.name in wanted)]

@@ -579,3 +579,20 @@ def test_coverage_answers_with_and_without_anything_read(shell: Shell) -> None:
     assert {"fills", "deposits"} <= {row["stream"] for row in data["coverage"]}
     assert "complete since" in shell.run("coverage").check(0).out
     shell.run("coverage", "--broker", "nobody").check(4).one_line("there is no broker 'nobody'")
+
+
+def test_doctor_ends_with_4_only_where_a_person_must_act(shell: Shell) -> None:
+    """A host that is not reached is a warning; a key file that others can read is not."""
+    shell.run("broker", "add", "main", "--exchange", "demo", "--since", "2h").check(0)
+    shell.run("scan").check(0)
+    good = shell.run("doctor", "--json").check(0).json
+    assert (good["status"], good["errors"]) == ("success", [])
+    assert {"database", "disk", "clock", "key", "rate budget"} <= {c["check"] for c in good["data"]["checks"]}
+    assert "all well" in shell.run("doctor").check(0).out
+    shell.add("away", "binance", "http://127.0.0.1:9").check(0)
+    away = shell.run("doctor", "--broker", "away", "--json").check(0).json["data"]["checks"]
+    assert [c["health"] for c in away if c["check"] == "exchange"] == ["warn"]
+    (shell.home / "config" / "master.key").chmod(0o644)
+    bad = shell.run("doctor", "--broker", "main", "--json").check(4).json
+    assert (bad["status"], bad["errors"][0]["hint"][:9]) == ("partial", "chmod 600")
+    shell.run("doctor", "--broker", "nobody").check(4).one_line("there is no broker 'nobody'")

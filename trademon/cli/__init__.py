@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "transfers": "Deposits and withdrawals, and which are between your own accounts.",
     "coverage": "What is proved fetched, what is missing, until when it can be had.",
     "verify": "Hold stored history against the live balances; why they differ.",
+    "doctor": "Examine the store, this machine and every broker.",
     "prices": "Dated prices, for P&L in one currency: list, fetch.",
     "cash": "Funding and interest beside the trades; import some from a CSV file.",
     "rebuild": "Derive all P&L again from the stored fills.",

@@ -76,6 +76,11 @@ class Exchange(Protocol):
         """Whether the host's request budget leaves room for questions that can wait."""
         ...
 
+    def budget(self) -> tuple[int, int] | None:
+        """What this minute's questions have cost so far and what they may cost, by all programs behind our address;
+        None where the exchange does not count by the minute."""
+        ...
+
     async def sync_clock(self) -> timedelta:
         """Measure the exchange's clock; returns its offset from ours."""
         ...

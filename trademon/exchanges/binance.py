@@ -72,6 +72,9 @@ class Binance:
     def has_budget(self) -> bool:
         return self._used_weight() <= _SWEEP_BELOW
 
+    def budget(self) -> tuple[int, int]:
+        return self._used_weight(), WEIGHT_LIMIT
+
     def _used_weight(self) -> int:
         """What this minute has cost so far, by all programs behind our address, as the exchange counts it.
 

@@ -83,6 +83,9 @@ class Bitget:
     def last_answer(self) -> str:
         return last_answer()
 
+    def budget(self) -> None:
+        """Calls are limited by the second."""
+
     async def close(self) -> None:
         """The client is shared and closed by whoever opened it."""
 

@@ -195,6 +195,10 @@ async def _hold_and_look(
                     await look.run()
         except TimeoutError:
             raise Transient("not done in the time there was; the rest is read next time") from None
+        except BadAnswer as fault:
+            if fault not in look.faults:  # what a symbol's answer did wrong is kept already
+                store.quarantine(broker, ports.clock(), fault.message, exchange.last_answer())
+            raise
         finally:
             count.requests = exchange.requests
             await exchange.close()
@@ -273,7 +277,7 @@ class _Look:
         try:
             return await self.exchange.fetch_open_orders({m.exchange_symbol: m for m in markets})
         except BadAnswer as fault:
-            self.faults.append(fault)
+            self._doubt(fault)
             return ()
 
     async def _resolve(self, markets: tuple[Market, ...], names: set[str]) -> tuple[tuple[Market, ...], set[str]]:
@@ -339,7 +343,7 @@ class _Look:
                 await self._read_symbol(market, pointed_at=symbol in plan.signs)
             except BadAnswer as fault:
                 if symbol in listed:  # of one that is gone the exchange need not know any more
-                    self.faults.append(fault)
+                    self._doubt(fault)
 
     async def _sweep(self, symbols: Sequence[str], listed: dict[str, Market]) -> None:
         stop_at = self.ports.monotonic() + self.limits.sweep_s
@@ -349,7 +353,12 @@ class _Look:
             try:
                 await self._read_symbol(listed[symbol])
             except BadAnswer as fault:
-                self.faults.append(fault)
+                self._doubt(fault)
+
+    def _doubt(self, fault: BadAnswer) -> None:
+        """Remember an answer that is not believed, and how it began: the look goes on, and ends as one that failed."""
+        self.faults.append(fault)
+        self.store.quarantine(self.broker, self.ports.clock(), fault.message, self.exchange.last_answer())
 
     def _reachable(self, since: datetime, now: datetime) -> datetime:
         reach = self.exchange.capabilities.history

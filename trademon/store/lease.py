@@ -40,6 +40,23 @@ def _hold_file(directory: Path, name: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy("another run is at work on it") from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()}".encode())
         yield
     finally:
         os.close(handle)
+
+
+def holder(locks: Path | Leases, name: str) -> str | None:
+    """Who holds the lock `name` now, as a person reads it; None where nobody does."""
+    if not isinstance(locks, Path):
+        return locks.holder(name)
+    try:
+        with (locks / f"{name}.lock").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read(100).decode(errors="replace") or "another run"
+    except OSError:
+        return None  # nobody ever held it
+    return None

@@ -7,6 +7,7 @@ user's rows are copied into a store that is gone afterwards, and derived there.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import islice
 
 from trademon.core.model import Method
@@ -55,4 +56,4 @@ def _copy(source: Sql, target: Sql, table: str, condition: str, user_id: int) ->
     rows = iter(source.stream(f"SELECT {wanted} FROM {table} WHERE {condition}", user_id))
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     while batch := list(islice(rows, _BATCH)):
-        target.many(insert, batch)
+        target.many(insert, [tuple(str(v) if isinstance(v, Decimal) else v for v in row) for row in batch])

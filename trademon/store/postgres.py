@@ -99,6 +99,14 @@ class PostgresServer:
         """The names of the tables there are in the schema that is used."""
         return {row[0] for row in sql.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")}
 
+    def faults(self, sql: Sql) -> list[str]:
+        """A server looks after its own files: that it answers is what can be said from here."""
+        return []
+
+    def size_bytes(self, sql: Sql) -> int:
+        """What the database takes on its server."""
+        return int(sql.rows("SELECT pg_database_size(current_database())")[0][0])
+
     def migrate(self) -> None:
         """Bring the schema to that of today."""
         from trademon.store.migrate import migrate_server  # noqa: PLC0415 - alembic costs 400 ms: see database.py

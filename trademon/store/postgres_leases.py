@@ -26,6 +26,7 @@ _TAKE: Final = f"""INSERT INTO leases (name, token, holder, held_until)
     held_until = excluded.held_until WHERE leases.held_until <= {_NOW} RETURNING token""".encode()
 _RENEW: Final = f"""UPDATE leases SET held_until = {_NOW} + %(length_us)s
     WHERE name = %(name)s AND token = %(token)s""".encode()
+_HOLDER: Final = f"SELECT holder FROM leases WHERE name = %(name)s AND held_until > {_NOW}".encode()
 _END: Final = b"UPDATE leases SET held_until = 0 WHERE name = %(name)s AND token = %(token)s"
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -56,6 +57,12 @@ class Leases:
     def token(self, name: str) -> int | None:
         """What the lease was given to this process under; None where it does not hold it."""
         return self._tokens.get(name)
+
+    def holder(self, name: str) -> str | None:
+        """Who holds the lease now: host and process; None where nobody does."""
+        with self._lock, self._connect() as connection:
+            row = connection.execute(_HOLDER, {"name": name}).fetchone()
+        return None if row is None else str(row[0])
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[None]:

@@ -56,6 +56,15 @@ class SqliteFile:
         """The names of the tables there are."""
         return {row[0] for row in sql.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
+    def faults(self, sql: Sql) -> list[str]:
+        """What is damaged, as SQLite says it; nothing where all is well. Reads the whole file."""
+        return [row[0] for row in sql.rows("PRAGMA quick_check(5)") if row[0] != "ok"]
+
+    def size_bytes(self, sql: Sql) -> int:
+        """What the store takes, its log beside it."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
     def migrate(self) -> None:
         """Bring the schema to that of today, after a backup beside the file."""
         from trademon.store.migrate import migrate_file  # noqa: PLC0415 - alembic costs 400 ms: see database.py

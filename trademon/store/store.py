@@ -10,6 +10,7 @@ import contextlib
 import getpass
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,10 @@ from trademon.core.times import from_us, to_us
 from trademon.errors import UnknownName, UsageError
 from trademon.store.crypto import SecretBox
 from trademon.store.database import Database, rerun
+from trademon.store.migrations import HEAD
 from trademon.store.other_method import carrying_accounts, copy_user, kept_otherwise
 from trademon.store.scope import Clock
+from trademon.store.sqlite import SqliteFile
 from trademon.store.user_cash import UserCash
 from trademon.store.user_exports import UserExports
 from trademon.store.user_looks import UserLooks
@@ -32,6 +35,16 @@ from trademon.store.user_verify import UserVerify
 
 if TYPE_CHECKING:
     from trademon.store.postgres_leases import Leases
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """`faults`: what is damaged; `schema`: its revision; `has_secrets`: whether a key is needed to open some."""
+
+    faults: tuple[str, ...]
+    size_bytes: int
+    schema: str
+    has_secrets: bool
 
 
 class Store:
@@ -58,6 +71,18 @@ class Store:
     def locks(self) -> Path | Leases:
         """What a pass over an account is held by (`lease.hold`)."""
         return self._database.locks
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the store is a file of this machine, and not on a server."""
+        return isinstance(self._database.backend, SqliteFile)
+
+    def health(self) -> StoreHealth:
+        """What can be said of the store itself; reads all of a file."""
+        backend = self._database.backend
+        with self._database.read() as sql:
+            secrets = sql.one("SELECT 1 FROM secrets LIMIT 1") is not None
+            return StoreHealth(tuple(backend.faults(sql)), backend.size_bytes(sql), HEAD, secrets)
 
     def close(self) -> None:
         self._database.close()

@@ -44,6 +44,18 @@ class BrokerState:
     last_error: str | None = None
 
 
+KEPT_ANSWERS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An answer that was not believed: when, why, and how it began."""
+
+    at: datetime
+    reason: str
+    answer: str
+
+
 class UserBrokers(UserScope):
     """The part of a user's store that knows their brokers."""
 
@@ -355,6 +367,32 @@ class UserBrokers(UserScope):
                     host_of(broker),
                     to_us(wait_until),
                 )
+
+    @rerun
+    def quarantine(self, broker: Broker, at: datetime, reason: str, answer: str) -> None:
+        """Keep how an answer began that was not believed, and why; of each broker the newest of them."""
+        with self._database.write() as sql:
+            if not self._owns_broker(sql, broker):
+                return
+            sql.insert("quarantine", broker_id=broker.id, at=to_us(at), reason=reason, answer=answer.replace("\0", "?"))
+            sql.run(
+                """DELETE FROM quarantine WHERE broker_id = ? AND id NOT IN
+                (SELECT id FROM quarantine WHERE broker_id = ? ORDER BY id DESC LIMIT ?)""",
+                broker.id,
+                broker.id,
+                KEPT_ANSWERS,
+            )
+
+    def quarantined(self, broker: Broker) -> tuple[Quarantined, ...]:
+        """Answers of the broker's exchange that were not believed, newest first."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                """SELECT at, reason, answer FROM quarantine WHERE broker_id = ?
+                AND broker_id IN (SELECT id FROM brokers WHERE user_id = ?) ORDER BY id DESC""",
+                broker.id,
+                self._user_id,
+            )
+        return tuple(Quarantined(from_us(at), reason, answer) for at, reason, answer in rows)
 
     def complete_since(self, broker: Broker) -> datetime | None:
         """The time since which nothing is missing; None where something that may have fills was not asked for yet."""

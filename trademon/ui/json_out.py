@@ -225,6 +225,7 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "WhatIfReport": "lot_json:what_if_to_json",
     "CashReport": "cash_json:cash_to_json",
     "CashImportReport": "cash_json:cash_import_to_json",
+    "DoctorReport": "doctor_json:doctor_to_json",
     "CoverageReport": "coverage_json:coverage_to_json",
     "TransfersReport": "transfer_json:transfers_to_json",
     "VerifyReport": "verify_json:verify_to_json",

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.coverage_reports import CoverageReport
+from trademon.core.doctor_reports import DoctorReport
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.price_reports import PriceFetchReport, PricesReport
 from trademon.core.reports import (
@@ -32,6 +33,7 @@ from trademon.core.transfer_reports import TransfersReport
 from trademon.core.verify_reports import VerifyReport
 from trademon.ui.cash_tables import render_cash, render_cash_import
 from trademon.ui.coverage_tables import render_coverage
+from trademon.ui.doctor_tables import render_doctor
 from trademon.ui.grid import Column, Grid, Row, flow
 from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
 from trademon.ui.pnl_tables import render_pnl
@@ -325,6 +327,7 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     CashReport: render_cash,
     CashImportReport: render_cash_import,
     CoverageReport: render_coverage,
+    DoctorReport: render_doctor,
     TransfersReport: render_transfers,
     VerifyReport: render_verify,
     PricesReport: render_prices,

@@ -1,0 +1,42 @@
+"""`trademon doctor`."""
+
+from __future__ import annotations
+
+import typer
+
+from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run, run_async
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(epilog="Example: trademon doctor --json")
+def doctor(
+    broker: Brokers = None,
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Examine the store, this machine and every broker: damage, disk, clock, key, rate budget, last good scan. Ends
+    with 4 when a person must act."""
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("doctor", flags, lambda: _doctor(broker or [], user))
+
+
+def _doctor(brokers: list[str], user: str | None) -> Result:
+    from trademon.exchanges.registry import capabilities_of  # noqa: PLC0415
+    from trademon.flows.doctor import Machine  # noqa: PLC0415
+    from trademon.flows.doctor import doctor as flow  # noqa: PLC0415
+    from trademon.wiring import Home, open_home, targets_with_api  # noqa: PLC0415
+
+    async def work(home: Home) -> Result:
+        targets = targets_with_api(home.users(user), brokers)
+        machine = Machine(home.store, home.settings.key_file)
+        async with home.network() as ports:
+            report = await flow(machine, targets, ports, capabilities_of=capabilities_of)
+        return Result(report, report.problems, report.status, report.exit_code)
+
+    with open_home() as home:
+        return run_async(lambda: work(home))

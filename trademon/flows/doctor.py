@@ -1,0 +1,194 @@
+"""An examination: the store and this machine, then each broker, asked over the network as a scan would ask."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from trademon.core.doctor_reports import Check, DoctorReport, Health
+from trademon.core.model import Broker
+from trademon.errors import ActionNeeded, TrademonError
+from trademon.exchanges.base import Exchange
+from trademon.flows.coverage import CapabilitiesOf, coverage
+from trademon.flows.isolate import isolate
+from trademon.flows.ports import Ports
+from trademon.flows.scan import Target
+from trademon.store.lease import holder
+from trademon.store.store import Store, StoreHealth, UserStore
+
+MB = 1024 * 1024
+LITTLE_SPACE, NO_SPACE = 1024 * MB, 64 * MB
+STALE = timedelta(days=1)
+CLOCK_IS_OFF = timedelta(seconds=1)
+MANY_ERRORS = 5
+SOON_LOST = timedelta(days=14)
+BUSY_BUDGET = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where things lie: what the examination of this machine looks at."""
+
+    store: Store
+    key_file: Path
+
+
+async def doctor(
+    machine: Machine, targets: Sequence[Target], ports: Ports, *, capabilities_of: CapabilitiesOf
+) -> DoctorReport:
+    """Every check of the machine and of these brokers; the brokers are asked side by side."""
+    checks = [*_machine(machine)]
+    asked = await asyncio.gather(*(_broker(target, ports, capabilities_of) for target in targets))
+    return DoctorReport((*checks, *(check for group in asked for check in group)))
+
+
+# --- the machine --------------------------------------------------------------------------------------------------
+
+
+def _machine(machine: Machine) -> Iterator[Check]:
+    health = machine.store.health()
+    yield _database(machine.store, health)
+    if machine.store.is_file:
+        yield _disk(machine.store.path.parent)
+        yield from _rights(machine.store.path.parent)
+    yield from _key_file(machine.key_file, needed=health.has_secrets)
+
+
+def _database(store: Store, health: StoreHealth) -> Check:
+    if health.faults:
+        return Check("database", "act", f"damaged: {'; '.join(health.faults[:3])}", "restore a backup, or move it away")
+    state = "undamaged" if store.is_file else "answers"
+    return Check("database", "ok", f"{store.place}, schema {health.schema}, {health.size_bytes / MB:,.1f} MB, {state}")
+
+
+def _disk(directory: Path) -> Check:
+    free = shutil.disk_usage(directory).free
+    told = f"{free / MB:,.0f} MB free in {directory}"
+    if free < NO_SPACE:
+        return Check("disk", "act", told, "free some: a scan that cannot write stores nothing")
+    return Check("disk", "warn" if free < LITTLE_SPACE else "ok", told)
+
+
+def _rights(directory: Path) -> Iterator[Check]:
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Check("data directory", "warn", f"others may look into {directory}", f"chmod 700 {directory}")
+
+
+def _key_file(path: Path, *, needed: bool) -> Iterator[Check]:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        if needed:
+            yield Check(
+                "key file", "act", f"{path} is missing and keys are stored", "put it back, or give the keys again"
+            )
+        return
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Check("key file", "act", f"others can read {path}", f"chmod 600 {path}")
+    else:
+        yield Check("key file", "ok", f"{path}, readable by you alone")
+
+
+# --- a broker -----------------------------------------------------------------------------------------------------
+
+
+async def _broker(target: Target, ports: Ports, capabilities_of: CapabilitiesOf) -> list[Check]:
+    store, broker, now = target.store, target.broker, ports.clock()
+    checks = [*_stored(store, broker, now), *_complete(store, broker, now, capabilities_of)]
+    busy = holder(ports.locks, f"broker-{broker.id}")
+    if busy is not None:
+        checks.append(Check("lease", "ok", f"held by {busy}"))
+    if not broker.enabled:
+        checks.append(Check("state", "ok", "disabled: it is not scanned"))
+    else:
+        checks += await _asked(target, ports)
+    return [replace(check, broker=broker.name, user=broker.user) for check in checks]
+
+
+def _stored(store: UserStore, broker: Broker, now: datetime) -> Iterator[Check]:
+    """How its last looks went."""
+    state = store.broker_state(broker)
+    if state.last_good_at is None:
+        yield Check("last good scan", "warn", "none yet", "trademon scan")
+    else:
+        age = now - state.last_good_at
+        told = f"{state.last_good_at:%Y-%m-%d %H:%M:%S} UTC"
+        late = age > STALE and broker.enabled
+        yield Check("last good scan", "warn" if late else "ok", told, "does cron run trademon scan?" if late else None)
+    if state.errors_in_row > MANY_ERRORS:
+        yield Check("errors", "warn", f"{state.errors_in_row} in a row, the last: {state.last_error}")
+    doubted = [one for one in store.quarantined(broker) if now - one.at < STALE]
+    if doubted:
+        told = f"{len(doubted)} answers of the last day were not believed, the newest: {doubted[0].reason}"
+        yield Check("answers", "warn", told)
+    if state.wait_until is not None and state.wait_until > now:
+        yield Check("host", "warn", f"asked us to wait until {state.wait_until:%H:%M:%S} UTC")
+
+
+def _complete(store: UserStore, broker: Broker, now: datetime, capabilities_of: CapabilitiesOf) -> Iterator[Check]:
+    """What is missing of its history, and what of it will be lost."""
+    report = coverage([store], [broker.name], now=now, capabilities_of=capabilities_of)
+    since = report.brokers[0].complete_since
+    if since is None:
+        yield Check("history", "warn", "not complete yet", "trademon coverage shows what is missing")
+    else:
+        yield Check("history", "ok", f"complete since {since:%Y-%m-%d %H:%M:%S} UTC")
+    gaps = [gap for row in report.rows for gap in row.gaps if gap.lost_from is not None and not gap.is_lost]
+    soonest = min((gap.lost_from for gap in gaps if gap.lost_from is not None), default=None)
+    if soonest is not None and soonest - now < SOON_LOST:
+        told = f"{len(gaps)} open, the exchange forgets the first from {soonest:%Y-%m-%d %H:%M} UTC on"
+        yield Check("gaps", "warn", told, f"trademon scan --broker {broker.name}")
+
+
+async def _asked(target: Target, ports: Ports) -> list[Check]:
+    """What the exchange says now."""
+    broker = target.broker
+    found, error, _ = await isolate(_ask(target, ports), broker=broker.name, user=broker.user, at=ports.clock())
+    if found is not None:
+        return found
+    assert error is not None
+    return [_refused(error)]
+
+
+def _refused(error: TrademonError) -> Check:
+    must_act = isinstance(error, ActionNeeded)
+    return Check(
+        "key" if error.kind == "auth" else "exchange", "act" if must_act else "warn", error.message, error.hint
+    )
+
+
+async def _ask(target: Target, ports: Ports) -> list[Check]:
+    exchange = await ports.open_exchange(target.store, target.broker)
+    started = ports.monotonic()
+    try:
+        offset = await exchange.sync_clock()
+        view = await exchange.fetch_account(with_uid=True)
+        took = ports.monotonic() - started
+        return [
+            _clock(offset),
+            Check("key", "ok", f"accepted, {len(view.balances)} coins seen, in {took:.2f} s"),
+            *_budget(exchange),
+        ]
+    finally:
+        await exchange.close()
+
+
+def _clock(offset: timedelta) -> Check:
+    told = f"{abs(offset).total_seconds():.2f} s {'behind' if offset > timedelta(0) else 'ahead of'} the exchange"
+    if abs(offset) < CLOCK_IS_OFF:
+        return Check("clock", "ok", told)
+    return Check("clock", "warn", f"{told}; requests are dated by the exchange's", "let the system keep time (NTP)")
+
+
+def _budget(exchange: Exchange) -> Iterator[Check]:
+    budget = exchange.budget()
+    if budget is not None:
+        used, limit = budget
+        health: Health = "warn" if used > limit * BUSY_BUDGET else "ok"
+        yield Check("rate budget", health, f"{used:,} of {limit:,} used this minute, by all programs at this address")
