@@ -30,6 +30,7 @@ from trademon.wiring import Home, open_home
 CHILD = Path(__file__).with_name("child")
 PROGRAM = [sys.executable, "-m", "trademon"]
 PATIENCE_S = 300
+BUSY = 10
 _STORED = """SELECT symbol, trade_id, order_id, side, quantity, price, fee, fee_currency, executed_at
     FROM fills JOIN markets ON markets.id = market_id"""
 
@@ -140,7 +141,7 @@ class House:
 
     def start_s(self) -> float:
         """How long the program takes to start and end: next to nothing, but on a machine that is busy with others. What
-        is promised in seconds is held to it with that added."""
+        is promised in seconds is held to it with `BUSY` times that added."""
         started = time.monotonic()
         self.run("--version").check(0)
         return time.monotonic() - started

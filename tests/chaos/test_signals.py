@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from tests.chaos.conftest import Measured, Serve
-from tests.chaos.house import PATIENCE_S, PROGRAM, House, account
+from tests.chaos.house import BUSY, PATIENCE_S, PROGRAM, House, account
 from tests.chaos.ledger import Ledger
 
 GONE_S = 2
@@ -112,7 +112,7 @@ def test_a_signal_at_any_moment_ends_a_watch_and_leaves_the_terminal_sane(
     with ThreadPoolExecutor(2) as pool:
         longest = max(pool.map(once, moments))
     slow_s = max(slow_s, house.start_s())
-    assert longest < GONE_S + 2 * slow_s
+    assert longest < GONE_S + BUSY * slow_s
     house.check(world)
     measured(
         f"{times} times {number.name}: gone within {longest:.2f} s (starting takes {slow_s:.2f} s), terminal sane, "
