@@ -92,6 +92,10 @@ class NetworkError(Transient):
     """No answer, or none in time."""
 
 
+class NoAnswer(NetworkError):
+    """Silence, or not all of an answer in time: asking again within the look would cost as long again."""
+
+
 class BadAnswer(Transient):
     """An answer that cannot be believed: it changes nothing."""
 

@@ -70,3 +70,8 @@ def make(name: str, card: Card, demo: DemoServer, open_client: Callable[..., Ccx
 async def exchange(make: Callable[..., Exchange]) -> Exchange:
     """Within the running loop, which ccxt asks for."""
     return make()
+
+
+@pytest.fixture(autouse=True)
+def _quick(asked_again_at_once: None) -> None:
+    """Servers in trouble are many here."""

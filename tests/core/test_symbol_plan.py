@@ -30,6 +30,10 @@ def must(**signs: object) -> tuple[str, ...]:
     return plan_symbols(Signs(**signs), MARKETS, now=NOW).must  # type: ignore[arg-type]
 
 
+def walk(**signs: object) -> tuple[str, ...]:
+    return plan_symbols(Signs(**signs), MARKETS, now=NOW).walk  # type: ignore[arg-type]
+
+
 def sweep(**signs: object) -> tuple[str, ...]:
     return plan_symbols(Signs(**signs), MARKETS, now=NOW).sweep  # type: ignore[arg-type]
 
@@ -57,10 +61,10 @@ def test_what_a_sign_pointed_at_lately_is_asked_again():
 
 
 def test_what_is_incomplete_is_asked_whenever_it_was_asked_last():
-    """A gap of a traded symbol must be closed; one of a symbol never traded waits for budget."""
+    """A gap of a traded symbol is walked before one of a symbol never traded is swept: both as the budget allows."""
     signs = Signs(incomplete=["ETH/USDT", "ADA/TRY"], traded={"ETH/USDT": LONG_AGO}, looked=LOOKED)
     plan = plan_symbols(signs, MARKETS, now=NOW)
-    assert (plan.must, plan.sweep) == (("ETH/USDT",), ("ADA/TRY",))
+    assert (plan.must, plan.walk, plan.sweep) == ((), ("ETH/USDT",), ("ADA/TRY",))
 
 
 def test_a_plan_names_what_a_changed_balance_points_at():
@@ -80,11 +84,28 @@ def test_a_plan_names_what_a_changed_balance_points_at():
 def test_a_change_that_nothing_explains_points_at_what_was_traded_for_it():
     """Bought and sold again between two looks only USDT moved. BNB, which pays fees, explains nothing; ADA does."""
     traded = {"ETH/USDT": LONG_AGO}
-    assert must(traded=traded, looked=LOOKED, changed=["USDT"]) == ("ETH/USDT",)
+    assert walk(traded=traded, looked=LOOKED, changed=["USDT"]) == ("ETH/USDT",)
+    assert must(traded=traded, looked=LOOKED, changed=["USDT"]) == ()
     assert must(traded=traded, looked=LOOKED, changed=["USDT", "ADA"]) == ("ADA/USDT",)
+    assert walk(traded=traded, looked=LOOKED, changed=["USDT", "ADA"]) == ()
     with_fees = Signs(traded=traded, looked=LOOKED, changed=["USDT", "BNB"])
     plan = plan_symbols(with_fees, (*MARKETS, market("BNB/USDT")), now=NOW)
     assert plan.signs == {"BNB/USDT", "ETH/USDT"}
+
+
+def test_what_was_asked_since_the_balances_were_seen_needs_no_walk_again():
+    """The budget ended half way: the next look goes on with those that had no say yet."""
+    traded = {"ETH/USDT": LONG_AGO, "ADA/USDT": LONG_AGO, "BTC/USDT": LONG_AGO}
+    looked = LOOKED | {"ETH/USDT": A_MINUTE_AGO + timedelta(seconds=30), "BTC/USDT": LONG_AGO}
+    signs = {"traded": traded, "looked": looked, "changed": ["USDT"], "seen_at": A_MINUTE_AGO}
+    assert walk(**signs) == ("BTC/USDT", "ADA/USDT")
+
+
+def test_what_a_sign_points_at_is_asked_before_what_is_only_hot():
+    """However long the hot ones were not asked."""
+    traded = {"ETH/USDT": NOW, "BTC/USDT": NOW}
+    looked = LOOKED | {"ETH/USDT": LONG_AGO}
+    assert must(traded=traded, looked=looked, hinted=["BTC/USDT"]) == ("BTC/USDT", "ETH/USDT")
 
 
 def test_a_symbol_traded_within_three_days_is_asked_every_time():
@@ -93,12 +114,14 @@ def test_a_symbol_traded_within_three_days_is_asked_every_time():
 
 
 def test_a_symbol_traded_before_that_is_asked_every_hour():
-    """Warm: due an hour after the last look, not a moment earlier; at once where there never was a look."""
+    """Warm: due an hour after the last look, not a moment earlier; at once where there never was a look; and only as
+    the budget allows, the longest unasked first."""
     traded = {"ETH/USDT": LONG_AGO}
-    assert must(traded=traded, looked=LOOKED | {"ETH/USDT": NOW - WARM_EVERY}) == ("ETH/USDT",)
+    assert walk(traded=traded, looked=LOOKED | {"ETH/USDT": NOW - WARM_EVERY}) == ("ETH/USDT",)
     just_not = NOW - WARM_EVERY + timedelta(microseconds=1)
-    assert must(traded=traded, looked=LOOKED | {"ETH/USDT": just_not}) == ()
-    assert must(traded=traded) == ("ETH/USDT",)
+    assert walk(traded=traded, looked=LOOKED | {"ETH/USDT": just_not}) == ()
+    assert walk(traded=traded) == ("ETH/USDT",)
+    assert must(traded=traded) == ()
 
 
 def test_a_traded_symbol_whose_coin_changed_is_asked_now():
@@ -158,13 +181,12 @@ _times = st.datetimes(datetime(2026, 1, 1), NOW.replace(tzinfo=None), timezones=
 def test_a_plan_is_a_function_of_the_signs_alone(
     named: set[str], hinted: set[str], held: set[str], changed: set[str], looked: dict[str, datetime]
 ):
-    """Each symbol at most once, the longest unasked first, and the order of the markets changes nothing."""
+    """Each symbol at most once, and the order of the markets changes nothing."""
     signs = Signs(named=named, hinted=hinted, held=held, changed=changed, looked=looked, traded=looked)
     plan = plan_symbols(signs, MARKETS, now=NOW)
     assert plan == plan_symbols(signs, MARKETS[::-1], now=NOW)
-    never = datetime.min.replace(tzinfo=UTC)
-    assert list(plan.must) == sorted({*plan.must}, key=lambda s: (looked.get(s, never), s))
-    assert plan.signs <= {*plan.must}
-    assert len({*plan.must, *plan.sweep}) == len(plan.must) + len(plan.sweep)
+    assert plan.signs <= {*plan.must, *plan.walk}
+    everything = (*plan.must, *plan.walk, *plan.sweep)
+    assert len(set(everything)) == len(everything)
     assert named | hinted <= {*plan.must}
     assert not set(plan.sweep) - {m.symbol for m in MARKETS}

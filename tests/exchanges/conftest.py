@@ -109,3 +109,8 @@ async def demo(world: WorldView) -> AsyncIterator[DemoServer]:
     ]
     async with DemoServer(accounts, clock=wall_clock, weight_limit=10**9, has_rates=False) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _quick(asked_again_at_once: None) -> None:
+    """Servers in trouble are many here."""

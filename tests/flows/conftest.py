@@ -63,3 +63,8 @@ async def desk(store: Store, clock: HandClock, tmp_path: Path, _hand_clock_in_cc
 def exchange(request: pytest.FixtureRequest) -> str:
     """Each exchange in turn."""
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _quick(asked_again_at_once: None) -> None:
+    """Servers in trouble are many here."""

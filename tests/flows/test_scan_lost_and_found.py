@@ -434,7 +434,7 @@ async def test_order_types_that_do_not_come_are_waited_for_once(desk: Desk) -> N
     server = await desk.open("binance", world)
     server.faults.append(faults.status(503, path="/allOrders"))
     assert statuses(await desk.scan()) == ["ok"]
-    assert len(asked(server, "/allOrders")) == 1
+    assert len(asked(server, "/allOrders")) == 3  # put three times within the one call
     assert_exact(desk, world)
 
 
@@ -598,3 +598,51 @@ async def test_what_was_read_of_the_order_history_is_not_read_again(desk: Desk) 
     await desk.scan()
     assert len(asked(desk.servers["main"], "/trade/history-orders")) == before + 1
     assert desk.user.coverage(desk.account_id(), "", stream="orders") == (Span(covered.start, desk.clock.at),)
+
+
+# --- hundreds of symbols ------------------------------------------------------------------------------------------
+
+COINS = tuple(f"TOK{n:03d}" for n in range(300))
+
+
+async def desk_of_300(desk: Desk) -> tuple[ScriptedWorld, DemoServer]:
+    """An account at Binance that traded 300 symbols ten days ago, all of it read, some hours ago."""
+    world = desk.scripted(markets=tuple(market(coin) for coin in COINS))
+    for n, coin in enumerate(COINS):
+        world.buy(f"{coin}/USDT", "1", "10", NOON - 10 * DAY + timedelta(minutes=n))
+    server = await desk.open("binance", world, since=NOON - 20 * DAY)
+    for _ in range(6):  # a minute's budget does not reach all of them
+        desk.clock.move(seconds=61)
+        await desk.scan()
+    assert len(desk.stored()) == 300
+    desk.clock.move(hours=3)
+    return world, server
+
+
+async def test_of_300_symbols_ever_traded_three_traded_now_are_found_in_one_cycle(desk: Desk) -> None:
+    """All 300 are due for their hourly question, which alone would take the minute's budget: signs go first."""
+    world, server = await desk_of_300(desk)
+    now = desk.clock()
+    for coin in ("TOK007", "TOK150", "TOK299"):
+        world.buy(f"{coin}/USDT", "2", "11", now - timedelta(seconds=30))
+    server.requests.clear()
+    report = await desk.scan()
+    assert (statuses(report), report.new_fills) == (["ok"], 3)
+    first = asked(server, "/myTrades")[:23]  # after at most twenty that were never asked
+    assert {"TOK007USDT", "TOK150USDT", "TOK299USDT"} <= set(first)
+    assert len(asked(server, "/myTrades")) < 300  # and the budget held
+
+
+async def test_a_round_trip_that_moved_only_the_quote_coin_is_found_as_soon_as_the_budget_allows(desk: Desk) -> None:
+    """Bought and sold again between two looks: any of 300 may explain it. What the first minute does not reach, the
+    next ones do, and until then the change of balance stays news."""
+    world, _ = await desk_of_300(desk)
+    now = desk.clock()
+    world.buy("TOK210/USDT", "2", "11", now - timedelta(seconds=40))
+    world.sell("TOK210/USDT", "2", "12", now - timedelta(seconds=30))
+    found = 0
+    for _ in range(3):
+        found += (await desk.scan()).new_fills
+        desk.clock.move(seconds=61)
+    assert found == 2
+    assert_exact(desk, world)

@@ -1,8 +1,9 @@
 """Which symbols of an account to ask for in one look, and in which order.
 
-An exchange that wants a symbol for fills has to be asked one by one, and each question costs budget. Hot symbols are
-asked every time; traded ones every hour; those never asked, once each, the likeliest first, as far as the budget
-goes: the rest stays a gap, and is asked in the next looks.
+An exchange that wants a symbol for fills has to be asked one by one, and each question costs budget. What a sign
+points at is asked at once, then hot symbols, every time. As far as the budget goes come those that could explain a
+change of the quote coin alone, those traded long ago (every hour), and those never asked, once each, the likeliest
+first: the rest stays a gap, and is asked in the next looks.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Signs:
         changed: coins whose balance is not what it was at the last look.
         pending: a sign pointed at them within the last hour; their fills may be late.
         incomplete: asked before, but not for all of the time now wanted.
+        seen_at: when the balances were seen from which `changed` is counted.
     """
 
     named: Collection[str] = ()
@@ -47,37 +49,55 @@ class Signs:
     changed: Collection[str] = ()
     pending: Collection[str] = ()
     incomplete: Collection[str] = ()
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`must` are asked whatever it costs, the longest unasked first; `sweep` as far as the budget goes, likeliest
-    first. `signs` are those of `must` that a change of balance points at."""
+    """`must` are asked whatever it costs, those with a sign first, of each the longest unasked first.
+
+    As far as the budget goes: `walk`, traded symbols that may explain a change of their quote coin or whose time has
+    come, and `sweep`, the likeliest first. `signs` are those that a change of balance points at.
+    """
 
     must: tuple[str, ...]
     sweep: tuple[str, ...]
     signs: frozenset[str] = frozenset()
+    walk: tuple[str, ...] = ()
 
 
 def plan_symbols(signs: Signs, markets: Collection[Market], *, now: datetime) -> Plan:
     """What to ask for now."""
     traded, looked = signs.traded or {}, signs.looked or {}
     listed = {m.symbol: m for m in markets}
-    pointed = _pointed_at(signs, markets, {s: listed[s] for s in traded if s in listed})
-    must = {*signs.named, *signs.hinted, *signs.pending, *pointed}
-    must |= {s for s, newest in traded.items() if now - newest <= HOT or _due(looked.get(s), now, WARM_EVERY)}
-    must |= traded.keys() & set(signs.incomplete)
-    rest = [m for m in markets if m.symbol not in must and _worth_asking(m.symbol, signs, looked, now)]
+    held_before = {s: listed[s] for s in traded if s in listed}
+    pointed = _pointed_at(signs, markets, held_before)
+    urgent = {*signs.named, *signs.hinted, *signs.pending, *pointed}
+    must = urgent | {s for s, newest in traded.items() if now - newest <= HOT}
+    weak = _perhaps_pointed_at(signs, markets, held_before) - must
+    walk = weak | {s for s in traded if _due(looked.get(s), now, WARM_EVERY)} | (traded.keys() & set(signs.incomplete))
+    rest = [m for m in markets if m.symbol not in must | walk and _worth_asking(m.symbol, signs, looked, now)]
     rest.sort(key=lambda m: (_unlikely(m, signs), m.symbol in looked, m.symbol))
-    ordered = sorted(must, key=lambda s: (looked.get(s, EPOCH), s))
-    return Plan(tuple(ordered), tuple(m.symbol for m in rest), frozenset(pointed))
+    return Plan(
+        tuple(sorted(must, key=lambda s: (s not in urgent, looked.get(s, EPOCH), s))),
+        tuple(m.symbol for m in rest),
+        frozenset(pointed | weak),
+        tuple(sorted(walk - must, key=lambda s: (s not in weak, looked.get(s, EPOCH), s))),
+    )
 
 
 def _pointed_at(signs: Signs, markets: Collection[Market], traded: Mapping[str, Market]) -> set[str]:
-    """Symbols that could explain a balance that changed."""
-    unexplained = _unexplained(signs, markets)
+    """Symbols whose coins changed, or of which at least the base did where they were traded before."""
     found = {m.symbol for m in markets if m.base in signs.changed and m.quote in signs.changed}
-    return found | {s for s, m in traded.items() if m.base in signs.changed or m.quote in unexplained}
+    return found | {s for s, m in traded.items() if m.base in signs.changed}
+
+
+def _perhaps_pointed_at(signs: Signs, markets: Collection[Market], traded: Mapping[str, Market]) -> set[str]:
+    """Traded symbols that could explain a quote coin that changed alone: there may be hundreds. One that was asked
+    since the balances were seen that it differs from has had its say."""
+    unexplained, looked = _unexplained(signs, markets), signs.looked or {}
+    said = {s for s, at in looked.items() if signs.seen_at is not None and at > signs.seen_at}
+    return {s for s, m in traded.items() if m.quote in unexplained} - said
 
 
 def _worth_asking(symbol: str, signs: Signs, looked: Mapping[str, datetime], now: datetime) -> bool:

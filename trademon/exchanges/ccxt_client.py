@@ -25,7 +25,7 @@ import aiohttp
 
 from trademon.core.model import Credentials
 from trademon.core.times import MILLISECOND, to_ms
-from trademon.errors import AuthError, BadAnswer, HostAskedToWait, NetworkError, TrademonError
+from trademon.errors import AuthError, BadAnswer, HostAskedToWait, NetworkError, NoAnswer, TrademonError
 from trademon.exchanges import validate
 from trademon.exchanges.transport import Answer, send
 
@@ -37,7 +37,6 @@ _DEFAULT_WAIT_S = 60
 # Before a question is put again within a look: a connection that broke or a server that was busy. Every question here
 # only reads, so that asking twice does nothing twice.
 _PAUSES_S = (0.25, 1.0)
-_AGAIN_WITHIN_S = 2.0
 _LONGEST_WAIT_S = 3 * 24 * 3600  # Binance's longest ban
 _credentials: ContextVar[Credentials] = ContextVar("credentials")
 _last_answer: ContextVar[str] = ContextVar("last_answer", default="")
@@ -126,22 +125,20 @@ class CcxtClient:
         return self._clock() + self.offset
 
     async def call(self, endpoint: str, params: Mapping[str, Any], credentials: Credentials | None = None) -> Any:
-        """One raw endpoint by ccxt's name for it; the parsed JSON, numbers exact. What passes quickly is asked again,
-        signed anew.
+        """One raw endpoint by ccxt's name for it; the parsed JSON, numbers exact. What passes is asked again, signed
+        anew.
 
         Raises:
             TrademonError: whatever the transport or `explain` makes of the answer.
         """
         token = _credentials.set(credentials or Credentials())
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         try:
             for pause in _PAUSES_S:
                 try:
                     return await getattr(self._ccxt, endpoint)(dict(params))
+                except NoAnswer:
+                    raise  # a host that is silent is given up: a pass has other questions
                 except NetworkError:
-                    if loop.time() - started + pause > _AGAIN_WITHIN_S:
-                        raise  # a host that is silent is given up: a pass has other questions
                     await asyncio.sleep(pause)
             return await getattr(self._ccxt, endpoint)(dict(params))
         except TrademonError:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import yarl
 
-from trademon.errors import BadAnswer, NetworkError
+from trademon.errors import BadAnswer, NetworkError, NoAnswer
 
 MAX_BODY = 10 * 1024 * 1024
 SILENCE_S = 4.0
@@ -85,9 +85,9 @@ async def send(
                 content = await _read(response, host)
                 return _decode(response, content)
     except aiohttp.ServerTimeoutError:
-        raise NetworkError(f"{host} was silent for {silence_s:g} s") from None
+        raise NoAnswer(f"{host} was silent for {silence_s:g} s") from None
     except TimeoutError:
-        raise NetworkError(f"{host} did not answer within {deadline_s:g} s") from None
+        raise NoAnswer(f"{host} did not answer within {deadline_s:g} s") from None
     except aiohttp.ClientConnectorError:
         raise NetworkError(f"cannot reach {host}", hint="check the network; the next run asks again") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -222,6 +222,8 @@ class _Look:
     told: Told = field(default_factory=Told)
     faults: list[BadAnswer | ConfigError] = field(default_factory=list)
     wants_order_types: bool = True
+    known: dict[str, Market] = field(default_factory=dict)
+    """By symbol, what is listed and what is left of markets that no longer are."""
 
     async def run(self) -> None:
         """Ask for everything that may be new. What one symbol does wrong is raised after the others were read."""
@@ -241,7 +243,9 @@ class _Look:
         # A few never asked before come first, so that many busy symbols cannot keep all others waiting for ever.
         first, later = plan.sweep[:SWEEP_FIRST], plan.sweep[SWEEP_FIRST : self.limits.sweep]
         await self._sweep(first, listed)
-        await self._must(plan, listed)
+        self.known = {m.symbol: m for m in store.unlisted_markets(broker)} | listed
+        await self._ask(plan.must, plan, listed)
+        unasked = await self._walk(plan, listed)
         await self._sweep(later, listed)
         await self._value_fees()
         await self._read_transfers()
@@ -249,7 +253,8 @@ class _Look:
         if self.faults:
             raise self.faults[0]
         # Only now: a change of balance and a named order are news until the fills that explain them were read.
-        store.save_look(self.account_id, view.balances, orders, asked_at)
+        if not unasked & plan.signs:
+            store.save_look(self.account_id, view.balances, orders, asked_at)
         for span in orders_read:
             store.cover(self.account_id, "orders", span)
 
@@ -325,6 +330,7 @@ class _Look:
             looked={symbol: look.looked_at for symbol, look in looks.items()},
             held=held,
             changed=changed if store.looked_at(self.account_id) else (),
+            seen_at=store.looked_at(self.account_id),
             pending={s for s, look in looks.items() if look.hot_until is not None and look.hot_until > now},
             incomplete=incomplete,
         )
@@ -332,11 +338,18 @@ class _Look:
         # Where orders name their symbols there is nothing to guess.
         return dataclasses.replace(plan, sweep=()) if names_symbols else plan
 
-    async def _must(self, plan: Plan, listed: dict[str, Market]) -> None:
-        """Every symbol of the plan, the longest unasked first; one that fails stops none of the others."""
-        unlisted = {m.symbol: m for m in self.store.unlisted_markets(self.broker)}
-        for symbol in plan.must:
-            market = listed.get(symbol) or unlisted.get(symbol)
+    async def _walk(self, plan: Plan, listed: dict[str, Market]) -> set[str]:
+        """What may have news, as far as the budget goes; returns what it did not reach."""
+        for n, symbol in enumerate(plan.walk):
+            if not self.exchange.has_budget():
+                return set(plan.walk[n:])
+            await self._ask((symbol,), plan, listed)
+        return set()
+
+    async def _ask(self, symbols: Sequence[str], plan: Plan, listed: dict[str, Market]) -> None:
+        """These symbols of the plan; one that fails stops none of the others."""
+        for symbol in symbols:
+            market = self.known.get(symbol)
             if market is None:
                 continue
             try:
