@@ -602,13 +602,13 @@ async def test_what_was_read_of_the_order_history_is_not_read_again(desk: Desk) 
 
 # --- hundreds of symbols ------------------------------------------------------------------------------------------
 
-COINS = tuple(f"TOK{n:03d}" for n in range(300))
+TOKENS = tuple(f"TOK{n:03d}" for n in range(300))
 
 
 async def desk_of_300(desk: Desk) -> tuple[ScriptedWorld, DemoServer]:
     """An account at Binance that traded 300 symbols ten days ago, all of it read, some hours ago."""
-    world = desk.scripted(markets=tuple(market(coin) for coin in COINS))
-    for n, coin in enumerate(COINS):
+    world = desk.scripted(markets=tuple(market(coin) for coin in TOKENS))
+    for n, coin in enumerate(TOKENS):
         world.buy(f"{coin}/USDT", "1", "10", NOON - 10 * DAY + timedelta(minutes=n))
     server = await desk.open("binance", world, since=NOON - 20 * DAY)
     for _ in range(6):  # a minute's budget does not reach all of them
