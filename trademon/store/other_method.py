@@ -31,8 +31,12 @@ _TABLES = {
 
 def carrying_accounts(sql: Sql, user_id: int) -> list[int]:
     """The user's accounts that lots came into or left by a transfer."""
-    carried = f"SELECT DISTINCT account_id FROM fills WHERE source = '{TRANSFER}' AND account_id IN {_OWN}"
-    rows = sql.rows(carried, user_id)
+    # Both conditions on the source: the first is that of the index, without which all fills would be read.
+    rows = sql.rows(
+        f"""SELECT DISTINCT account_id FROM fills WHERE source IN ('opening', '{TRANSFER}') AND source = '{TRANSFER}'
+        AND account_id IN {_OWN}""",
+        user_id,
+    )
     return [row[0] for row in rows]
 
 
