@@ -20,7 +20,7 @@ from trademon.core.model import Fee, Fill, Method
 from trademon.core.money import EXACT, ZERO, divide, round_figure
 from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql
-from trademon.store.fill_rows import OUT, TRANSFER, BookKey, BookMarket
+from trademon.store.fill_rows import CARRIED, OUT, TRANSFER, BookKey, BookMarket
 
 PAID = "-paid"
 """How the id of the withdrawal's own fee ends: of one moment, it sorts after what left."""
@@ -73,7 +73,7 @@ def carriages_new(sql: Sql, user_id: int) -> list[Carriage]:
     """The user's paired withdrawals that stand in no book yet, oldest first."""
     rows = sql.rows(
         f"""{_CARRIAGES} AND a.user_id = ? AND NOT EXISTS (SELECT 1 FROM fills WHERE fills.account_id = w.account_id
-        AND source IN ('opening', '{TRANSFER}') AND source = '{TRANSFER}' AND trade_id LIKE '{TRANSFER}-' || w.id || '-%') ORDER BY w.at, w.id""",
+        AND {CARRIED} AND trade_id LIKE '{TRANSFER}-' || w.id || '-%') ORDER BY w.at, w.id""",
         user_id,
     )
     return [_carriage(row) for row in rows]
@@ -134,7 +134,7 @@ def books_of_coin(sql: Sql, account_id: int, coin: str) -> list[BookKey]:
 def ends_of(sql: Sql, carriage: Carriage) -> list[tuple[BookKey, int]]:
     """The rows that stand for the transfer in either account's books: book and fill id."""
     rows = sql.rows(
-        f"""SELECT account_id, market_id, id FROM fills WHERE account_id IN (?, ?) AND source IN ('opening', '{TRANSFER}') AND source = '{TRANSFER}'
+        f"""SELECT account_id, market_id, id FROM fills WHERE account_id IN (?, ?) AND {CARRIED}
         AND trade_id LIKE ?""",
         carriage.source,
         carriage.target,

@@ -22,6 +22,8 @@ IMPORT = "import"
 """The source of fills that a file told."""
 TRANSFER = "transfer"
 """The source of rows that stand for one end of a transfer between a user's own accounts."""
+CARRIED = f"source IN ('opening', '{TRANSFER}') AND source = '{TRANSFER}'"
+"""The condition on such rows: its first half is that of their index, without which all fills would be read."""
 OUT = "-out"
 """How the ids of those end that take lots out of a book."""
 _MAX_IN = 500

@@ -13,7 +13,7 @@ from itertools import islice
 from trademon.core.model import Method
 from trademon.store.carry import account_method
 from trademon.store.database import Sql
-from trademon.store.fill_rows import TRANSFER
+from trademon.store.fill_rows import CARRIED
 
 _BATCH = 10_000
 _OWN = "(SELECT id FROM accounts WHERE user_id = ?)"
@@ -31,12 +31,7 @@ _TABLES = {
 
 def carrying_accounts(sql: Sql, user_id: int) -> list[int]:
     """The user's accounts that lots came into or left by a transfer."""
-    # Both conditions on the source: the first is that of the index, without which all fills would be read.
-    rows = sql.rows(
-        f"""SELECT DISTINCT account_id FROM fills WHERE source IN ('opening', '{TRANSFER}') AND source = '{TRANSFER}'
-        AND account_id IN {_OWN}""",
-        user_id,
-    )
+    rows = sql.rows(f"SELECT DISTINCT account_id FROM fills WHERE {CARRIED} AND account_id IN {_OWN}", user_id)
     return [row[0] for row in rows]
 
 
