@@ -10,6 +10,7 @@ A lot is a plain list of integers: the fold (`core.pnl`) touches it millions of 
 from __future__ import annotations
 
 import heapq
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from decimal import localcontext
@@ -22,13 +23,13 @@ from trademon.core.model import Lot, Method
 from trademon.core.money import EXACT
 from trademon.core.times import from_us, to_us
 
-# The places of a lot's list. RANK comes first, for a heap to compare: no two lots have the same.
+# The places of a lot's list. RANK comes first: it is what lists of lots are compared by.
 # QUANTITY > 0 and PRICE are scaled by the book's scale, FEES and COST by MONEY_DIGITS; COST is kept for a pool alone,
 # any other lot's is QUANTITY x PRICE.
 RANK, AGE, QUANTITY, PRICE, FEES, ID, AT, COST = range(8)
 RawLot = list[Any]
 _AGE_BITS: Final = 40
-_MANY: Final = 1000  # lots that wait: sorting as many in costs less than taking them from the heap one by one
+_MANY: Final = 1000  # lots: to sort one in among fewer costs less than a heap, and as many are sorted in at once
 
 
 class OpenLots:
@@ -50,8 +51,9 @@ class OpenLots:
         self.drop: Callable[[], Any]
         self._waiting: list[RawLot] = []
         if method == "hifo":
-            by_price = _ByPrice(self._waiting)
-            self.items, self.push, self.drop = by_price.sorted, by_price.push, by_price.drop
+            ranked: list[RawLot] = []
+            self.items = ranked
+            self.push, self.drop = _by_price(ranked, self._waiting)
         else:
             queue: deque[RawLot] = deque()
             self.items, self.push = queue, queue.append
@@ -99,7 +101,10 @@ class OpenLots:
         for lot in self:
             lot[QUANTITY] *= quantity
             lot[PRICE] *= price
+        for lot in self.items:
             lot[RANK] = rank_of(lot)
+        for lot in self._waiting:
+            lot[RANK] = -rank_of(lot)
 
     def oldest_first(self) -> list[RawLot]:
         return sorted(self, key=lambda lot: lot[AGE])
@@ -124,41 +129,58 @@ class OpenLots:
 
 
 def rank_of(lot: RawLot) -> int:
-    """Lowest goes first: the highest price, of lots at one price the oldest."""
-    rank: int = lot[AGE] - (lot[PRICE] << _AGE_BITS)
+    """The highest goes first: the highest price, of lots at one price the oldest. No two lots have the same."""
+    rank: int = (lot[PRICE] << _AGE_BITS) - lot[AGE]
     return rank
 
 
-class _ByPrice:
-    """Lots by `rank_of`: `sorted` holds the lowest at its end, what is not sorted in yet waits in a heap.
+def _by_price(ranked: list[RawLot], waiting: list[RawLot]) -> tuple[Callable[[RawLot], None], Callable[[], None]]:
+    """`push` and `drop` for lots by `rank_of`: `ranked` is sorted, the lot that goes first at its end.
 
-    A lot that ranks before all others is appended, so that no lot waits while its turn has come. A heap alone would
-    cost as much for few lots and, for half a million, three times what a sort at the first sale costs.
+    A few lots are sorted in where they belong. Where there are thousands, a lot that ranks before all others is
+    appended, so that none waits whose turn has come, and any other waits: in a heap, with its rank negated, or, before
+    the first is taken, in no order. Many that wait are sorted in at once.
     """
+    in_heap = True
 
-    __slots__ = ("_waiting", "sorted")
-
-    def __init__(self, waiting: list[RawLot]) -> None:
-        self.sorted: Final[list[RawLot]] = []
-        self._waiting: Final = waiting
-
-    def push(self, lot: RawLot) -> None:
+    def push(lot: RawLot) -> None:
         """A lot that is younger than all others."""
-        rank = lot[RANK] = lot[AGE] - (lot[PRICE] << _AGE_BITS)  # as `rank_of`
-        if self.sorted and rank > self.sorted[-1][RANK]:
-            heapq.heappush(self._waiting, lot)
+        nonlocal in_heap
+        rank = lot[RANK] = (lot[PRICE] << _AGE_BITS) - lot[AGE]  # as `rank_of`
+        if not ranked or rank > ranked[-1][RANK]:
+            ranked.append(lot)
+        elif not waiting and len(ranked) < _MANY:
+            insort(ranked, lot)
         else:
-            self.sorted.append(lot)
+            lot[RANK] = -rank
+            if waiting and in_heap:
+                heapq.heappush(waiting, lot)
+            else:
+                waiting.append(lot)
+                in_heap = False
 
-    def drop(self) -> None:
-        """Without the lot that ranks first; the next takes its place."""
-        lots, waiting = self.sorted, self._waiting
-        lots.pop()
-        if not waiting or (lots and lots[-1][RANK] < waiting[0][RANK]):
+    def drop() -> None:
+        """Without the lot that goes first; the next takes its place."""
+        nonlocal in_heap
+        ranked.pop()
+        if not waiting:
             return
-        if len(waiting) < _MANY + len(lots) // 4:
-            lots.append(heapq.heappop(waiting))
-            return
-        lots.extend(waiting)
-        waiting.clear()
-        lots.sort(key=itemgetter(RANK), reverse=True)
+        if not in_heap and len(waiting) <= _MANY + len(ranked) // 4:
+            heapq.heapify(waiting)
+            in_heap = True
+        if not in_heap or len(waiting) > _MANY + len(ranked) // 4:
+            _sort_in(ranked, waiting)
+        elif not ranked or -waiting[0][RANK] > ranked[-1][RANK]:
+            lot = heapq.heappop(waiting)
+            lot[RANK] = -lot[RANK]
+            ranked.append(lot)
+
+    return push, drop
+
+
+def _sort_in(ranked: list[RawLot], waiting: list[RawLot]) -> None:
+    for lot in waiting:
+        lot[RANK] = -lot[RANK]
+    ranked.extend(waiting)
+    waiting.clear()
+    ranked.sort(key=itemgetter(RANK))
