@@ -13,7 +13,7 @@ from trademon.core.entries import MONEY_DIGITS, Scale, to_decimal
 from trademon.core.model import METHODS
 from trademon.core.money import EXACT, FIGURE_QUANTUM
 from trademon.core.pnl import Book, RawBooked, disposal_of, fold_entries
-from trademon.core.reports import PnlStats
+from trademon.core.pnl_reports import PnlStats
 from trademon.core.stats import Curve, Performance, net_of
 from trademon.core.times import EPOCH, from_us
 

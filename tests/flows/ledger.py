@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.flows.desk import NOON
 from trademon.core.model import Fee, Fill, MarketType, Method
-from trademon.core.reports import PnlReport, PnlRow
+from trademon.core.pnl_reports import PnlReport, PnlRow
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.store.store import Store, UserStore
 

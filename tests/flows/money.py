@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.flows.desk import NOON
 from trademon.core.model import Broker, Candle, Credentials, Fee, Fill, Method
-from trademon.core.reports import PnlReport, PnlRow, PnlTotal
+from trademon.core.pnl_reports import PnlReport, PnlRow, PnlTotal
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.store.prices import DAY, MINUTE
 from trademon.store.store import Store, UserStore

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.flows.money import D, Purse, day
 from trademon.core.coverage import Span
 from trademon.core.model import METHODS, Contract, Fill, Method, Transfer
-from trademon.core.reports import PnlRow, Unvalued
+from trademon.core.pnl_reports import PnlRow, Unvalued
 from trademon.errors import UsageError
 from trademon.flows.lots import open_lot
 from trademon.store.store import Store

@@ -13,7 +13,7 @@ from tests.flows.desk import NOON
 from tests.store.world import add_broker
 from trademon.core.model import METHODS, Candle, Contract, Fee, MarketType, Method
 from trademon.core.money import round_figure
-from trademon.core.reports import PnlRow
+from trademon.core.pnl_reports import PnlRow
 from trademon.core.times import format_time
 from trademon.errors import DataError, UsageError
 from trademon.flows.compare import the_book, what_if

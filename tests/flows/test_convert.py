@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.flows.money import D, Purse, day
 from trademon.core.model import METHODS, Contract, Fee, Fill, Method
 from trademon.core.money import FIGURE_QUANTUM
-from trademon.core.reports import Unvalued
+from trademon.core.pnl_reports import Unvalued
 from trademon.store.prices import MINUTE, find_rate
 from trademon.store.store import Store
 

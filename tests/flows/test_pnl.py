@@ -7,7 +7,7 @@ import pytest
 from tests.flows.desk import NOON, HandClock
 from tests.flows.ledger import FOUNDING, D, Ledger, minute
 from trademon.core.model import METHODS, Fee, Fill, Method
-from trademon.core.reports import PnlReport
+from trademon.core.pnl_reports import PnlReport
 from trademon.flows.pnl import PnlQuery, pnl
 from trademon.store.store import Store
 

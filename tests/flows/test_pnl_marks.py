@@ -13,7 +13,7 @@ from tests.flows.desk import NOON, Desk, asked, make_account
 from tests.flows.ledger import Ledger
 from tests.ui.world import pnl_row
 from trademon.core.model import Contract, Market
-from trademon.core.reports import PnlReport
+from trademon.core.pnl_reports import PnlReport
 from trademon.demo import faults
 from trademon.flows.pnl import PnlQuery
 from trademon.flows.pnl_marks import mark_of, pnl_at_last_prices, unrealized

@@ -21,7 +21,7 @@ from tests.flows.desk import NOON, HandClock
 from tests.flows.ledger import D, Ledger, minute
 from trademon.core.model import METHODS, Fee, Fill, Method
 from trademon.core.money import EXACT
-from trademon.core.reports import PnlRow
+from trademon.core.pnl_reports import PnlRow
 from trademon.core.times import period_bounds
 from trademon.store.store import Store
 from trademon.ui.csv_out import pnl_csv

@@ -16,7 +16,7 @@ import pytest
 from tests.flows.desk import NOON, Desk, make_account, truth
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Fee, Fill, Market, OpenOrder, TransferKind
-from trademon.core.reports import WatchEvent, WatchState
+from trademon.core.watch_reports import WatchEvent, WatchState
 from trademon.errors import AuthError, Busy, HostAskedToWait, NetworkError, TrademonError
 from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
 from trademon.flows.ports import Ports

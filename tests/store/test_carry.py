@@ -17,7 +17,7 @@ from tests.store.world import NOON, add_broker, book, fill, minute
 from trademon.core.coverage import Span
 from trademon.core.model import METHODS, Broker, Candle, Fill, Lot, Method, Transfer
 from trademon.core.money import EXACT, ZERO, format_figure
-from trademon.core.reports import PnlRow
+from trademon.core.pnl_reports import PnlRow
 from trademon.flows import export
 from trademon.flows.compare import compare, what_if
 from trademon.flows.explain import explain

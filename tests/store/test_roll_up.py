@@ -35,7 +35,7 @@ from trademon.core.entries import Scale, moved_by
 from trademon.core.model import METHODS, Broker, Fill, Method, fill_order
 from trademon.core.money import EXACT, format_figure
 from trademon.core.pnl import Book, RawBooked, Tally, fold, fold_entries
-from trademon.core.reports import PnlRow
+from trademon.core.pnl_reports import PnlRow
 from trademon.core.times import to_us
 from trademon.errors import Busy
 from trademon.flows.pnl import PnlQuery, fold_book, pnl

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ui.world import NOW, text_of
-from trademon.core.reports import NetCurve
+from trademon.core.pnl_reports import NetCurve
 from trademon.ui.chart import HEIGHT, Chart, scale_of
 from trademon.ui.text import ASCII
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from tests.ui.world import fill, info, pnl_row, scan
-from trademon.core.reports import BrokersReport, FillsReport, PnlReport, ScanReport, UsersReport
+from trademon.core.pnl_reports import PnlReport
+from trademon.core.reports import BrokersReport, FillsReport, ScanReport, UsersReport
 from trademon.ui.csv_out import fills_csv, safe_cell
 from trademon.ui.tsv import tsv
 

@@ -22,7 +22,8 @@ from tests.ui.world import (
     screen,
     text_of,
 )
-from trademon.core.reports import PnlTotal, WatchState
+from trademon.core.pnl_reports import PnlTotal
+from trademon.core.watch_reports import WatchState
 from trademon.ui.dashboard import dashboard_lines, render_dashboard
 from trademon.ui.text import ASCII, UNICODE, Glyphs, format_amount, format_price, format_quantity
 

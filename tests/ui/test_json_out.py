@@ -12,20 +12,19 @@ import pytest
 
 import trademon.core
 from tests.ui.world import NOW, execution, fill, info, pnl_row, scan
+from trademon.core.pnl_reports import PnlReport, PnlTotal
 from trademon.core.reports import (
     BrokersReport,
     BrokerTest,
     Done,
     FillsReport,
     ImportReport,
-    PnlReport,
-    PnlTotal,
     Problem,
     ScanReport,
     UserInfo,
     UsersReport,
-    WatchEvent,
 )
+from trademon.core.watch_reports import WatchEvent
 from trademon.ui.json_out import _WRITERS, dump, dump_line, envelope, to_json, watch_event_to_json
 
 AUTH = Problem("auth", "the exchange refuses the key", "trademon broker set main", "main", "ann", 4)

@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from tests.ui.world import HOSTILE, NOW, execution, fill, scan
-from trademon.core.reports import PnlTotal, Problem, ScanReport, WatchEvent
+from trademon.core.pnl_reports import PnlTotal
+from trademon.core.reports import Problem, ScanReport
+from trademon.core.watch_reports import WatchEvent
 from trademon.ui.lines import format_event
 
 DOWN = Problem("network", "no answer within 10 s", "the next cycle asks again", "okx", "ann")

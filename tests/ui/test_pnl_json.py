@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.ui.test_pnl_tables import DOGE, FULL, PNL
 from tests.ui.world import NOW, pnl_row
-from trademon.core.reports import PnlReport, PnlTotal, Unvalued
+from trademon.core.pnl_reports import PnlReport, PnlTotal, Unvalued
 from trademon.ui.csv_out import pnl_csv
 from trademon.ui.json_out import to_json
 from trademon.ui.tsv import tsv

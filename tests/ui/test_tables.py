@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.ui.world import EXECUTIONS, HOSTILE, NOW, fill, info, pnl_row, scan, text_of
+from trademon.core.pnl_reports import PnlReport
 from trademon.core.reports import (
     BrokersReport,
     BrokerTest,
     Done,
     FillsReport,
     ImportReport,
-    PnlReport,
     Problem,
     ScanReport,
     UserInfo,

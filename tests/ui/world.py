@@ -9,17 +9,9 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from trademon.core.reports import (
-    BrokerInfo,
-    BrokerScan,
-    ExecutionRow,
-    FillRow,
-    PnlRow,
-    PnlTotal,
-    Problem,
-    WatchBroker,
-    WatchState,
-)
+from trademon.core.pnl_reports import PnlRow, PnlTotal
+from trademon.core.reports import BrokerInfo, BrokerScan, ExecutionRow, FillRow, Problem
+from trademon.core.watch_reports import WatchBroker, WatchState
 
 NOW = datetime(2026, 11, 21, 14, 2, 14, tzinfo=UTC)
 

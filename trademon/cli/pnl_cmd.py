@@ -41,7 +41,7 @@ from trademon.cli.pnl_options import (
 )
 
 if TYPE_CHECKING:
-    from trademon.core.reports import PnlReport
+    from trademon.core.pnl_reports import PnlReport
     from trademon.wiring import Home
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)

@@ -17,7 +17,7 @@ from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, User
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trademon.core.reports import WatchEvent, WatchState
+    from trademon.core.watch_reports import WatchEvent, WatchState
     from trademon.flows.watch import Watch, WatchOptions
     from trademon.wiring import Home
 

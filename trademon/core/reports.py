@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Final, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
 
 from trademon.core.model import Method
-from trademon.core.money import EXACT, ZERO
 from trademon.errors import TrademonError
 
 if TYPE_CHECKING:
-    from trademon.core.cash_reports import CashTotal
+    pass
 
 Status = Literal["success", "partial", "failed"]
 ScanStatus = Literal["ok", "failed", "skipped"]
@@ -194,179 +193,6 @@ class ExecutionRow:
     unvalued: bool
 
 
-# --- P&L ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PnlStats:
-    """How the disposals of a row or a total went, by their net.
-
-    `profit` and `loss` are the sums of the nets above and below zero, `loss` itself below zero; `max_drawdown` is the
-    deepest fall of the running net below what it had been before, zero or above. `win_rate` is a share of one,
-    `profit_factor` profit over loss; None where there is nothing to divide by.
-    """
-
-    disposals: int
-    wins: int
-    losses: int
-    profit: Decimal
-    loss: Decimal
-    best: Decimal | None
-    worst: Decimal | None
-    max_drawdown: Decimal
-    win_rate: Decimal | None
-    profit_factor: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What is open at the exchange's last price: `unrealized` is what closing it there would bring, without its fee.
-
-    `price` is None where a row stands for several; `at` is then the oldest of theirs.
-    """
-
-    price: Decimal | None
-    at: datetime
-    unrealized: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Unvalued:
-    """An amount that is in no figure of a report in one currency: there was no rate for it at that time. `count`: of
-    how many fills (or lots) it is the sum."""
-
-    currency: str
-    amount: Decimal
-    at: datetime | None
-    what: str
-    count: int = 1
-
-
-UNVALUED_NET: Final = "realised"
-UNVALUED_PROCEEDS: Final = "proceeds without a known cost"
-UNVALUED_COST: Final = "cost of what is open"
-"""Kinds of `Unvalued`; others say in words what was done with a coin."""
-
-
-@dataclass(frozen=True, slots=True)
-class PnlRow:
-    """One book's figures in `currency` (the symbol's quote, or what was asked for).
-
-    `period` only when grouped by one. Grouped over symbols there is no `open_quantity`, and no `unmatched_quantity`
-    where it would add up different coins; `broker` and `symbol` are empty where a row stands for several. Over a long
-    and a short there is no `open_cost`: what one cost and the other brought in are no sum.
-    `unmatched_reason` says why a sale met no lot. `carried_unvalued` are the coins of fees without a price that lots
-    brought along from another account.
-    """
-
-    user: str
-    broker: str
-    symbol: str
-    currency: str
-    gross: Decimal
-    fees: Decimal
-    open_quantity: Decimal | None
-    open_cost: Decimal | None
-    average_cost: Decimal | None
-    unmatched_quantity: Decimal | None
-    unmatched_proceeds: Decimal
-    unvalued_fees: tuple[tuple[str, Decimal], ...]
-    disposals: int
-    fills: int
-    period: str | None = None
-    unmatched_fees: Decimal = ZERO
-    unmatched_reason: str | None = None
-    stats: PnlStats | None = None
-    mark: Mark | None = None
-    return_percent: Decimal | None = None
-    unvalued: tuple[Unvalued, ...] = ()
-    carried_unvalued: tuple[str, ...] = ()
-
-    @property
-    def net(self) -> Decimal:
-        return EXACT.subtract(self.gross, self.fees)
-
-    @property
-    def has_unmatched(self) -> bool:
-        """Whether something was sold whose cost is not known."""
-        return self.unmatched_quantity is None or self.unmatched_quantity != 0
-
-    @property
-    def net_if_free(self) -> Decimal:
-        """The net if what was sold without a known cost had cost nothing: it cannot be more."""
-        with localcontext(EXACT):
-            return self.gross - self.fees + self.unmatched_proceeds - self.unmatched_fees
-
-    @property
-    def provisional(self) -> bool:
-        """Whether something is missing from the figures that a price would add."""
-        return bool(self.unvalued_fees or self.unvalued or self.carried_unvalued)
-
-    @property
-    def unvalued_sums(self) -> tuple[Unvalued, ...]:
-        """`unvalued` with one sum a kind and coin, from the first time on."""
-        sums: dict[tuple[str, str], Unvalued] = {}
-        for one in self.unvalued:
-            key = one.what, one.currency
-            if (so_far := sums.get(key)) is not None:
-                amount = EXACT.add(so_far.amount, one.amount)
-                one = replace(so_far, amount=amount, count=so_far.count + one.count)  # noqa: PLW2901
-            sums[key] = one
-        return tuple(sums.values())
-
-
-@dataclass(frozen=True, slots=True)
-class PnlTotal:
-    """Sum over rows of one currency; `incomplete` when a row holds an unmatched sale, an unvalued fee, or something
-    open without the price that was asked for."""
-
-    currency: str
-    gross: Decimal
-    fees: Decimal
-    incomplete: bool = False
-    stats: PnlStats | None = None
-    unrealized: Decimal | None = None
-    return_percent: Decimal | None = None
-
-    @property
-    def net(self) -> Decimal:
-        return EXACT.subtract(self.gross, self.fees)
-
-
-@dataclass(frozen=True, slots=True)
-class NetCurve:
-    """What was realised in one currency by when, net, summed up from the first disposal of the selection on."""
-
-    currency: str
-    points: tuple[tuple[datetime, Decimal], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PnlReport:
-    """`curves` only where they were asked for; `marked`: last prices were asked for. `notes` say what a reader should
-    know of the figures, `problems` what could not be asked."""
-
-    method: str
-    rows: tuple[PnlRow, ...]
-    totals: tuple[PnlTotal, ...]
-    stored: int = 0
-    """How many fills there are at all, so that an empty answer can say what it means."""
-    curves: tuple[NetCurve, ...] = ()
-    marked: bool = False
-    notes: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    cash: tuple[CashTotal, ...] = ()
-    """Funding, interest and the like of the same selection: beside the figures, in none of them."""
-
-    @property
-    def status(self) -> Status:
-        return outcome(1, self.problems)
-
-    @property
-    def exit_code(self) -> int:
-        return exit_code(1, self.problems)
-
-
 # --- brokers, users -----------------------------------------------------------------------------------------------
 
 
@@ -432,69 +258,3 @@ class Done:
     message: str
     next_step: str | None = None
     id: str | None = None
-
-
-# --- watch --------------------------------------------------------------------------------------------------------
-
-BrokerState = Literal["new", "scanning", "ok", "failed", "waiting", "busy", "action"]
-
-
-@dataclass(frozen=True, slots=True)
-class WatchBroker:
-    """One broker on the dashboard. `action`: a person must act; `waiting`: its host asked us to wait."""
-
-    name: str
-    user: str
-    exchange: str
-    state: BrokerState
-    last_good_at: datetime | None
-    errors_in_row: int
-    next_at: datetime | None
-    seconds: Decimal | None
-    open_orders: int | None
-    complete_since: datetime | None
-    net: tuple[tuple[str, Decimal], ...]
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WatchState:
-    """Everything the dashboard shows, at `now`. Executions and problems are newest first."""
-
-    title: str
-    method: str
-    now: datetime
-    started_at: datetime
-    cycle: int
-    cycle_seconds: Decimal | None
-    next_at: datetime | None
-    brokers_total: int
-    brokers: tuple[WatchBroker, ...]
-    totals: tuple[PnlTotal, ...]
-    executions: tuple[ExecutionRow, ...]
-    executions_total: int
-    problems: tuple[Problem, ...]
-    errors_total: int
-    manual: tuple[str, ...] = ()
-    """The brokers there are, where none of them has an API."""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchEvent:
-    """One thing that happened, for the line and JSON forms of watch.
-
-    `seconds` is how long a cycle took. An `alert` with `ok` is good news.
-    """
-
-    event: Literal["start", "cycle", "fill", "pnl", "error", "alert", "stop"]
-    at: datetime
-    cycle: int = 0
-    text: str = ""
-    broker: str | None = None
-    user: str | None = None
-    execution: ExecutionRow | None = None
-    totals: tuple[PnlTotal, ...] = ()
-    problem: Problem | None = None
-    scan: ScanReport | None = None
-    seconds: Decimal | None = None
-    ok: bool = True

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from trademon.core.entries import MONEY_DIGITS, to_decimal
 from trademon.core.money import MAX_DECIMALS, divide, round_figure
 from trademon.core.pnl import RawBooked
-from trademon.core.reports import PnlStats
+from trademon.core.pnl_reports import PnlStats
 from trademon.core.times import from_us
 
 # A net that is shown as zero is neither a win nor a loss: the shares it is made of were cut at the last digit.

@@ -18,7 +18,7 @@ from trademon.core.entries import MONEY_DIGITS, Entry, Scale
 from trademon.core.model import Method
 from trademon.core.money import MAX_DECIMALS, ZERO
 from trademon.core.pnl import Book, Tally, fold_entries
-from trademon.core.reports import PnlReport, PnlRow
+from trademon.core.pnl_reports import PnlReport, PnlRow
 from trademon.core.stats import Performance
 from trademon.core.times import period_of, to_us
 from trademon.errors import UsageError

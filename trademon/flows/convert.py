@@ -18,7 +18,7 @@ from trademon.core.lots import AT, FEES, PRICE, QUANTITY
 from trademon.core.model import Method
 from trademon.core.money import EXACT, ZERO, cut_share, divide, share
 from trademon.core.pnl import Book, RawBooked, Tally, fold_entries
-from trademon.core.reports import UNVALUED_COST, UNVALUED_NET, UNVALUED_PROCEEDS, PnlReport, PnlRow, Unvalued
+from trademon.core.pnl_reports import UNVALUED_COST, UNVALUED_NET, UNVALUED_PROCEEDS, PnlReport, PnlRow, Unvalued
 from trademon.core.stats import Performance, net_of
 from trademon.core.times import DAY_US, from_us, period_bounds
 from trademon.flows.pnl import PnlQuery, book_before, chosen_books

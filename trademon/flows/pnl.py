@@ -16,7 +16,7 @@ from typing import Literal
 from trademon.core.model import Method
 from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl import Book, Tally, fold_entries
-from trademon.core.reports import PnlReport, PnlRow, PnlTotal
+from trademon.core.pnl_reports import PnlReport, PnlRow, PnlTotal
 from trademon.core.times import to_us
 from trademon.flows.cash import cash_totals
 from trademon.store.reading import BookRef, row_of

@@ -16,7 +16,7 @@ from trademon.core.entries import MONEY_DIGITS, to_decimal
 from trademon.core.lots import COST, FEES, PRICE, QUANTITY
 from trademon.core.model import Method
 from trademon.core.pnl import Book, RawBooked, Tally, fold_entries
-from trademon.core.reports import PnlRow
+from trademon.core.pnl_reports import PnlRow
 from trademon.core.stats import Performance, net_of
 from trademon.core.times import Unit, period_bounds, period_of
 from trademon.flows.pnl import PnlQuery, book_before, book_row, chosen_books

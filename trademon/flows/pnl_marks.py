@@ -11,7 +11,8 @@ from decimal import Decimal, localcontext
 from trademon.core.entries import inverse_price
 from trademon.core.model import Broker, Market
 from trademon.core.money import EXACT, ZERO
-from trademon.core.reports import Mark, PnlReport, PnlRow, PnlTotal, Problem
+from trademon.core.pnl_reports import Mark, PnlReport, PnlRow, PnlTotal
+from trademon.core.reports import Problem
 from trademon.exchanges.registry import DEMO, WITHOUT_API
 from trademon.flows.isolate import isolate
 from trademon.flows.pnl import PnlQuery

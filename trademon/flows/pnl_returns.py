@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 
 from trademon.core.money import EXACT, ZERO, divide, round_figure
-from trademon.core.reports import PnlRow, PnlTotal
+from trademon.core.pnl_reports import PnlRow, PnlTotal
 from trademon.store.store import UserStore
 
 Account = tuple[str, str]

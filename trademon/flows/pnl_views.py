@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from trademon.core.money import EXACT, ZERO, divide
 from trademon.core.pnl import Tally
-from trademon.core.reports import Mark, NetCurve, PnlReport, PnlRow, PnlStats, PnlTotal
+from trademon.core.pnl_reports import Mark, NetCurve, PnlReport, PnlRow, PnlStats, PnlTotal
 from trademon.core.stats import Curve, Performance
 from trademon.flows.pnl import PnlQuery, totals
 from trademon.flows.pnl_figures import BookFigures, Steps, unit_of

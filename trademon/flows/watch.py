@@ -17,18 +17,9 @@ from decimal import Decimal, localcontext
 
 from trademon.core.model import Broker, id_order
 from trademon.core.money import EXACT, ZERO
-from trademon.core.reports import (
-    BrokerScan,
-    BrokerState,
-    ExecutionRow,
-    PnlTotal,
-    Problem,
-    ScanReport,
-    WatchBroker,
-    WatchEvent,
-    WatchState,
-    takes_files,
-)
+from trademon.core.pnl_reports import PnlTotal
+from trademon.core.reports import BrokerScan, ExecutionRow, Problem, ScanReport, takes_files
+from trademon.core.watch_reports import BrokerState, WatchBroker, WatchEvent, WatchState
 from trademon.exchanges.registry import only_manual
 from trademon.flows.pnl import totals
 from trademon.flows.ports import Ports

@@ -14,7 +14,8 @@ from typing import Any
 from trademon.core.entries import Scale, shown_price, to_decimal
 from trademon.core.money import EXACT, ZERO, divide
 from trademon.core.pnl import Tally
-from trademon.core.reports import ExecutionRow, FillRow, PnlRow
+from trademon.core.pnl_reports import PnlRow
+from trademon.core.reports import ExecutionRow, FillRow
 from trademon.core.times import from_us, to_us
 from trademon.store.book_rows import DAY_US, SUMS, tally_of
 from trademon.store.database import Sql, in_list

@@ -10,7 +10,8 @@ from functools import cached_property
 
 from trademon.core.model import Broker, Method
 from trademon.core.pnl import Tally
-from trademon.core.reports import ExecutionRow, FillsReport, PnlRow
+from trademon.core.pnl_reports import PnlRow
+from trademon.core.reports import ExecutionRow, FillsReport
 from trademon.core.times import to_us
 from trademon.errors import Busy
 from trademon.store.booking import Bookkeeper

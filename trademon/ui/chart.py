@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from trademon.core.reports import NetCurve
+from trademon.core.pnl_reports import NetCurve
 from trademon.core.times import to_us
 from trademon.ui.grid import flow
 from trademon.ui.text import UNICODE, Glyphs, format_amount, format_money, format_stamp, money_style, plain

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Final, TextIO
 
 from trademon.core.money import format_decimal, format_figure
-from trademon.core.reports import FillRow, FillsReport, PnlReport, PnlRow
+from trademon.core.pnl_reports import PnlReport, PnlRow
+from trademon.core.reports import FillRow, FillsReport
 from trademon.core.times import format_time
 
 # The first nine are what `fills import` reads, so that an export can be brought in again.

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from trademon.core.reports import PnlTotal, WatchState
+from trademon.core.pnl_reports import PnlTotal
+from trademon.core.watch_reports import WatchState
 from trademon.ui.grid import flow
 from trademon.ui.panels import (
     Look,

@@ -26,9 +26,9 @@ from trademon.core.reports import (
     Status,
     UserInfo,
     UsersReport,
-    WatchEvent,
 )
 from trademon.core.times import format_time
+from trademon.core.watch_reports import WatchEvent
 from trademon.ui.foreign import acts_unseen
 from trademon.ui.pnl_json import total_to_json
 

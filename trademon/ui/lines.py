@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from trademon.core.reports import ExecutionRow, PnlTotal, ScanReport, WatchEvent
+from trademon.core.pnl_reports import PnlTotal
+from trademon.core.reports import ExecutionRow, ScanReport
+from trademon.core.watch_reports import WatchEvent
 from trademon.ui.foreign import clean
 from trademon.ui.json_out import format_millis
 from trademon.ui.text import count, format_fee, format_money, format_price, format_quantity

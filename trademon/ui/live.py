@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from rich.console import Console
 from rich.live import Live
 
-from trademon.core.reports import WatchState
+from trademon.core.watch_reports import WatchState
 from trademon.ui.console import console_glyphs
 from trademon.ui.dashboard import render_dashboard
 

@@ -11,7 +11,8 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from trademon.core.reports import BrokerState, ExecutionRow, Problem, WatchBroker, takes_files
+from trademon.core.reports import ExecutionRow, Problem, takes_files
+from trademon.core.watch_reports import BrokerState, WatchBroker
 from trademon.ui.grid import Column, Row, flow, set_rows, wrap
 from trademon.ui.text import (
     Glyphs,

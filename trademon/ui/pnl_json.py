@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from trademon.core.money import format_figure
-from trademon.core.reports import Mark, PnlReport, PnlRow, PnlStats, PnlTotal
+from trademon.core.pnl_reports import Mark, PnlReport, PnlRow, PnlStats, PnlTotal
 from trademon.core.times import format_time
 from trademon.ui.cash_json import cash_total_to_json
 

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from trademon.core.money import EXACT
-from trademon.core.reports import (
+from trademon.core.pnl_reports import (
     UNVALUED_COST,
     UNVALUED_NET,
     UNVALUED_PROCEEDS,

@@ -12,6 +12,7 @@ from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.coverage_reports import CoverageReport
 from trademon.core.doctor_reports import DoctorReport
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
+from trademon.core.pnl_reports import PnlReport
 from trademon.core.price_reports import PriceFetchReport, PricesReport
 from trademon.core.reports import (
     BrokerInfo,
@@ -22,7 +23,6 @@ from trademon.core.reports import (
     FillRow,
     FillsReport,
     ImportReport,
-    PnlReport,
     RebuildReport,
     ScanReport,
     UserInfo,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from trademon.core.reports import BrokersReport, FillsReport, PnlReport, ScanReport, UsersReport
+from trademon.core.pnl_reports import PnlReport
+from trademon.core.reports import BrokersReport, FillsReport, ScanReport, UsersReport
 from trademon.core.times import format_time
 from trademon.ui.csv_out import FILL_COLUMNS, fill_cells, pnl_table
 from trademon.ui.foreign import clean
