@@ -11,8 +11,7 @@ import pytest
 
 from tests.ui.world import NOW, pnl_row, text_of
 from trademon.core.cash_reports import CashTotal
-from trademon.core.pnl_reports import Mark, PnlReport, PnlStats, PnlTotal, Unvalued
-from trademon.core.reports import UNVALUED_PROCEEDS
+from trademon.core.pnl_reports import UNVALUED_PROCEEDS, Mark, PnlReport, PnlStats, PnlTotal, Unvalued
 from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.text import ASCII
 
