@@ -54,6 +54,13 @@ def test_a_bar_is_full_half_and_empty() -> None:
     assert bar((), Span(NOW, NOW)) == ""
 
 
+def test_what_was_read_whole_is_full_to_its_last_cell() -> None:
+    """Lengths that no number of cells divides."""
+    for us in range(1_000_000, 1_000_050):
+        whole = Span(SINCE, SINCE + timedelta(microseconds=us))
+        assert bar((whole,), whole) == "█" * 24
+
+
 def test_what_is_missing_stands_below_its_row_with_what_can_be_done() -> None:
     """Kept for ever; kept for some days more; being lost; lost."""
     said = " ".join(shown(report(row("BTC/USDT", gap(9, 8), fills=3)), 200).split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -59,10 +60,11 @@ def _row(row: CoverageRow, now: datetime, glyphs: Glyphs, *, named: bool) -> Row
 def bar(spans: Sequence[Span], wanted: Span, glyphs: Glyphs = UNICODE) -> str:
     """`CELLS` cells over the wanted time: full where all of a cell was read, half where some of it, else empty."""
     full, half, empty = ("█", "▒", "·") if glyphs is UNICODE else ("#", "+", ".")
-    step = (wanted.end - wanted.start) / CELLS
-    if not step:
+    length = wanted.end - wanted.start
+    if not length:
         return ""
-    cells = (Span(wanted.start + n * step, wanted.start + (n + 1) * step) for n in range(CELLS))
+    edges = [wanted.start + length * n / CELLS for n in range(CELLS + 1)]
+    cells = (Span(start, end) for start, end in pairwise(edges))
     return "".join(_cell(spans, cell, full, half, empty) for cell in cells)
 
 
