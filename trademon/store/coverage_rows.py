@@ -23,8 +23,13 @@ def extend(sql: Sql, account_id: int, stream: str, symbol: str, span: Span) -> N
     """Add one proved span; spans that touch become one row."""
     if not span:
         return
-    touching = """account_id = ? AND stream = ? AND symbol = ? AND start_at <= ? AND end_at >= ?"""
-    values = (account_id, stream, symbol, to_us(span.end), to_us(span.start))
+    begun, ended = to_us(span.start), to_us(span.end)
+    # Spans are disjoint: of those that begin before this one only the last can reach it. So however many there are, two
+    # places of the index are looked at.
+    last = "SELECT max(start_at) FROM coverage WHERE account_id = ? AND stream = ? AND symbol = ? AND start_at <= ?"
+    found = sql.rows(last, account_id, stream, symbol, begun)[0][0]
+    touching = "account_id = ? AND stream = ? AND symbol = ? AND start_at >= ? AND start_at <= ? AND end_at >= ?"
+    values = (account_id, stream, symbol, begun if found is None else found, ended, begun)
     rows = sql.rows(f"SELECT start_at, end_at FROM coverage WHERE {touching}", *values)
     merged = union([span, *(Span(from_us(start), from_us(end)) for start, end in rows)])
     assert len(merged) == 1
