@@ -18,7 +18,7 @@ from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Fee, Fill, Market, OpenOrder, TransferKind
 from trademon.core.watch_reports import WatchEvent, WatchState
 from trademon.errors import AuthError, Busy, HostAskedToWait, NetworkError, TrademonError
-from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
+from trademon.exchanges.base import AccountView, Capabilities, CashPage, FillPage, TransferPage
 from trademon.flows.ports import Ports
 from trademon.flows.watch import Watch, WatchOptions
 from trademon.store.reading import FillQuery
@@ -103,6 +103,15 @@ class Account:
 
     async def fetch_candles(self, market: Market, start: datetime, count: int, interval: timedelta) -> tuple[()]:
         return ()
+
+    async def fetch_positions(self, markets: Mapping[str, Market]) -> tuple[()]:
+        return ()
+
+    async def fetch_rights(self) -> None:
+        return None
+
+    async def fetch_cash(self, span: Span) -> AsyncIterator[CashPage]:
+        yield CashPage((), span)
 
     async def fetch_last_prices(self) -> dict[str, Decimal]:
         return {}

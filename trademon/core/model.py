@@ -214,6 +214,46 @@ class OpenOrder:
     created_at: datetime
 
 
+PositionSide = Literal["long", "short"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What an account holds of one market, as its exchange states it: beside our own books, never their source.
+
+    `quantity` is above zero, in base units (of an inverse contract in quote units); prices are quote per base;
+    `unrealised` is in `currency`. None where the exchange does not say. `position_id` tells two of one market apart.
+    """
+
+    symbol: str
+    side: PositionSide
+    quantity: Decimal
+    currency: str
+    entry_price: Decimal | None = None
+    mark_price: Decimal | None = None
+    unrealised: Decimal | None = None
+    opened_at: datetime | None = None
+    position_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.symbol or not self.currency:
+            raise DataError("a position without a symbol or a currency")
+        if check_decimal(self.quantity, what=f"quantity of a position in {self.symbol}") <= ZERO:
+            raise DataError(f"a position in {self.symbol} has no quantity above zero")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRights:
+    """What a key may do, as its exchange says; None where it does not."""
+
+    can_trade: bool | None = None
+    can_withdraw: bool | None = None
+    is_address_limited: bool | None = None
+    """Whether it works from listed addresses only."""
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Candle:
     """The price of a market over `interval` from `opened_at` on, quote per base: the first one paid in it."""

@@ -8,8 +8,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from trademon.core.cash_reports import CashLine
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Candle, Fill, Market, OpenOrder, Transfer, TransferKind
+from trademon.core.model import (
+    Balance,
+    Candle,
+    Fill,
+    KeyRights,
+    Market,
+    OpenOrder,
+    Position,
+    Transfer,
+    TransferKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +32,10 @@ class Capabilities:
     fills_name_order_type: a fill's row says what kind of order it filled.
     candles: how many candles one question brings at most.
     transfer_history: how far back deposits and withdrawals can be asked for, None without a limit.
+    has_transfers: deposits and withdrawals can be asked for.
+    has_positions: it states positions, beside what is held of a coin.
+    has_rights: it says what a key may do.
+    has_cash: it tells funding, interest and the like; `cash_history`: how far back, None without a limit.
     """
 
     history: timedelta | None
@@ -28,6 +43,11 @@ class Capabilities:
     fills_name_order_type: bool
     candles: int
     transfer_history: timedelta | None
+    has_transfers: bool = True
+    has_positions: bool = False
+    has_rights: bool = False
+    has_cash: bool = False
+    cash_history: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +75,14 @@ class TransferPage:
     kind which completed."""
 
     transfers: tuple[Transfer, ...]
+    covered: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CashPage:
+    """Validated cash lines, and the stretch of time for which it is proved that there are no others."""
+
+    lines: tuple[CashLine, ...]
     covered: Span
 
 
@@ -128,6 +156,19 @@ class Exchange(Protocol):
 
     def fetch_transfers(self, kind: TransferKind, span: Span) -> AsyncIterator[TransferPage]:
         """Deposits or withdrawals within `span`, page by page, until every page of it is proved."""
+        ...
+
+    async def fetch_positions(self, markets: Mapping[str, Market]) -> tuple[Position, ...]:
+        """All open positions; `markets` by the exchange's spelling. None without `capabilities.has_positions`."""
+        ...
+
+    async def fetch_rights(self) -> KeyRights | None:
+        """What the key may do; None without `capabilities.has_rights`."""
+        ...
+
+    def fetch_cash(self, span: Span) -> AsyncIterator[CashPage]:
+        """Money that came or went without a trade within `span`, page by page, until every page of it is proved; no
+        page without `capabilities.has_cash`."""
         ...
 
     def last_answer(self) -> str:

@@ -14,12 +14,24 @@ from decimal import Decimal
 from functools import partial
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Candle, Credentials, Fee, Fill, Market, OpenOrder, Side, TransferKind
+from trademon.core.model import (
+    Balance,
+    Candle,
+    Credentials,
+    Fee,
+    Fill,
+    KeyRights,
+    Market,
+    OpenOrder,
+    Position,
+    Side,
+    TransferKind,
+)
 from trademon.core.symbols import make_symbol
 from trademon.core.times import EPOCH, MICROSECOND, MILLISECOND, from_ms, to_ms
 from trademon.errors import BadAnswer, HostAskedToWait, TrademonError
 from trademon.exchanges import binance_wallet, prices, transfers, validate
-from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
+from trademon.exchanges.base import AccountView, Capabilities, CashPage, FillPage, TransferPage
 from trademon.exchanges.ccxt_client import CcxtClient, Clock, last_answer
 from trademon.exchanges.remedies import remedy_for
 from trademon.exchanges.transport import Answer
@@ -85,6 +97,19 @@ class Binance:
             self._weight = (_minute(at), validate.small_number(used) or 0)
         minute, weight = self._weight
         return weight if minute == _minute(self.now()) else 0
+
+    async def fetch_positions(self, markets: Mapping[str, Market]) -> tuple[Position, ...]:
+        """A spot account has none beside its balances."""
+        return ()
+
+    async def fetch_rights(self) -> KeyRights | None:
+        return None
+
+    async def fetch_cash(self, span: Span) -> AsyncIterator[CashPage]:
+        """A spot account has none."""
+        none: tuple[CashPage, ...] = ()
+        for page in none:
+            yield page
 
     def last_answer(self) -> str:
         return last_answer()

@@ -14,13 +14,25 @@ from decimal import Decimal
 from functools import partial
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Candle, Credentials, Fee, Fill, Market, OpenOrder, Side, TransferKind
+from trademon.core.model import (
+    Balance,
+    Candle,
+    Credentials,
+    Fee,
+    Fill,
+    KeyRights,
+    Market,
+    OpenOrder,
+    Position,
+    Side,
+    TransferKind,
+)
 from trademon.core.money import EXACT
 from trademon.core.symbols import make_symbol
 from trademon.core.times import EPOCH, MILLISECOND, to_ms
 from trademon.errors import BadAnswer, TrademonError
 from trademon.exchanges import bitget_wallet, prices, transfers, validate
-from trademon.exchanges.base import AccountView, Capabilities, FillPage, TransferPage
+from trademon.exchanges.base import AccountView, Capabilities, CashPage, FillPage, TransferPage
 from trademon.exchanges.ccxt_client import CcxtClient, Clock, last_answer
 from trademon.exchanges.remedies import remedy_for
 from trademon.exchanges.transfers import Record
@@ -79,6 +91,19 @@ class Bitget:
     def has_budget(self) -> bool:
         """Bitget limits calls a second, which ccxt's throttle keeps."""
         return True
+
+    async def fetch_positions(self, markets: Mapping[str, Market]) -> tuple[Position, ...]:
+        """A spot account has none beside its balances."""
+        return ()
+
+    async def fetch_rights(self) -> KeyRights | None:
+        return None
+
+    async def fetch_cash(self, span: Span) -> AsyncIterator[CashPage]:
+        """A spot account has none."""
+        none: tuple[CashPage, ...] = ()
+        for page in none:
+            yield page
 
     def last_answer(self) -> str:
         return last_answer()
