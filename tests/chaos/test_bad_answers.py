@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.chaos.conftest import Measured, Serve
-from tests.chaos.house import House, account
+from tests.chaos.house import House, account, figures_of, the_user
 from tests.chaos.ledger import SYMBOLS, Ledger, draw
 from tests.cli.shell import now
 from trademon.demo import faults
@@ -227,23 +228,46 @@ def test_twenty_malformed_bodies_store_nothing_and_name_the_broker(
     measured(f"{len(MALFORMED)} bodies, {times} times each: 0 rows, 0 coverage, exit 1, each broker named")
 
 
-def test_ids_that_are_counted_anew_are_refused_loudly(
-    house: House, serve: Serve, rng: Random, measured: Measured
-) -> None:
-    """The same ids with other fills behind them: exit 1 with the broker named, what was stored stays as it was, and
-    nothing of the new is guessed at."""
-    day = timedelta(days=1)
-    old = draw(rng, 200, house.clock() - 2 * day, house.clock() - day)
+def test_ids_that_are_counted_anew(house: House, serve: Serve, full: bool, rng: Random, measured: Measured) -> None:
+    """A network that forgets everything and counts from the beginning again, told bit by bit: both counts, each fill
+    once, and the P&L of both together."""
+    day, count = timedelta(days=1), 2000 if full else 200
+    old = draw(rng, count, house.clock() - 2 * day, house.clock() - day)
     exchange_world = Ledger(old)
     exchange = serve(account(exchange_world))
     house.add("main", account(exchange_world), exchange.url)
     house.scan().check(0)
     house.check(exchange_world)
+    new = draw(rng, count, house.clock() - day, house.clock())
     exchange_world.clear()
-    exchange_world.add(*draw(rng, 200, house.clock() - day, house.clock()))
-    for _ in range(3):
-        done = house.run("scan").check(1)
-        done.one_line("main", "came back as another execution")
+    for part in range(4):
+        exchange_world.add(*new[part * count // 4 : (part + 1) * count // 4])
+        house.scan().check(0)
         house.clock.move(minutes=61)
+    house.scan().check(0)
+    house.check_fills(Ledger([*old, *new]))
+    with house.opened() as home:
+        before = figures_of(the_user(home))
+    house.run("rebuild").check(0)
+    with house.opened() as home:
+        assert figures_of(the_user(home)) == before
+    same = len({(e.symbol, e.trade_id) for e in old} & {(e.symbol, e.trade_id) for e in new})
+    assert same > count // 8
+    measured(f"2 counts of {count} fills, {same} ids in both: exactly the true fills")
+
+
+def test_a_known_id_with_other_content_is_refused_loudly(house: House, serve: Serve, rng: Random) -> None:
+    """Another quantity under a known id at its old time is no new count: exit 1 with the broker named, nothing of it
+    is written."""
+    day = timedelta(days=1)
+    old = draw(rng, 60, house.clock() - day, house.clock() - timedelta(hours=1))
+    exchange_world = Ledger(old)
+    exchange = serve(account(exchange_world))
+    house.add("main", account(exchange_world), exchange.url)
+    house.scan().check(0)
+    exchange_world.clear()
+    exchange_world.add(*(replace(e, quantity=e.quantity + 1) for e in old))
+    house.clock.move(minutes=61)
+    done = house.run("scan").check(1)
+    done.one_line("main", "came back as another execution")
     house.check_fills(Ledger(old))
-    measured("3 scans: refused, 200 stored fills as they were")

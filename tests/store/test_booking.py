@@ -92,12 +92,6 @@ def test_the_same_id_on_two_accounts_is_two_fills(ann: UserStore, database: Data
     assert counts(database)["fills"] == 3
 
 
-def test_the_same_id_in_a_later_epoch_is_another_fill(ann: UserStore, spot: Broker) -> None:
-    """Where an exchange starts counting anew."""
-    assert book(ann, spot, [fill("1"), fill("1", epoch=1)]) == 2
-    assert book(ann, spot, [fill("1", epoch=1), fill("1", epoch=2)]) == 1
-
-
 def test_the_same_page_twice_adds_nothing(ann: UserStore, spot: Broker, database: Database, url: str) -> None:
     """Overlaps are read again all the time: no row changes, also not after a restart."""
     page = [fill("1"), fill("2", "sell", "0.4", "110", at=1, fee="0.1 USDT"), fill("3", symbol="ETH/USDT")]
@@ -398,7 +392,7 @@ def test_a_fill_is_stored_with_where_it_came_from(ann: UserStore, database: Data
 def test_a_fill_comes_back_as_it_was_booked(ann: UserStore, spot: Broker, database: Database) -> None:
     """Every field, and any number of fees: none, one, several in several coins, a rebate."""
     page = [
-        fill("1", order_id="o", order_type="market", is_maker=True, epoch=2),
+        fill("1", order_id="o", order_type="market", is_maker=True),
         fill("2", fee="0.1 USDT", at=1),
         fill("3", fee="0.000000000000000001 BTC, -0.02 BNB, 3 USDT", at=2),
         fill("4", "sell", "1e-18", "0", at=minute(3) + timedelta(microseconds=1)),

@@ -50,6 +50,7 @@ from trademon.store.entry_rows import (
     value_fees,
     write_entries,
 )
+from trademon.store.epochs import in_their_epochs
 from trademon.store.fill_rows import (
     API,
     IMPORT,
@@ -414,6 +415,7 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], said: _Said) -> _Page:
         OtherExecution: a known id came back as another execution.
     """
     known = known_rows(sql, key, [f.trade_id for f in fills])
+    fills = in_their_epochs(sql, key, fills, known, said.source)
     seen: dict[tuple[str, int], Fill] = {}
     fresh: list[Fill] = []
     page = _Page()

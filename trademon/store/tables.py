@@ -181,6 +181,15 @@ class FillRow(Row, table=True):
             sqlite_where=text("source IN ('opening', 'transfer')"),
             postgresql_where=text("source IN ('opening', 'transfer')"),
         ),
+        Index(
+            "counted_anew",
+            "account_id",
+            "market_id",
+            "epoch",
+            "executed_at",
+            sqlite_where=text("epoch > 0"),
+            postgresql_where=text("epoch > 0"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="accounts.id")
