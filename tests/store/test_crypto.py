@@ -9,11 +9,11 @@ import pytest
 
 from tests.store.world import KEYS, add_broker, all_at_once, open_store
 from trademon.core.model import Credentials
-from trademon.errors import ConfigError
+from trademon.errors import ConfigError, UnknownName
 from trademon.store.crypto import SecretBox
 from trademon.store.database import Database
 from trademon.store.sqlite import connect
-from trademon.store.store import UserStore
+from trademon.store.store import Store, UserStore
 
 WHERE = "1/2/api_secret"
 
@@ -192,6 +192,34 @@ def test_a_broker_without_a_key_says_so(ann: UserStore) -> None:
     with pytest.raises(ConfigError, match="has no key") as caught:
         ann.credentials(add_broker(ann))
     assert "broker set spot --api-key-env" in (caught.value.hint or "")
+
+
+def test_further_secrets_stand_beside_the_key_until_it_is_replaced(ann: UserStore) -> None:
+    """Tokens: saved by field, each alone or several at once, forgotten by an empty text; a new key ends them all."""
+    broker = add_broker(ann, credentials=Credentials("k", "s"))
+    ann.save_secrets(broker, {"access_token": "a1", "refresh_token": "r1"})
+    ann.save_secrets(broker, {"access_token": "a2"})
+    assert ann.secrets(broker) == {"api_key": "k", "api_secret": "s", "access_token": "a2", "refresh_token": "r1"}
+    assert ann.credentials(broker) == Credentials("k", "s")
+    ann.save_secrets(broker, {"refresh_token": ""})
+    assert "refresh_token" not in ann.secrets(broker)
+    ann.set_broker(broker, credentials=Credentials("k2", "s2"))
+    assert ann.secrets(broker) == {"api_key": "k2", "api_secret": "s2"}
+
+
+def test_a_removed_broker_and_another_users_are_given_no_secret(store: Store, ann: UserStore) -> None:
+    """Neither is written nor read."""
+    broker = add_broker(ann, credentials=Credentials("k", "s"))
+    store.add_user("bob", method=None, currency=None, telegram_chat=None)
+    bob = store.for_user("bob")
+    assert bob.secrets(broker) == {}
+    with pytest.raises(UnknownName):
+        bob.save_secrets(broker, {"api_key": "bob's"})
+    assert ann.credentials(broker) == Credentials("k", "s")
+    ann.remove_broker(broker)
+    with pytest.raises(UnknownName):
+        ann.save_secrets(broker, {"access_token": "late"})
+    assert ann.secrets(broker) == {}
 
 
 def test_removing_a_broker_forgets_its_secrets(ann: UserStore, database: Database) -> None:

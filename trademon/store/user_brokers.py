@@ -13,12 +13,13 @@ from trademon.core.model import Broker, Credentials, Method
 from trademon.core.reports import BrokerInfo
 from trademon.core.symbols import nearest
 from trademon.core.times import from_us, to_us
-from trademon.errors import ConfigError, UnknownName, UsageError
+from trademon.errors import UnknownName, UsageError
 from trademon.store import coverage_rows
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.fill_rows import remember_ids
-from trademon.store.scope import UserScope, host_of, optional_time
+from trademon.store.scope import host_of, optional_time
+from trademon.store.user_secrets import UserSecrets
 
 _IDENTITIES = {
     "fills": "there.market_id = fills.market_id AND there.trade_id = fills.trade_id AND there.epoch = fills.epoch",
@@ -26,7 +27,6 @@ _IDENTITIES = {
     "cash": "there.kind = cash.kind AND there.cash_id = cash.cash_id",
 }
 """What makes a row of one account the same as a row of another, by table."""
-SECRET_FIELDS = ("api_key", "api_secret", "password")
 _BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
     brokers.created_at, brokers.base_url, brokers.enabled, brokers.symbols, brokers.method, brokers.account_id,
     brokers.initial_capital, brokers.capital_currency"""
@@ -56,7 +56,7 @@ class Quarantined:
     answer: str
 
 
-class UserBrokers(UserScope):
+class UserBrokers(UserSecrets):
     """The part of a user's store that knows their brokers."""
 
     def brokers(self) -> tuple[Broker, ...]:
@@ -150,7 +150,7 @@ class UserBrokers(UserScope):
             )
             sql.run("INSERT INTO broker_state (broker_id, errors_in_row) VALUES (?, 0)", broker_id)
             if credentials is not None:
-                self._save_secrets(sql, broker_id, credentials)
+                self._save_credentials(sql, broker_id, credentials)
             if exchange == "manual":
                 account_id = self._account(sql, exchange, name, market)
                 sql.run("UPDATE brokers SET account_id = ? WHERE id = ?", account_id, broker_id)
@@ -169,7 +169,7 @@ class UserBrokers(UserScope):
                     self._user_id,
                 )
             if credentials is not None and self._owns_broker(sql, broker):
-                self._save_secrets(sql, broker.id, credentials)
+                self._save_credentials(sql, broker.id, credentials)
                 if broker.exchange != "manual":
                     sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
                 sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)
@@ -194,9 +194,6 @@ class UserBrokers(UserScope):
             for table in ("books", "coverage", "looks", "balances", "balance_points", "open_orders", "cash"):
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
             return int(deleted)
-
-    def _owns_broker(self, sql: Sql, broker: Broker) -> bool:
-        return sql.one("SELECT 1 FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id) is not None
 
     def broker_infos(self) -> tuple[BrokerInfo, ...]:
         """The brokers as they are listed."""
@@ -225,26 +222,6 @@ class UserBrokers(UserScope):
             fills=fills[0] if fills else 0,
             complete_since=self.complete_since(broker),
         )
-
-    def _save_secrets(self, sql: Sql, broker_id: int, credentials: Credentials) -> None:
-        sql.run("DELETE FROM secrets WHERE broker_id = ?", broker_id)
-        for field in SECRET_FIELDS:
-            secret = getattr(credentials, field)
-            if secret:
-                sealed = self._box.seal(secret, bound_to=f"{self._user_id}/{broker_id}/{field}")
-                sql.insert("secrets", broker_id=broker_id, field=field, sealed=sealed)
-
-    def credentials(self, broker: Broker) -> Credentials:
-        """Raises ConfigError where the broker has no key or the key file does not open it."""
-        with self._database.read() as sql:
-            rows = sql.rows("SELECT field, sealed FROM secrets WHERE broker_id = ?", broker.id)
-        if not rows:
-            raise ConfigError(
-                f"broker {broker.name} has no key",
-                hint=f"trademon broker set {broker.name} --api-key-env VAR --api-secret-env VAR",
-            )
-        opened = {f: self._box.open(sealed, bound_to=f"{self._user_id}/{broker.id}/{f}") for f, sealed in rows}
-        return Credentials(**opened)
 
     @rerun
     def bind_account(self, broker: Broker, uid: str | None) -> int:
