@@ -15,9 +15,13 @@ from typing import Any
 import pytest
 
 
+ROLE = "trademon"
+"""Whose the stores are: no superuser, whom no row-level security would hold."""
+
+
 @dataclass
 class Postgres:
-    """A server. `admin` is the URL of a database that no test uses."""
+    """A server. `admin` is the URL of a database that no test uses, as its superuser."""
 
     admin: str
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -31,11 +35,15 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
 
     def make(self, template: str | None = None, *, options: str = "") -> str:
-        """A new database, empty or a copy of another; its URL."""
+        """A new database of ROLE's, empty or a copy of another; its URL."""
         name = f"store{next(self.numbers)}"
         like = f"TEMPLATE {self.name_of(template)} STRATEGY file_copy" if template else ""
-        self.run(f"CREATE DATABASE {name} {like} {options}")
-        return self.admin.replace("/postgres?", f"/{name}?")
+        self.run(f"CREATE DATABASE {name} OWNER {ROLE} {like} {options}")
+        return self.admin.replace("/postgres?", f"/{name}?").replace("//postgres:", f"//{ROLE}:")
+
+    def as_superuser(self, url: str) -> str:
+        """The same database for whom nothing is hidden."""
+        return url.replace(f"//{ROLE}:", "//postgres:")
 
     def drop(self, url: str) -> None:
         self.run(f"DROP DATABASE {self.name_of(url)} WITH (FORCE)")
@@ -73,6 +81,7 @@ def running() -> Iterator[Postgres]:
         for setting in ("fsync = off", "full_page_writes = off"):  # no power cut is tested here
             postgres.run(f"ALTER SYSTEM SET {setting}")
         postgres.run("SELECT pg_reload_conf()")
+        postgres.run(f"CREATE ROLE {ROLE} LOGIN")
         yield postgres
     finally:
         server.cleanup()

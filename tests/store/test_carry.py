@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from dataclasses import dataclass
 from decimal import Decimal
@@ -346,7 +347,8 @@ def other_user(user: UserStore, number: int) -> UserStore:
     from trademon.store.store import Store
 
     store = object.__new__(Store)
-    store._database, store._box, store._clock = user._database, user._box, user._clock
+    store._database, store._box, store._clock = copy.copy(user._database), user._box, user._clock
+    store._database.user_id = None
     store.add_user(f"u{number}", method=None, currency=None, telegram_chat=None)
     return store.for_user(f"u{number}")
 

@@ -158,7 +158,7 @@ def test_a_transaction_the_server_refuses_to_serialize_is_run_again(ann: UserSto
 
     class Refusing:
         def __init__(self) -> None:
-            self.inner = with_write(None)
+            self.inner = with_write(None, ann._user_id)
 
         def __enter__(self) -> Any:
             tries.append(1)
@@ -170,7 +170,7 @@ def test_a_transaction_the_server_refuses_to_serialize_is_run_again(ann: UserSto
                 return self.inner.__exit__(type(failure), failure, None)
             return self.inner.__exit__(*error)
 
-    ann._database.backend.write = lambda account_id=None: Refusing()  # type: ignore[method-assign]
+    ann._database.backend.write = lambda account_id=None, user_id=None: Refusing()  # type: ignore[method-assign]
     assert book(ann, spot, HISTORY) == 4
     assert len(tries) == 2
 
@@ -288,7 +288,7 @@ def test_a_store_may_have_a_schema_of_its_own(postgres: Postgres) -> None:
     own = f"{url}&options=-csearch_path%3Dtrademon"
     for _ in range(2):
         open_store(own).close()
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(postgres.as_superuser(url)) as connection:
         row = connection.execute("SELECT count(*) FROM trademon.users").fetchone()
     assert row == (1,)
     postgres.drop(url)
@@ -402,7 +402,7 @@ def test_a_store_held_too_long_by_another_is_told(database: Database, monkeypatc
     """When the wait is over the person reads who is in the way."""
     from trademon.store import postgres
 
-    monkeypatch.setattr(postgres, "_WRITE", postgres._WRITE.replace(b"lock_timeout = '30s'", b"lock_timeout = '50ms'"))
+    monkeypatch.setattr(postgres, "_WRITE", postgres._WRITE.replace("lock_timeout = '30s'", "lock_timeout = '50ms'"))
     with database.write(), pytest.raises(StoreError, match="held by another program"), database.write():
         pass
 
@@ -413,7 +413,7 @@ def test_a_client_that_falls_silent_in_a_transaction_holds_up_no_other(
     """Its machine lost power: the server ends its transaction, and with it its lock."""
     from trademon.store import postgres
 
-    monkeypatch.setattr(postgres, "_WRITE", postgres._WRITE.replace(b"'25s'", b"'200ms'"))
+    monkeypatch.setattr(postgres, "_WRITE", postgres._WRITE.replace("'25s'", "'200ms'"))
 
     def fall_silent() -> None:
         with database.write() as sql:

@@ -67,9 +67,8 @@ from trademon.store.fill_rows import (
     known_rows,
     load_fill,
     market_id,
-    next_id,
     paid,
-    remember_ids,
+    take_ids,
 )
 from trademon.store.prices import Rate, find_rate
 from trademon.store.rewind import count_from, rewind
@@ -228,7 +227,7 @@ class Bookkeeper:
         assert broker is not None
         placed = sorted(((position(fill), fill) for fill in add), key=itemgetter(0))
         page = _Page(
-            add=list(enumerate((fill for _, fill in placed), start=next_id(sql))),
+            add=list(zip(take_ids(sql, len(placed)), (fill for _, fill in placed), strict=True)),
             places=[place for place, _ in placed],
             replace=remove,
         )
@@ -302,8 +301,6 @@ class Bookkeeper:
         derive = lost or (late and 2 * count_from(sql, key, page.since) > point.book.tally.fills)
         if late and not derive:
             point = rewind(sql, key, point, page.since)
-        if page.replace:
-            remember_ids(sql)
         for fill_id in page.replace:
             sql.run("DELETE FROM fills WHERE id = ?", fill_id)
         insert_fills(sql, rows)
@@ -437,7 +434,7 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], said: _Said) -> _Page:
             touched += [Position(*row) for row in sql.rows(_PLACE, stored.fill_id)]
             fresh.append(taken)
     placed = sorted(((position(fill), fill) for fill in fresh), key=itemgetter(0))
-    page.add = list(enumerate((fill for _, fill in placed), start=next_id(sql)))
+    page.add = list(zip(take_ids(sql, len(placed)), (fill for _, fill in placed), strict=True))
     page.places = [place for place, _ in placed]
     touched += page.places[:1]
     page.since = min(touched, default=None)

@@ -10,9 +10,10 @@ driver's does for each statement.
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from trademon.errors import ConfigError, StoreError
 from trademon.store import migrations
@@ -29,11 +30,16 @@ _POSTGRES = ("postgresql", "postgres")
 
 
 class Database:
-    """An opened, migrated database. `read()` and `write()` hand out a way to it inside one transaction."""
+    """An opened, migrated database. `read()` and `write()` hand out a way to it inside one transaction.
+
+    As it is made it is the whole store; `for_user` is the same database as one user may see it.
+    """
 
     def __init__(self, url: str) -> None:
         self.backend = _backend_of(url)
-        self._moment: Sql | None = None
+        self.user_id: int | None = None
+        """Whose rows transactions are about; None: everybody's."""
+        self._moments: dict[int | None, Sql] = {}
         try:
             self.backend.open()
             _bring_to_head(self)
@@ -43,6 +49,12 @@ class Database:
             if explained is not None:
                 raise explained from None
             raise
+
+    def for_user(self, user_id: int) -> Self:
+        """The same database for one user: its transactions say so, and on a server no other's row is in them."""
+        view = copy.copy(self)
+        view.user_id = user_id
+        return view
 
     @property
     def place(self) -> str:
@@ -64,24 +76,33 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Sql]:
         """A consistent view: one read transaction, or the one of `one_moment` around it."""
-        if self._moment is not None:
-            yield self._moment
+        moment = self._moments.get(self._scope)
+        if moment is not None:
+            yield moment
             return
-        with self.backend.read() as sql:
+        with self.backend.read(self.user_id) as sql:
             yield sql
 
     @contextlib.contextmanager
     def one_moment(self) -> Iterator[None]:
-        """Every `read()` within sees the same moment, whatever others write. For code that awaits nothing."""
-        if self._moment is not None:
+        """Every `read()` within sees the same moment, whatever others write; also those of other users, each of whom
+        asked for it. For code that awaits nothing."""
+        scope = self._scope
+        if scope in self._moments:
             yield
             return
-        with self.backend.read() as sql:
-            self._moment = sql
+        beside = next(iter(self._moments.values()), None)
+        with self.backend.read(self.user_id, beside=beside) as sql:
+            self._moments[scope] = sql
             try:
                 yield
             finally:
-                self._moment = None
+                del self._moments[scope]
+
+    @property
+    def _scope(self) -> int | None:
+        """What transactions differ by: in a file they all see the same."""
+        return self.user_id if self.backend.separates_users else None
 
     def write(self, account_id: int | None = None) -> contextlib.AbstractContextManager[Sql]:
         """One writing transaction: all of it is committed at the end, none of it after an exception.
@@ -93,7 +114,7 @@ class Database:
             Busy: somebody has.
             Lost: the transaction has to be run again; methods that write are marked with `rerun`.
         """
-        return self.backend.write(account_id)
+        return self.backend.write(account_id, self.user_id)
 
     def close(self) -> None:
         self.backend.close()

@@ -246,22 +246,17 @@ def insert_fills(sql: Sql, rows: list[tuple[Any, ...]]) -> None:
     )
 
 
-_HIGHEST = """SELECT coalesce(max(number), 0) FROM (SELECT max(id) AS number FROM fills
-    UNION ALL SELECT value FROM counters WHERE name = 'fills') AS numbers"""
-
-
-def next_id(sql: Sql) -> int:
-    """A number that no fill has or had: whoever remembers the last one it saw must not miss the next."""
-    return int(sql.rows(_HIGHEST)[0][0]) + 1
-
-
-def remember_ids(sql: Sql) -> None:
-    """Note the highest number given, before fills are deleted."""
-    sql.run(
+def take_ids(sql: Sql, count: int) -> range:
+    """As many numbers that no fill has or had, of any user: whoever remembers the last one it saw must not miss the
+    next."""
+    if not count:
+        return range(0)
+    (last,) = sql.rows(
         """INSERT INTO counters (name, value) VALUES ('fills', ?)
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value""",
-        next_id(sql) - 1,
-    )
+        ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value""",
+        count,
+    )[0]
+    return range(last - count + 1, last + 1)
 
 
 class BookMarket(NamedTuple):

@@ -22,6 +22,7 @@ from sqlalchemy.pool import StaticPool
 
 from trademon.errors import StoreError
 from trademon.store import migrations
+from trademon.store.row_security import scope_of
 from trademon.store.sql import revision_of
 from trademon.store.sqlite import SqliteFile, backup, connect
 
@@ -95,6 +96,7 @@ def migrate_server(server: PostgresServer) -> None:
         )
         with engine.connect() as connection, connection.begin():
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+            connection.exec_driver_sql(scope_of(None))  # what rows it changes are everybody's
             sql = server.sql_on(driver)
             # Another process may have done it while we waited; the names are read after the lock was had.
             if revision_of(sql, server.tables(sql)) != migrations.HEAD:

@@ -24,6 +24,7 @@ _TABLES = {
     "brokers": "user_id = ?",
     "markets": "0 <> ?",
     "candles": "0 <> ?",
+    "counters": "0 <> ?",
     **dict.fromkeys(("fills", "transfers", "cash", "books", "entries", "coin_fees"), f"account_id IN {_OWN}"),
     **dict.fromkeys(("days", "lots", "disposals", "unmatched"), f"account_id IN {_OWN}"),
 }
@@ -43,6 +44,7 @@ def kept_otherwise(sql: Sql, user_id: int, method: Method) -> bool:
 def copy_user(source: Sql, target: Sql, user_id: int, method: Method) -> None:
     """The user's rows into an empty store, every account of theirs kept by `method` from now on; nothing is derived."""
     target.run("PRAGMA defer_foreign_keys = ON")
+    target.run("DELETE FROM counters")
     for table, condition in _TABLES.items():
         _copy(source, target, table, condition, user_id)
     target.run("UPDATE brokers SET method = NULL")

@@ -24,6 +24,7 @@ from psycopg.types.string import TextLoader
 
 from trademon.errors import Busy, StoreError
 from trademon.store.postgres_leases import Leases, account_lease
+from trademon.store.row_security import scope_of
 from trademon.store.sql import Lost, Sql
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -44,15 +45,20 @@ _DEFAULTS: Final = {
 }
 WRITERS: Final = 7_296_014_811_530_221
 """The number of the lock that every writer takes, whatever else uses the same database."""
-_READ: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The server ends the transaction of a client that has gone silent, so that it holds up no other writer for longer.
-_WRITE: Final = f"""BEGIN ISOLATION LEVEL READ COMMITTED;
+_WRITE: Final = f"""BEGIN ISOLATION LEVEL READ COMMITTED; {{scope}};
     SET LOCAL idle_in_transaction_session_timeout = '25s'; SET LOCAL lock_timeout = '30s';
-    SELECT pg_advisory_xact_lock({WRITERS}); SELECT pg_current_xact_id()::text""".encode()
+    SELECT pg_advisory_xact_lock({WRITERS}); SELECT pg_current_xact_id()::text"""
 
 
 class PostgresServer:
-    """A database on a server, and the connections to it that wait to be used again."""
+    """A database on a server, and the connections to it that wait to be used again.
+
+    Each transaction begins by saying whose rows it is about (`row_security`), and forgets it with its end.
+    """
+
+    separates_users = True
 
     def __init__(self, url: str) -> None:
         self._conninfo, self._secret, self.place = _read_url(url)
@@ -65,9 +71,13 @@ class PostgresServer:
         """Nothing is to be made: the first transaction finds the server, or says that it is not there."""
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Sql]:
-        """One transaction that sees one moment and changes nothing."""
-        connection = self._begin(_READ).connection
+    def read(self, user_id: int | None = None, *, beside: Sql | None = None) -> Iterator[Sql]:
+        """One transaction that sees one moment and changes nothing; `beside`: the moment of that other one."""
+        snapshot = ""
+        if beside is not None:
+            (name,) = beside.rows("SELECT pg_export_snapshot()")[0]
+            snapshot = f"SET TRANSACTION SNAPSHOT '{name}'; "
+        connection = self._begin(f"{_READ}; {snapshot}{scope_of(user_id)}").connection
         try:
             yield PostgresSql(connection)
         except psycopg.Error as error:
@@ -77,9 +87,9 @@ class PostgresServer:
             self._give_back(connection)
 
     @contextlib.contextmanager
-    def write(self, account_id: int | None = None) -> Iterator[Sql]:
+    def write(self, account_id: int | None = None, user_id: int | None = None) -> Iterator[Sql]:
         """One transaction with no other writer beside it; see `Database.write`."""
-        begun = self._begin(_WRITE)
+        begun = self._begin(_WRITE.format(scope=scope_of(user_id)))
         connection, number, is_committing = begun.connection, _last_value(begun), False
         sql = PostgresSql(connection)
         try:
@@ -139,13 +149,13 @@ class PostgresServer:
 
     # --- transactions --------------------------------------------------------------------------------------------
 
-    def _begin(self, begin: bytes) -> Cursor:
+    def _begin(self, begin: str) -> Cursor:
         """Begin a transaction, on a connection that waits or on a new one where those have been cut."""
         while True:
             is_new = not self._idle
             connection = self._reach() if is_new else self._idle.pop()
             try:
-                return connection.execute(begin, prepare=False)
+                return connection.execute(begin.encode(), prepare=False)
             except psycopg.Error as error:
                 _roll_back(connection)
                 self._give_back(connection)
@@ -200,7 +210,7 @@ class PostgresServer:
 
         Whoever has the writers' lock knows that it is over: it held that lock itself.
         """
-        connection = self._begin(_WRITE).connection
+        connection = self._begin(_WRITE.format(scope=scope_of(None))).connection
         try:
             row = connection.execute(b"SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
             return row is not None and row[0] == "committed"
@@ -240,6 +250,11 @@ class PostgresServer:
     def _explain(self, error: psycopg.Error) -> StoreError:
         if isinstance(error, errors.LockNotAvailable):
             return StoreError(f"the store {self.place} is held by another program", hint="try again when it is done")
+        if isinstance(error, errors.InsufficientPrivilege) and "row-level security" in str(error):
+            return StoreError(
+                f"the store {self.place} kept a row from another user's hands: {self._said(error)}",
+                hint="nothing was changed; report it: a fault of ours",
+            )
         if isinstance(error, errors.InsufficientPrivilege):
             return StoreError(
                 f"the store {self.place} is not ours to write: {self._said(error)}",

@@ -23,7 +23,7 @@ class UserScope:
     def __init__(
         self, database: Database, box: SecretBox, clock: Clock, *, user_id: int, user: str, method: Method | None
     ) -> None:
-        self._database = database
+        self._database = database.for_user(user_id)
         self._box = box
         self._clock = clock
         self._user_id = user_id

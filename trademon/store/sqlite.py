@@ -25,6 +25,9 @@ _BUSY_TIMEOUT_S = 30
 class SqliteFile:
     """One file, and the connections to it that wait to be used again."""
 
+    separates_users = False
+    """Whoever can open a file can read all of it: whose rows a transaction is about makes no difference."""
+
     def __init__(self, url: str) -> None:
         self.path = _sqlite_path(url)
         self._idle: list[sqlite3.Connection] = []
@@ -45,10 +48,14 @@ class SqliteFile:
         _refuse_foreign_file(self.path)
         _make_file(self.path)
 
-    def read(self) -> contextlib.AbstractContextManager[Sql]:
+    def read(
+        self, user_id: int | None = None, *, beside: Sql | None = None
+    ) -> contextlib.AbstractContextManager[Sql]:
         return self._begin("BEGIN")
 
-    def write(self, account_id: int | None = None) -> contextlib.AbstractContextManager[Sql]:
+    def write(
+        self, account_id: int | None = None, user_id: int | None = None
+    ) -> contextlib.AbstractContextManager[Sql]:
         """The account is not looked at: whoever holds its lock lives, or the lock would be free."""
         return self._begin("BEGIN IMMEDIATE")
 

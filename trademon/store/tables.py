@@ -38,6 +38,8 @@ class UserRow(Row, table=True):
     currency: str | None = None
     telegram_chat: str | None = None
     created_at: datetime = _time()
+    language: str | None = None
+    retired_at: datetime | None = _time(default=None)
 
 
 class AccountRow(Row, table=True):
@@ -214,7 +216,7 @@ class FillRow(Row, table=True):
 
 
 class CounterRow(Row, table=True):
-    """The highest number given so far, where rows are deleted again: none is given twice."""
+    """The highest number given so far, where rows are deleted again or not all seen: none is given twice."""
 
     __tablename__ = "counters"
     name: str = Field(primary_key=True)

@@ -17,7 +17,6 @@ from trademon.errors import UnknownName, UsageError
 from trademon.store import coverage_rows
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
-from trademon.store.fill_rows import remember_ids
 from trademon.store.scope import host_of, optional_time
 from trademon.store.user_secrets import UserSecrets
 
@@ -189,7 +188,6 @@ class UserBrokers(UserSecrets):
             shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
             if not with_fills or shared is not None:
                 return 0
-            remember_ids(sql)
             deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
             for table in ("books", "coverage", "looks", "balances", "balance_points", "open_orders", "cash"):
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
