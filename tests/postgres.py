@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-
 ROLE = "trademon"
 """Whose the stores are: no superuser, whom no row-level security would hold."""
 

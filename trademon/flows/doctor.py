@@ -53,6 +53,8 @@ async def doctor(
 def _machine(machine: Machine) -> Iterator[Check]:
     health = machine.store.health()
     yield _database(machine.store, health)
+    for gap in health.open_to_all:
+        yield Check("row security", "warn", gap, "docs/postgres.md says how the store's role is made")
     if machine.store.is_file:
         yield _disk(machine.store.path.parent)
         yield from _rights(machine.store.path.parent)

@@ -24,7 +24,7 @@ from psycopg.types.string import TextLoader
 
 from trademon.errors import Busy, StoreError
 from trademon.store.postgres_leases import Leases, account_lease
-from trademon.store.row_security import scope_of
+from trademon.store.row_security import gaps, scope_of
 from trademon.store.sql import Lost, Sql
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -112,6 +112,10 @@ class PostgresServer:
     def faults(self, sql: Sql) -> list[str]:
         """A server looks after its own files: that it answers is what can be said from here."""
         return []
+
+    def open_to_all(self, sql: Sql) -> list[str]:
+        """Where no wall stands between users that should: the role passes through it, or a table has none."""
+        return list(gaps(sql))
 
     def size_bytes(self, sql: Sql) -> int:
         """What the database takes on its server."""

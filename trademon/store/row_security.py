@@ -1,8 +1,9 @@
 """The second wall between users, on a server: row-level security.
 
 Every query of a user's store names that user. Should one ever forget to, the server itself shows and takes only rows of
-the user whose transaction it is: each transaction says so as it begins (`scope_of`), as a range of user numbers, so that
-one that says nothing sees nothing, and one for the whole store (the list of users, a migration) says that it is.
+the user whose transaction it is: each transaction says so as it begins (`scope_of`), as a range of user numbers, so
+that one that says nothing sees nothing, and one for the whole store (the list of users, a migration) says that it is.
+It holds faults of ours, not a person with the role's password: who can send SQL can say any number.
 
 `OWNED` names every table with rows of users. A table that is not in it fails a test; a migration that makes one calls
 `protect` for it.
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+
+from trademon.store.sql import Sql
 
 OWNED: Final[dict[str, str]] = {
     **dict.fromkeys(("coin_fees", "unmatched", "disposals", "lots", "days", "entries", "books"), "account_id"),
@@ -51,6 +54,22 @@ def policies(table: str, column: str) -> Iterator[str]:
     yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
     condition = _condition(column)
     yield f"CREATE POLICY {POLICY} ON {table} USING ({condition}) WITH CHECK ({condition})"
+
+
+def gaps(sql: Sql) -> Iterator[str]:
+    """What row-level security does not hold: a role that passes through it, tables that have none."""
+    row = sql.rows("SELECT current_user, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")[0]
+    if row[1] or row[2]:
+        yield f"the role {row[0]} is {'SUPERUSER' if row[1] else 'BYPASSRLS'}: row-level security does not hold it"
+    walled = sql.rows(
+        """SELECT relname FROM pg_class JOIN pg_policies ON tablename = relname AND schemaname = current_schema()
+        WHERE relnamespace = current_schema()::regnamespace AND relrowsecurity AND relforcerowsecurity
+        AND policyname = ?""",
+        POLICY,
+    )
+    lacking = sorted(OWNED.keys() - {name for (name,) in walled})
+    if lacking:
+        yield f"no row-level security on {', '.join(lacking)}"
 
 
 def protect(table: str, *, by: str) -> None:

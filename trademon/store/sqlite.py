@@ -48,9 +48,7 @@ class SqliteFile:
         _refuse_foreign_file(self.path)
         _make_file(self.path)
 
-    def read(
-        self, user_id: int | None = None, *, beside: Sql | None = None
-    ) -> contextlib.AbstractContextManager[Sql]:
+    def read(self, user_id: int | None = None, *, beside: Sql | None = None) -> contextlib.AbstractContextManager[Sql]:
         return self._begin("BEGIN")
 
     def write(
@@ -66,6 +64,10 @@ class SqliteFile:
     def faults(self, sql: Sql) -> list[str]:
         """What is damaged, as SQLite says it; nothing where all is well. Reads the whole file."""
         return [row[0] for row in sql.rows("PRAGMA quick_check(5)") if row[0] != "ok"]
+
+    def open_to_all(self, sql: Sql) -> list[str]:
+        """Where no wall stands between users that should: in a file there is none to stand."""
+        return []
 
     def size_bytes(self, sql: Sql) -> int:
         """What the store takes, its log beside it."""

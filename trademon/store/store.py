@@ -39,12 +39,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """`faults`: what is damaged; `schema`: its revision; `has_secrets`: whether a key is needed to open some."""
+    """`faults`: what is damaged; `schema`: its revision; `open_to_all`: where no wall stands between users that should
+    (on a server)."""
 
     faults: tuple[str, ...]
     size_bytes: int
     schema: str
     has_secrets: bool
+    open_to_all: tuple[str, ...] = ()
 
 
 class Store:
@@ -82,7 +84,8 @@ class Store:
         backend = self._database.backend
         with self._database.read() as sql:
             secrets = sql.one("SELECT 1 FROM secrets LIMIT 1") is not None
-            return StoreHealth(tuple(backend.faults(sql)), backend.size_bytes(sql), HEAD, secrets)
+            faults, gaps = tuple(backend.faults(sql)), tuple(backend.open_to_all(sql))
+            return StoreHealth(faults, backend.size_bytes(sql), HEAD, secrets, gaps)
 
     def close(self) -> None:
         self._database.close()
