@@ -11,7 +11,7 @@ from tests.chaos.house import House, account
 from tests.chaos.ledger import Ledger
 
 
-def test_twenty_scans_and_two_watches_at_once_double_nothing(
+def test_twenty_scans_and_syncs_and_two_watches_at_once_double_nothing(
     house: House, serve: Serve, world: Ledger, full: bool, measured: Measured
 ) -> None:
     """On one store: each ends well or says that another run is at work, none that the database is locked."""
@@ -19,7 +19,8 @@ def test_twenty_scans_and_two_watches_at_once_double_nothing(
     exchange = serve(account(world))
     house.add("main", account(world), exchange.url)
     watch = ["watch", "--json", "--interval", "1", "--cycles", str(cycles)]
-    commands = [watch, *[["scan", "--json"]] * (scans // 2), watch, *[["scan", "--json"]] * (scans - scans // 2)]
+    passes = [["scan", "--json"], ["sync", "--json"]] * (scans // 2)
+    commands = [watch, *passes[: scans // 2], watch, *passes[scans // 2 :]]
     with ThreadPoolExecutor(len(commands)) as pool:
         ends = list(pool.map(lambda command: house.run(*command), commands))
     for done in ends:
@@ -31,7 +32,9 @@ def test_twenty_scans_and_two_watches_at_once_double_nothing(
     house.scan().check(0)
     house.check(world)
     worked = sum(done.code == 0 for done in ends)
-    measured(f"{scans} scans and 2 watches at once, {worked} of them at work: 0 lost, 0 doubled, never locked")
+    measured(
+        f"{scans} scans and syncs and 2 watches at once, {worked} of them at work: 0 lost, 0 doubled, never locked"
+    )
 
 
 def test_a_full_disk_ends_with_the_reason_and_nothing_is_lost_after_it(

@@ -20,9 +20,13 @@ from trademon import __version__
 COMMANDS: Final[dict[str, str]] = {
     "watch": "Scan every few seconds, live on the screen (try --demo).",
     "scan": "One pass: find new executions, store them, book them.",
+    "sync": "Balances, positions, orders, executions, transfers: all up to date.",
     "pnl": "Realised P&L by fifo, lifo, hifo or average cost.",
     "fills": "List the stored fills; import some from a CSV file.",
     "lots": "Open lots; enter one that a missing history opened.",
+    "positions": "What is held and open, what it cost, what it would bring now.",
+    "balances": "What each account held when it was last seen.",
+    "orders": "Open orders, and what each order filled.",
     "transfers": "Deposits and withdrawals, and which are between your own accounts.",
     "coverage": "What is proved fetched, what is missing, until when it can be had.",
     "verify": "Hold stored history against the live balances; why they differ.",

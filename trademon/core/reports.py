@@ -67,7 +67,8 @@ def exit_code(succeeded: int, problems: Iterable[Problem]) -> int:
 class BrokerScan:
     """One broker's part of a pass. `skipped`: its host asked us to wait, or another run holds it (`busy`).
 
-    `unread` is the part of `note` that names a stream that could not be read beside the fills."""
+    `unread` is the part of `note` that names a stream that could not be read beside the fills; `left` counts
+    symbols that may have executions and were not reached."""
 
     broker: str
     user: str
@@ -81,6 +82,7 @@ class BrokerScan:
     complete_since: datetime | None = None
     """The time since which no execution is missing; None where something that may have some was not asked for yet."""
     unread: str | None = None
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+# Fiat and the coins that follow one.
+_MONEY_NAMES: Final = (
+    "USD EUR GBP CHF JPY AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY BRL MXN ARS CLP COP ZAR NGN INR IDR THB VND "
+    "PHP MYR SGD HKD CNY CNH TWD KRW UAH RUB KZT AED SAR ILS USDT USDC FDUSD TUSD BUSD USDP USDD USDE USD1 PYUSD RLUSD "
+    "USDG GUSD DAI XUSD BFUSD EURC EURI EURT AEUR EURS SUSD UST USTC"
+)
+_MONEY: Final = frozenset(_MONEY_NAMES.split())
 
 
 def compact(symbol: str) -> str:
@@ -30,3 +39,8 @@ def nearest(wanted: str, known: Iterable[str]) -> str | None:
 def make_symbol(base: str, quote: str, settle: str | None = None) -> str:
     """The shown form: `BTC/USDT`, with `:SETTLE` for a contract."""
     return f"{base}/{quote}:{settle}" if settle else f"{base}/{quote}"
+
+
+def is_money(currency: str) -> bool:
+    """Whether it is fiat, or a coin that follows one: what people count in, with two decimals."""
+    return currency.upper() in _MONEY

@@ -36,6 +36,7 @@ class Capabilities:
     has_positions: it states positions, beside what is held of a coin.
     has_rights: it says what a key may do.
     has_cash: it tells funding, interest and the like; `cash_history`: how far back, None without a limit.
+    opened: when the exchange began, where that is known: nothing at it is older.
     """
 
     history: timedelta | None
@@ -48,6 +49,7 @@ class Capabilities:
     has_rights: bool = False
     has_cash: bool = False
     cash_history: timedelta | None = None
+    opened: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

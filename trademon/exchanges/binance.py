@@ -9,7 +9,7 @@ which `myTrades` takes 20.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -47,6 +47,7 @@ WEIGHT_LIMIT = 6000
 _SWEEP_BELOW = WEIGHT_LIMIT * 3 // 4
 _STOP_AT = WEIGHT_LIMIT - 200  # the dearest single question costs 80
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
+OPENED = datetime(2017, 6, 1, tzinfo=UTC)  # its first trade was on 14 July 2017
 _INTERVALS = {prices.MINUTE: "1m", prices.DAY: "1d"}  # days begin at 00:00 UTC
 
 
@@ -64,7 +65,12 @@ class Binance:
     """One Binance spot account."""
 
     capabilities = Capabilities(
-        history=None, orders_name_symbols=False, fills_name_order_type=False, candles=1000, transfer_history=None
+        history=None,
+        orders_name_symbols=False,
+        fills_name_order_type=False,
+        candles=1000,
+        transfer_history=None,
+        opened=OPENED,
     )
 
     def __init__(self, client: CcxtClient, credentials: Credentials, clock: Clock) -> None:

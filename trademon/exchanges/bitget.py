@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -43,6 +43,7 @@ PAGE = 100
 SHORT_PAGE = 20  # fewer rows end a walk; see the same constant in binance.py
 CHUNK = 5000
 HISTORY = timedelta(days=90)
+OPENED = datetime(2018, 1, 1, tzinfo=UTC)
 _MARGIN = timedelta(minutes=1)  # so that a request under way does not cross the 90 days
 _DEDUCTED = {"yes": True, "true": True, "no": False, "false": False}
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
@@ -73,6 +74,7 @@ class Bitget:
         fills_name_order_type=True,
         candles=200,
         transfer_history=None,
+        opened=OPENED,
     )
 
     def __init__(self, client: CcxtClient, credentials: Credentials, clock: Clock) -> None:

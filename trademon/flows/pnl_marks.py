@@ -24,7 +24,7 @@ from trademon.store.store import UserStore
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """What one host said: prices by the exchange's spelling, and when; or why there are none."""
 
     prices: dict[str, Decimal]
@@ -40,12 +40,8 @@ async def pnl_at_last_prices(stores: Sequence[UserStore], query: PnlQuery, ports
     """`pnl` with what is open marked at its exchange's last price. A host that fails leaves its rows without one."""
     books = figures(stores, query)
     brokers = _brokers_of(stores, [book for book in books if book.row.open_quantity])
-    hosts: dict[object, Asked] = {}
-    for store, broker in brokers.values():
-        if broker.exchange not in WITHOUT_API and broker.enabled:
-            hosts.setdefault(_host(broker), (store, broker))
-    told = dict(zip(hosts, await asyncio.gather(*(_ask(*asked, ports) for asked in hosts.values())), strict=True))
-    marked = [_marked(book, brokers.get(_account(book)), told) for book in books]
+    told = await last_prices(brokers.values(), ports)
+    marked = [mark_book(book, brokers.get(_account(book)), told) for book in books]
     report = view(stores, query, marked)
     return replace(
         report,
@@ -66,6 +62,15 @@ def unrealized(quantity: Decimal, open_cost: Decimal, price: Decimal) -> Decimal
 # --- asking -------------------------------------------------------------------------------------------------------
 
 
+async def last_prices(asked: Iterable[Asked], ports: Ports) -> dict[object, Told]:
+    """What the hosts of these brokers say now, by `host_key`: each is asked once, and one that fails says so."""
+    hosts: dict[object, Asked] = {}
+    for store, broker in asked:
+        if broker.exchange not in WITHOUT_API and broker.enabled:
+            hosts.setdefault(host_key(broker), (store, broker))
+    return dict(zip(hosts, await asyncio.gather(*(_ask(*one, ports) for one in hosts.values())), strict=True))
+
+
 def _account(book: BookFigures) -> tuple[str, int]:
     return book.ref.user, book.ref.account_id
 
@@ -82,19 +87,19 @@ def _brokers_of(stores: Iterable[UserStore], books: Iterable[BookFigures]) -> di
     return found
 
 
-def _host(broker: Broker) -> object:
+def host_key(broker: Broker) -> object:
     """Whose prices hold for a broker; each demo broker has a world of its own."""
-    return broker.id if broker.exchange == DEMO else host_of(broker)
+    return broker.id if broker.exchange == DEMO else (host_of(broker), broker.market)
 
 
-async def _ask(store: UserStore, broker: Broker, ports: Ports) -> _Told:
+async def _ask(store: UserStore, broker: Broker, ports: Ports) -> Told:
     now = ports.clock()
     wait_until = store.broker_state(broker).wait_until
     if wait_until is not None and now < wait_until:
         note = f"{broker.name} was not asked: its host asked us to wait until {wait_until:%H:%M:%S} UTC"
-        return _Told({}, now, note=note)
+        return Told({}, now, note=note)
     prices, _, problem = await isolate(_fetch(store, broker, ports), broker=broker.name, user=broker.user, at=now)
-    return _Told(prices or {}, ports.clock(), problem)
+    return Told(prices or {}, ports.clock(), problem)
 
 
 async def _fetch(store: UserStore, broker: Broker, ports: Ports) -> dict[str, Decimal]:
@@ -108,11 +113,12 @@ async def _fetch(store: UserStore, broker: Broker, ports: Ports) -> dict[str, De
 # --- marking ------------------------------------------------------------------------------------------------------
 
 
-def _marked(book: BookFigures, asked: Asked | None, told: dict[object, _Told]) -> BookFigures:
+def mark_book(book: BookFigures, asked: Asked | None, told: dict[object, Told]) -> BookFigures:
+    """The figures with what is open marked at its host's last price, where that told one."""
     if asked is None or not book.row.open_quantity:
         return book
     store, broker = asked
-    answer = told.get(_host(broker))
+    answer = told.get(host_key(broker))
     if answer is None:
         return book
     markets = {market.symbol: market for market in (*store.unlisted_markets(broker), *store.markets(broker))}
@@ -147,7 +153,7 @@ def _with_unrealized(totals: Iterable[PnlTotal], rows: Sequence[PnlRow]) -> tupl
     return tuple(filled)
 
 
-def _notes(books: Iterable[BookFigures], brokers: dict[tuple[str, int], Asked], told: dict[object, _Told]) -> list[str]:
+def _notes(books: Iterable[BookFigures], brokers: dict[tuple[str, int], Asked], told: dict[object, Told]) -> list[str]:
     """Who has something open and no price, and why; hosts that failed are problems, not notes."""
     silent: dict[str, list[str]] = {}
     for book in books:
@@ -156,7 +162,7 @@ def _notes(books: Iterable[BookFigures], brokers: dict[tuple[str, int], Asked], 
         broker = brokers[_account(book)][1] if _account(book) in brokers else None
         if broker is None or broker.exchange in WITHOUT_API or not broker.enabled:
             silent.setdefault("no exchange to ask for a price", []).append(book.row.broker)
-        elif told[_host(broker)].prices:
+        elif told[host_key(broker)].prices:
             silent.setdefault(f"{broker.name} tells no price", []).append(book.row.symbol)
     waiting = [one.note for one in told.values() if one.note]
     return [f"{why}: {', '.join(sorted(set(whom)))}" for why, whom in silent.items()] + waiting

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 from trademon.core.coverage import Span, missing, union
 from trademon.core.entries import third_coins
-from trademon.core.model import Broker, Fill, Market, Method, OpenOrder
+from trademon.core.model import Broker, Fill, Market, Method, OpenOrder, Position
 from trademon.core.reports import BrokerScan, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
 from trademon.core.symbols import compact
@@ -66,13 +67,15 @@ SWEEP_FIRST = 20
 class ScanLimits:
     """`sweep`: how many symbols never asked before are tried; `sweep_s`: for how long at most; `broker_s`: a hard limit
     on one broker's pass, None without one. `also`: symbols that are read whatever the signs say; `transfers_now`:
-    deposits and withdrawals are read however lately they were."""
+    deposits and withdrawals are read however lately they were. `full`: the account's history begins where the
+    exchange's does from now on, whatever was said before."""
 
     sweep: int = 200
     sweep_s: float = 120.0
     broker_s: float | None = None
     also: frozenset[str] = frozenset()
     transfers_now: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,14 @@ class Target:
     broker: Broker
 
 
+class LookAt(Protocol):
+    """What is done with each broker of a pass: `scan_broker`, or what is built on it."""
+
+    async def __call__(
+        self, target: Target, ports: Ports, *, since: datetime | None, limits: ScanLimits
+    ) -> BrokerScan: ...
+
+
 async def scan(
     targets: Sequence[Target],
     ports: Ports,
@@ -90,12 +101,14 @@ async def scan(
     since: datetime | None = None,
     limits: ScanLimits | None = None,
     one_by_one: bool = False,
+    look_at: LookAt | None = None,
 ) -> ScanReport:
     """Scan all of them, together or one after the other; one that fails stops none of the others."""
     limits = limits or ScanLimits()
+    look_at = look_at or scan_broker
 
     async def in_turn(group: Sequence[Target]) -> list[BrokerScan]:
-        return [await scan_broker(target, ports, since=since, limits=limits) for target in group]
+        return [await look_at(target, ports, since=since, limits=limits) for target in group]
 
     groups = [list(targets)] if one_by_one else by_account(targets)
     done = [one for group in await asyncio.gather(*map(in_turn, groups)) for one in group]
@@ -103,7 +116,7 @@ async def scan(
     if len(targets) > 1:
         by_name = {(t.broker.user, t.broker.name): t for t in targets}
         done = [
-            await scan_broker(by_name[one.user, one.broker], ports, since=since, limits=limits) if one.busy else one
+            await look_at(by_name[one.user, one.broker], ports, since=since, limits=limits) if one.busy else one
             for one in done
         ]
     order = {(t.broker.user, t.broker.name): n for n, t in enumerate(targets)}
@@ -144,6 +157,7 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         note=count.note,
         complete_since=_complete_since(store, broker.name),
         unread=count.unread,
+        left=count.left,
     )
     if error is None or problem is None:
         return done
@@ -172,6 +186,7 @@ class _Count:
     requests: int = 0
     note: str | None = None
     unread: str | None = None
+    left: int = 0
 
 
 async def _hold_and_look(
@@ -232,8 +247,11 @@ class _Look:
         asked_at = exchange.now()
         view = await exchange.fetch_account(with_uid=not store.has_named_account(broker))
         self._bind(view.uid)
+        if self.limits.full:
+            self._go_back()
         markets = await self._markets()
         orders = await self._open_orders(markets)
+        positions = await self._positions(markets)
         hinted, orders_read = await self._order_history(asked_at)
         hinted |= {o.symbol for o in orders}
         markets, hinted = await self._resolve(markets, hinted)
@@ -242,11 +260,12 @@ class _Look:
 
         # A few never asked before come first, so that many busy symbols cannot keep all others waiting for ever.
         first, later = plan.sweep[:SWEEP_FIRST], plan.sweep[SWEEP_FIRST : self.limits.sweep]
-        await self._sweep(first, listed)
+        unswept = len(plan.sweep) - await self._sweep(first, listed)
         self.known = {m.symbol: m for m in store.unlisted_markets(broker)} | listed
         await self._ask(plan.must, plan, listed)
         unasked = await self._walk(plan, listed)
-        await self._sweep(later, listed)
+        unswept -= await self._sweep(later, listed)
+        self.count.left = len(unasked) + unswept
         await self._value_fees()
         await self._read_transfers()
         self._name_unlisted(listed)
@@ -254,7 +273,7 @@ class _Look:
             raise self.faults[0]
         # Only now: a change of balance and a named order are news until the fills that explain them were read.
         if not unasked & plan.signs:
-            store.save_look(self.account_id, view.balances, orders, asked_at)
+            store.save_look(self.account_id, view.balances, orders, asked_at, positions)
         for span in orders_read:
             store.cover(self.account_id, "orders", span)
 
@@ -270,6 +289,15 @@ class _Look:
         self.method = store.method_of(store.broker(broker.name))
         store.books.keep_method(account_id, method=self.method, signed=broker.market != "spot")
 
+    def _go_back(self) -> None:
+        """Have the history begin where the exchange's does, now and in every later look: those go on with what this one
+        does not reach, and older fills that come again are not dropped."""
+        able, now = self.exchange.capabilities, self.exchange.now()
+        start = able.opened or EPOCH if able.history is None else now - able.history
+        self.since = min(self.since, start)
+        if self.since < self.broker.since:
+            self.store.set_broker(self.broker, since_at=self.since)
+
     async def _markets(self, *, again: bool = False) -> tuple[Market, ...]:
         store, broker, now = self.store, self.broker, self.ports.clock()
         seen_at = store.markets_seen_at(broker)
@@ -284,6 +312,19 @@ class _Look:
         except BadAnswer as fault:
             self._doubt(fault)
             return ()
+
+    async def _positions(self, markets: Sequence[Market]) -> tuple[Position, ...]:
+        """What the exchange states, where it does: beside our books. As with orders, fills are read without it, too."""
+        if not self.exchange.capabilities.has_positions:
+            return ()
+        try:
+            found = await self.exchange.fetch_positions({m.exchange_symbol: m for m in markets})
+            if len({(p.symbol, p.side, p.position_id) for p in found}) != len(found):
+                raise BadAnswer(f"{self.broker.exchange} states one position twice")
+        except BadAnswer as fault:
+            self._doubt(fault)
+            return ()
+        return found
 
     async def _resolve(self, markets: tuple[Market, ...], names: set[str]) -> tuple[tuple[Market, ...], set[str]]:
         """The exchange's spellings among `names` as symbols; a name not listed has the list fetched again."""
@@ -358,15 +399,17 @@ class _Look:
                 if symbol in listed:  # of one that is gone the exchange need not know any more
                     self._doubt(fault)
 
-    async def _sweep(self, symbols: Sequence[str], listed: dict[str, Market]) -> None:
+    async def _sweep(self, symbols: Sequence[str], listed: dict[str, Market]) -> int:
+        """Ask these as far as budget and time go; how many were asked."""
         stop_at = self.ports.monotonic() + self.limits.sweep_s
-        for symbol in symbols:
+        for n, symbol in enumerate(symbols):
             if self.ports.monotonic() >= stop_at or not self.exchange.has_budget():
-                return
+                return n
             try:
                 await self._read_symbol(listed[symbol])
             except BadAnswer as fault:
                 self._doubt(fault)
+        return len(symbols)
 
     def _doubt(self, fault: BadAnswer) -> None:
         """Remember an answer that is not believed, and how it began: the look goes on, and ends as one that failed."""
@@ -435,8 +478,7 @@ class _Look:
         try:
             for kind, stream in STREAMS.items():
                 covered = store.coverage(self.account_id, "", stream=stream)
-                reach = self.exchange.capabilities.transfer_history
-                since = self.since if reach is None else max(self.since, now - reach)
+                since = self._transfers_since(now)
                 for span in wanted_spans(covered, since, now, DEEP_OVERLAP):
                     async for page in self.exchange.fetch_transfers(kind, span):
                         seen_at = self.ports.clock()
@@ -447,6 +489,11 @@ class _Look:
         except (Transient, ActionNeeded) as fault:
             self.count.unread = f"deposits and withdrawals could not be read: {fault.message}"
             self.count.note = self.count.note or self.count.unread
+
+    def _transfers_since(self, now: datetime) -> datetime:
+        able = self.exchange.capabilities
+        since = (able.opened or EPOCH) if self.limits.full else self.since
+        return since if able.transfer_history is None else max(since, now - able.transfer_history)
 
     async def _value_fees(self) -> None:
         """Ask again for the prices that were not to be had when fills were booked: by the coin's own market, then by

@@ -29,6 +29,7 @@ from trademon.store.user_cash import UserCash
 from trademon.store.user_exports import UserExports
 from trademon.store.user_looks import UserLooks
 from trademon.store.user_lots import UserLots
+from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_transfers import UserTransfers
 from trademon.store.user_verify import UserVerify
@@ -160,7 +161,7 @@ def _account_name() -> str:
         return "trader"
 
 
-class UserStore(UserExports, UserPrices, UserLots, UserLooks, UserTransfers, UserCash, UserVerify):
+class UserStore(UserExports, UserPrices, UserLots, UserLooks, UserOrders, UserTransfers, UserCash, UserVerify):
     """What one user has. Every query names that user."""
 
     @contextlib.contextmanager

@@ -300,6 +300,25 @@ class OpenOrderRow(Row, table=True):
     seen_at: datetime = _time()
 
 
+class PositionRow(Row, table=True):
+    """What the exchange stated of one market at the last look. Beside the books, never their source."""
+
+    __tablename__ = "positions"
+    __table_args__ = (UniqueConstraint("account_id", "symbol", "side", "position_id", name="one_position"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    symbol: str
+    side: str
+    position_id: str
+    quantity: Decimal = _money()
+    currency: str
+    entry_price: Decimal | None = _money(default=None)
+    mark_price: Decimal | None = _money(default=None)
+    unrealised: Decimal | None = _money(default=None)
+    opened_at: datetime | None = _time(default=None)
+    seen_at: datetime = _time()
+
+
 class BookRow(Row, table=True):
     """Derived: the checkpoint of the fold for one account and symbol, in the user's method."""
 

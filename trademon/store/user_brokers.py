@@ -189,7 +189,16 @@ class UserBrokers(UserSecrets):
             if not with_fills or shared is not None:
                 return 0
             deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
-            for table in ("books", "coverage", "looks", "balances", "balance_points", "open_orders", "cash"):
+            for table in (
+                "books",
+                "coverage",
+                "looks",
+                "balances",
+                "balance_points",
+                "open_orders",
+                "positions",
+                "cash",
+            ):
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
             return int(deleted)
 
@@ -281,6 +290,7 @@ class UserBrokers(UserSecrets):
             "balances",
             "balance_points",
             "open_orders",
+            "positions",
         ):
             sql.run(f"DELETE FROM {table} WHERE account_id = ?", nameless)
         for table, same in _IDENTITIES.items():

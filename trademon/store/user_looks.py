@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Broker, Candle, Contract, Market, OpenOrder
+from trademon.core.model import Balance, Broker, Candle, Contract, Market, OpenOrder, Position
 from trademon.core.times import from_us, to_us
 from trademon.store import balance_rows, coverage_rows, prices
-from trademon.store.database import rerun
+from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.market_rows import save_listing
 from trademon.store.scope import OWNED, UserScope, host_of, optional_time
@@ -146,7 +147,12 @@ class UserLooks(UserScope):
 
     @rerun
     def save_look(
-        self, account_id: int, balances: Iterable[Balance], orders: Iterable[OpenOrder], at: datetime
+        self,
+        account_id: int,
+        balances: Iterable[Balance],
+        orders: Iterable[OpenOrder],
+        at: datetime,
+        positions: Iterable[Position] = (),
     ) -> None:
         """Replace what the account was last seen to hold and to have open."""
         seen, balances = to_us(at), tuple(balances)
@@ -179,6 +185,32 @@ class UserLooks(UserScope):
                     for o in orders
                 ],
             )
+            _replace_positions(sql, account_id, positions, seen)
+
+    def open_orders(self, account_id: int) -> tuple[OpenOrder, ...]:
+        """What the account had open at the last look, oldest first."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                f"""SELECT order_id, symbol, side, order_type, quantity, filled, price, created_at FROM open_orders
+                WHERE {OWNED} ORDER BY created_at, order_id""",
+                account_id,
+                self._user_id,
+            )
+        return tuple(
+            OpenOrder(order_id, symbol, side, kind, Decimal(quantity), Decimal(filled), Decimal(price), from_us(at))
+            for order_id, symbol, side, kind, quantity, filled, price, at in rows
+        )
+
+    def positions(self, account_id: int) -> tuple[Position, ...]:
+        """What the exchange stated at the last look, by symbol."""
+        with self._database.read() as sql:
+            rows = sql.rows(
+                f"""SELECT symbol, side, quantity, currency, entry_price, mark_price, unrealised, opened_at, position_id
+                FROM positions WHERE {OWNED} ORDER BY symbol, side, position_id""",
+                account_id,
+                self._user_id,
+            )
+        return tuple(_position(row) for row in rows)
 
     def looked_at(self, account_id: int) -> datetime | None:
         """When a look at the account last came to its end."""
@@ -293,3 +325,36 @@ class UserLooks(UserScope):
         """The stretches of the symbol's fills (or of another stream) proved fetched, sorted and disjoint."""
         with self._database.read() as sql:
             return coverage_rows.load(sql, account_id, stream, symbol) if self._owns(sql, account_id) else ()
+
+
+def _replace_positions(sql: Sql, account_id: int, positions: Iterable[Position], seen_us: int) -> None:
+    sql.run("DELETE FROM positions WHERE account_id = ?", account_id)
+    sql.many(
+        """INSERT INTO positions (account_id, symbol, side, position_id, quantity, currency, entry_price, mark_price,
+        unrealised, opened_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        [
+            (
+                account_id,
+                p.symbol,
+                p.side,
+                p.position_id,
+                decimal_text(p.quantity),
+                p.currency,
+                *(None if amount is None else decimal_text(amount) for amount in _stated(p)),
+                None if p.opened_at is None else to_us(p.opened_at),
+                seen_us,
+            )
+            for p in positions
+        ],
+    )
+
+
+def _position(row: Any) -> Position:
+    symbol, side, quantity, currency, *amounts, at, position_id = row
+    entry, mark, unrealised = (None if amount is None else Decimal(amount) for amount in amounts)
+    opened_at = optional_time(at)
+    return Position(symbol, side, Decimal(quantity), currency, entry, mark, unrealised, opened_at, position_id)
+
+
+def _stated(position: Position) -> tuple[Decimal | None, ...]:
+    return position.entry_price, position.mark_price, position.unrealised

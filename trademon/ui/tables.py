@@ -11,6 +11,7 @@ from rich.text import Text
 from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.coverage_reports import CoverageReport
 from trademon.core.doctor_reports import DoctorReport
+from trademon.core.holding_reports import BalancesReport, OrdersReport, PositionsReport
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.pnl_reports import PnlReport
 from trademon.core.price_reports import PriceFetchReport, PricesReport
@@ -35,6 +36,7 @@ from trademon.ui.cash_tables import render_cash, render_cash_import
 from trademon.ui.coverage_tables import render_coverage
 from trademon.ui.doctor_tables import render_doctor
 from trademon.ui.grid import Column, Grid, Row, flow
+from trademon.ui.holding_tables import render_balances, render_orders, render_positions
 from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
 from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.price_tables import render_price_fetch, render_prices
@@ -328,6 +330,9 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     CashImportReport: render_cash_import,
     CoverageReport: render_coverage,
     DoctorReport: render_doctor,
+    BalancesReport: render_balances,
+    PositionsReport: render_positions,
+    OrdersReport: render_orders,
     TransfersReport: render_transfers,
     VerifyReport: render_verify,
     PricesReport: render_prices,

@@ -15,15 +15,9 @@ from typing import Final
 from rich.text import Text
 
 from trademon.core.money import ZERO, round_figure, strip_zeros
+from trademon.core.symbols import is_money
 from trademon.ui.foreign import clean
 
-# Fiat and the coins that follow one: two decimals are what people count them in. Anything else gets eight.
-_CENT_NAMES: Final = (
-    "USD EUR GBP CHF JPY AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY BRL MXN ARS CLP COP ZAR NGN INR IDR THB VND "
-    "PHP MYR SGD HKD CNY CNH TWD KRW UAH RUB KZT AED SAR ILS USDT USDC FDUSD TUSD BUSD USDP USDD USDE USD1 PYUSD RLUSD "
-    "USDG GUSD DAI XUSD BFUSD EURC EURI EURT AEUR EURS SUSD UST USTC"
-)
-_CENTS: Final = frozenset(_CENT_NAMES.split())
 _CONTEXT: Final = Context(prec=260, rounding=ROUND_HALF_EVEN)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -140,7 +134,7 @@ def format_fee(amount: Decimal, currency: str) -> str:
 
 def decimals_of(currency: str) -> int:
     """2 for fiat and for coins that follow it, 8 for all others."""
-    return 2 if currency.upper() in _CENTS else 8
+    return 2 if is_money(currency) else 8
 
 
 def quote_of(symbol: str) -> str:

@@ -1,0 +1,46 @@
+"""`trademon sync`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(epilog="Example: trademon sync --full")
+def sync(
+    user: User = None,
+    broker: Brokers = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="From as far back as the exchange tells, and from then on.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Bring everything up to date: balances, positions, open orders, executions, deposits and withdrawals.
+
+    Like scan, it adds nothing twice and is silent in cron when all is well. The first time, and with --full, it says
+    how far back the history is complete; --full may wait for a minute's budget of questions more than once.
+    """
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("sync", flags, lambda: _sync(user, broker or [], full=full))
+
+
+def _sync(user: str | None, brokers: list[str], *, full: bool) -> Result:
+    from trademon.cli.passes import run_pass  # noqa: PLC0415
+    from trademon.exchanges.registry import capabilities_of  # noqa: PLC0415
+    from trademon.flows.sync import sync as flow  # noqa: PLC0415
+
+    return run_pass(
+        "sync",
+        user,
+        brokers,
+        lambda targets, ports, _: flow(targets, ports, capabilities_of=capabilities_of, full=full),
+    )
