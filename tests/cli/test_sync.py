@@ -96,7 +96,7 @@ def test_equally_named_brokers_of_two_users_never_meet(shell: Shell) -> None:
         asked = len(his.server.requests)
         assert asked > 0
         shell.run("sync", "--user", "ann").check(0)
-        shell.run("sync", "--user", "ann", "--full", "--broker", "main").check(0)
+        shell.run("sync", "--user", "ann", "--broker", "main").check(0)
         for command in ("positions", "balances", "orders", "fills", "transfers"):
             rows = shell.run(command, "--user", "ann", "--json").check(0).json["data"][command]
             assert {row["user"] for row in rows} <= {"ann"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -30,17 +31,21 @@ def sync(
     how far back the history is complete; --full may wait for a minute's budget of questions more than once.
     """
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("sync", flags, lambda: _sync(user, broker or [], full=full))
+    run("sync", flags, lambda: _sync(user, broker or [], full=full, quiet=quiet))
 
 
-def _sync(user: str | None, brokers: list[str], *, full: bool) -> Result:
+def _sync(user: str | None, brokers: list[str], *, full: bool, quiet: bool) -> Result:
     from trademon.cli.passes import run_pass  # noqa: PLC0415
     from trademon.exchanges.registry import capabilities_of  # noqa: PLC0415
     from trademon.flows.sync import sync as flow  # noqa: PLC0415
+
+    def tell(text: str) -> None:
+        if sys.stderr.isatty() and not quiet:  # to a person who waits, not to cron
+            sys.stderr.write(f"trademon: {text}\n")
 
     return run_pass(
         "sync",
         user,
         brokers,
-        lambda targets, ports, _: flow(targets, ports, capabilities_of=capabilities_of, full=full),
+        lambda targets, ports, _: flow(targets, ports, capabilities_of=capabilities_of, full=full, tell=tell),
     )

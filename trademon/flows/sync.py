@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from trademon.core.money import EXACT
@@ -28,17 +28,25 @@ _MINUTE_S = 60
 
 
 async def sync(
-    targets: Sequence[Target], ports: Ports, *, capabilities_of: CapabilitiesOf, full: bool = False
+    targets: Sequence[Target],
+    ports: Ports,
+    *,
+    capabilities_of: CapabilitiesOf,
+    full: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> ScanReport:
     """Bring these up to date together; one that fails stops none of the others. `full`: from as far back as their
-    exchanges go, kept as the beginning of their history."""
+    exchanges go, kept as the beginning of their history; `tell` hears what is waited for."""
     limits = ScanLimits(transfers_now=True)
     if full:
         limits = ScanLimits(sweep=ALL_SYMBOLS, sweep_s=SWEEP_S, transfers_now=True, full=True)
 
     async def look_at(target: Target, ports: Ports, *, since: datetime | None, limits: ScanLimits) -> BrokerScan:
         first = _is_first(target)
-        done = await (_to_the_end if full else scan_broker)(target, ports, since=since, limits=limits)
+        if full:
+            done = await _to_the_end(target, ports, limits, tell)
+        else:
+            done = await scan_broker(target, ports, since=since, limits=limits)
         if done.status != "ok" or not (full or first):
             return done
         said = _reaches(done, capabilities_of(target.broker.exchange), full=full)
@@ -67,13 +75,15 @@ def _reaches(done: BrokerScan, able: Capabilities | None, *, full: bool) -> str:
     return f"{told}, as far back as its exchange tells"
 
 
-async def _to_the_end(target: Target, ports: Ports, *, since: datetime | None, limits: ScanLimits) -> BrokerScan:
+async def _to_the_end(target: Target, ports: Ports, limits: ScanLimits, tell: Callable[[str], None]) -> BrokerScan:
     """Look again, minute by minute, until there is nothing left to reach or nothing more comes of it."""
-    total = await scan_broker(target, ports, since=since, limits=limits)
+    total = await scan_broker(target, ports, since=None, limits=limits)
     idle = 0
     while idle < MOST_IDLE and (pause_s := _pause(target, total, ports)) is not None:
+        left = f"{total.left:,} symbols are left, " if total.left else ""
+        tell(f"{target.broker.name}: {left}it waits {pause_s:.0f} s for its host's budget; Ctrl-C keeps what is read")
         await ports.sleep(pause_s)
-        again = await scan_broker(target, ports, since=since, limits=limits)
+        again = await scan_broker(target, ports, since=None, limits=limits)
         idle = 0 if again.new_fills or again.left < total.left else idle + 1
         total = dataclasses.replace(
             again,
