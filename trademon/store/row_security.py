@@ -19,7 +19,7 @@ from trademon.store.sql import Sql
 OWNED: Final[dict[str, str]] = {
     **dict.fromkeys(("coin_fees", "unmatched", "disposals", "lots", "days", "entries", "books"), "account_id"),
     **dict.fromkeys(("fills", "cash", "transfers", "coverage", "looks"), "account_id"),
-    **dict.fromkeys(("balances", "balance_points", "open_orders"), "account_id"),
+    **dict.fromkeys(("balances", "balance_points", "open_orders", "positions"), "account_id"),
     **dict.fromkeys(("quarantine", "broker_state", "secrets"), "broker_id"),
     **dict.fromkeys(("brokers", "accounts"), "user_id"),
     "users": "id",

@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
+from trademon.store.row_security import protect
 from trademon.store.types import ExactDecimal, UtcTime
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -30,3 +31,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account_id", "symbol", "side", "position_id", name="one_position"),
     )
+    protect("positions", by="account_id")
