@@ -34,6 +34,12 @@ class Settings(BaseModel):
     database_url: _OptionalText = Field(None, validation_alias="TRADEMON_DATABASE_URL")
     user: _OptionalText = Field(None, validation_alias="TRADEMON_USER")
     key_file_path: _OptionalPath = Field(None, validation_alias="TRADEMON_KEY_FILE")
+    default_minutes: int = Field(30, validation_alias="AUTOMATION_DEFAULT_FREQUENCY", ge=5, le=120)
+    log_level: Annotated[str, BeforeValidator(lambda v: str(v).upper())] = Field(
+        "INFO", validation_alias="AUTOMATION_LOG_LEVEL", pattern="^(DEBUG|INFO|WARNING|ERROR)$"
+    )
+    heartbeat_url: _OptionalText = Field(None, validation_alias="TRADEMON_HEARTBEAT_URL")
+    metrics_file: _OptionalPath = Field(None, validation_alias="TRADEMON_METRICS_FILE")
 
     @property
     def data_dir(self) -> Path:

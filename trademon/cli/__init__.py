@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "orders": "Open orders, and what each order filled.",
     "transfers": "Deposits and withdrawals, and which are between your own accounts.",
     "coverage": "What is proved fetched, what is missing, until when it can be had.",
+    "automation": "The unattended rounds: start, pause, status, logs.",
     "verify": "Hold stored history against the live balances; why they differ.",
     "doctor": "Examine the store, this machine and every broker.",
     "prices": "Dated prices, for P&L in one currency: list, fetch.",

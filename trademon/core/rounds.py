@@ -11,7 +11,7 @@ from typing import Literal
 from trademon.core.reports import Problem, Status
 
 Trigger = Literal["schedule", "manual", "cron"]
-TaskKind = Literal["sync", "tokens", "strategy", "verify", "messages"]
+TaskKind = Literal["sync", "tokens", "strategy", "verify", "messages", "round"]
 TaskOutcome = Literal["success", "failed", "skipped"]
 
 

@@ -31,6 +31,7 @@ from trademon.store.user_looks import UserLooks
 from trademon.store.user_lots import UserLots
 from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
+from trademon.store.user_rounds import UserRounds
 from trademon.store.user_transfers import UserTransfers
 from trademon.store.user_verify import UserVerify
 
@@ -161,7 +162,17 @@ def _account_name() -> str:
         return "trader"
 
 
-class UserStore(UserExports, UserPrices, UserLots, UserLooks, UserOrders, UserTransfers, UserCash, UserVerify):
+class UserStore(
+    UserExports,
+    UserPrices,
+    UserLots,
+    UserLooks,
+    UserOrders,
+    UserTransfers,
+    UserCash,
+    UserVerify,
+    UserRounds,
+):
     """What one user has. Every query names that user."""
 
     @contextlib.contextmanager

@@ -511,4 +511,29 @@ class UnmatchedRow(Row, table=True):
     fees: Decimal = _money()
 
 
+class ScheduleRow(Row, table=True):
+    """When a user's unattended rounds are due. A pause keeps `next_at`."""
+
+    __tablename__ = "schedules"
+    user_id: int = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
+    state: str
+    every_minutes: int
+    next_at: datetime | None = _time(default=None)
+
+
+class RoundRow(Row, table=True):
+    """One round: what it did, task by task, as a JSON list. Without an end it is under way, or was ended from
+    outside."""
+
+    __tablename__ = "rounds"
+    __table_args__ = (Index("rounds_in_order", "user_id", "started_at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id", ondelete="CASCADE")
+    trigger_kind: str
+    started_at: datetime = _time()
+    finished_at: datetime | None = _time(default=None)
+    outcome: str | None = None
+    tasks: str = Field(sa_type=Text)
+
+
 metadata = SQLModel.metadata

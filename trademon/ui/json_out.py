@@ -232,6 +232,9 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "OrdersReport": "holding_json:orders_to_json",
     "TransfersReport": "transfer_json:transfers_to_json",
     "VerifyReport": "verify_json:verify_to_json",
+    "AutomationStatus": "automation_json:status_to_json",
+    "RoundsReport": "automation_json:rounds_to_json",
+    "RunReport": "automation_json:rounds_to_json",
     "PricesReport": "price_json:prices_to_json",
     "PriceFetchReport": "price_json:price_fetch_to_json",
 }

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from trademon.core.automation_reports import AutomationStatus, RoundsReport, RunReport
 from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.coverage_reports import CoverageReport
 from trademon.core.doctor_reports import DoctorReport
@@ -32,6 +33,7 @@ from trademon.core.reports import (
 )
 from trademon.core.transfer_reports import TransfersReport
 from trademon.core.verify_reports import VerifyReport
+from trademon.ui.automation_tables import render_automation_status, render_rounds, render_run
 from trademon.ui.cash_tables import render_cash, render_cash_import
 from trademon.ui.coverage_tables import render_coverage
 from trademon.ui.doctor_tables import render_doctor
@@ -329,6 +331,9 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     CashReport: render_cash,
     CashImportReport: render_cash_import,
     CoverageReport: render_coverage,
+    AutomationStatus: render_automation_status,
+    RoundsReport: render_rounds,
+    RunReport: render_run,
     DoctorReport: render_doctor,
     BalancesReport: render_balances,
     PositionsReport: render_positions,

@@ -1,0 +1,160 @@
+"""One unattended round of one user: every account brought up to date, once a day held against its balances.
+
+Parts that have nothing to do with each other run side by side, each isolated: one that fails stops no other. What a
+part did is stored when it ends, so that a round that is killed has told what it did until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Final
+
+from trademon.core.reports import BrokerScan, Problem
+from trademon.core.rounds import Round, Task, TaskOutcome, Trigger
+from trademon.core.verify_reports import BrokerVerify, VerifyStatus
+from trademon.exchanges.registry import WITHOUT_API
+from trademon.flows.ports import Ports
+from trademon.flows.scan import ScanLimits, Target, by_account, scan_broker
+from trademon.flows.verify import verify_broker
+from trademon.store.lease import hold
+from trademon.store.store import UserStore
+
+BROKER_S = 240.0
+"""A broker's part is given up after that: less than the shortest interval, so that no round meets the next."""
+STOPPED = "it was stopped before it was done"
+
+
+async def do_round(
+    store: UserStore, ports: Ports, trigger: Trigger, *, only_due: bool, default_minutes: int
+) -> Round | None:
+    """Do the user's round, and note how it went; None where none is due any more.
+
+    Raises:
+        Busy: another run does it.
+        StoreError: nothing can be noted, so nothing is done.
+    """
+    with hold(ports.locks, store.round_lock):
+        begun = store.begin_round(trigger, only_due=only_due, default_minutes=default_minutes)
+        if begun is None:
+            return None
+        work = _Work(store, ports, begun)
+        try:
+            await work.run()
+        except asyncio.CancelledError:
+            problem = Problem("stopped", f"the round: {STOPPED}", user=store.user, at=ports.clock())
+            work.note(Task("round", "round", "failed", None, STOPPED, problem=problem))
+            store.finish_round(work.round)
+            raise
+        return store.finish_round(work.round)
+
+
+@dataclass(slots=True)
+class _Work:
+    """A round under way; `round` is what is noted of it so far."""
+
+    store: UserStore
+    ports: Ports
+    round: Round
+
+    async def run(self) -> None:
+        brokers = [b for b in self.store.brokers() if b.enabled and b.exchange not in WITHOUT_API]
+        targets = [Target(self.store, broker) for broker in brokers]
+        if not targets:
+            self.note(Task("sync", "sync", "skipped", None, "there is no broker with an API"))
+        verified = self._verified_today()
+        await asyncio.gather(*(self._in_turn(group, verified) for group in by_account(targets)))
+
+    def note(self, task: Task) -> None:
+        """Add what a part did, and store it."""
+        self.round = dataclasses.replace(self.round, tasks=(*self.round.tasks, task))
+        self.store.note_tasks(self.round)
+
+    async def _in_turn(self, group: Sequence[Target], verified: frozenset[str]) -> None:
+        for target in group:
+            done = await self._sync(target)
+            if done.status == "ok" and target.broker.name not in verified:
+                await self._verify(target)
+
+    async def _sync(self, target: Target) -> BrokerScan:
+        limits = ScanLimits(broker_s=BROKER_S, transfers_now=True)
+        done = await scan_broker(target, self.ports, since=None, limits=limits)
+        self.note(
+            Task(
+                f"sync {done.broker}",
+                "sync",
+                "success" if done.status == "ok" else done.status,
+                done.seconds,
+                _told(done),
+                broker=done.broker,
+                new_fills=done.new_fills,
+                requests=done.requests,
+                problem=done.problem,
+            )
+        )
+        return done
+
+    def _verified_today(self) -> frozenset[str]:
+        """The brokers whose balances a round of this UTC day has compared: once a day is enough."""
+        midnight = datetime.combine(self.ports.clock().astimezone(UTC).date(), time(), UTC)
+        return frozenset(
+            task.broker
+            for one in self.store.rounds(since=midnight)
+            for task in one.tasks
+            if task.kind == "verify" and task.broker is not None and _compared(task)
+        )
+
+    async def _verify(self, target: Target) -> None:
+        started, name = self.ports.monotonic(), target.broker.name
+        work = verify_broker(target, self.ports, limits=ScanLimits(broker_s=BROKER_S))
+        try:
+            found = await asyncio.wait_for(work, BROKER_S)
+        except TimeoutError:
+            told = f"not done in {BROKER_S:g} s"
+            problem = Problem("timeout", told, broker=name, user=self.store.user, at=self.ports.clock())
+            found = BrokerVerify(name, self.store.user, "failed", problem=problem)
+        seconds = Decimal(f"{self.ports.monotonic() - started:.3f}")
+        self.note(
+            Task(
+                f"verify {name}",
+                "verify",
+                _VERIFIED[found.status],
+                seconds,
+                found.problem.message if found.problem else "; ".join((_WORDS[found.status], *found.notes)),
+                broker=name,
+                problem=found.problem,
+            )
+        )
+
+
+def _told(done: BrokerScan) -> str:
+    """One line of what a sync did."""
+    if done.problem is not None:
+        return done.problem.message
+    fills = f"{done.new_fills:,} new execution{'' if done.new_fills == 1 else 's'}"
+    return "; ".join(filter(None, (None if done.status == "skipped" else fills, done.note)))
+
+
+def _compared(task: Task) -> bool:
+    """Whether balances were compared, whatever came out."""
+    return task.outcome == "success" or (task.problem is not None and task.problem.kind == "drift")
+
+
+_VERIFIED: Final[dict[VerifyStatus, TaskOutcome]] = {
+    "agrees": "success",
+    "recorded": "success",
+    "drift": "failed",
+    "failed": "failed",
+    "skipped": "skipped",
+}
+_WORDS: Final[dict[VerifyStatus, str]] = {
+    "agrees": "stored history explains the balances",
+    "recorded": "balances recorded, to compare with from now on",
+    "drift": "balances differ",
+    "failed": "not compared",
+    "skipped": "not compared",
+}
