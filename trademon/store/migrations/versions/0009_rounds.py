@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
+from trademon.store.row_security import protect
 from trademon.store.types import UtcTime
 
-revision = "0007"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -34,3 +35,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("rounds_in_order", "rounds", ["user_id", "started_at"])
+    protect("schedules", by="user_id")
+    protect("rounds", by="user_id")
