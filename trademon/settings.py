@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,8 @@ from trademon.errors import ConfigError
 _PREFIX = "TRADEMON_"
 # Names of the public interface that this release does not read yet: no error in a file that already sets them.
 _LATER = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_TELEGRAM_BASE_URL", "TRADEMON_NOTIFY_URLS"})
+_SECRET = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_NOTIFY_URLS", "TRADEMON_HEARTBEAT_URL"})
+"""Settings whose value opens something."""
 _OptionalPath = Annotated[Path | None, BeforeValidator(lambda v: v or None)]
 _OptionalText = Annotated[str | None, BeforeValidator(lambda v: v or None)]
 
@@ -76,8 +79,20 @@ def load_settings(environ: Mapping[str, str] | None = None, *, directory: Path |
     Raises:
         ConfigError: a misspelt name, an unreadable file, or a value that is none.
     """
+    values: dict[str, Any] = {name: value for name, (value, _) in _found(environ, directory).items()}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        wrong = ", ".join(str(e["loc"][0]) for e in error.errors())
+        raise ConfigError(f"a setting has a value that cannot be used: {wrong}", hint="see .env.example") from None
+
+
+def _found(environ: Mapping[str, str] | None, directory: Path | None) -> dict[str, tuple[str, str]]:
+    """The value of each setting that is set, and where. An empty value is one that is not set: the next source is
+    asked."""
     given = os.environ if environ is None else environ
-    local = read_env_file((directory or Path.cwd()) / ".env")
+    local_file = (directory or Path.cwd()) / ".env"
+    local = read_env_file(local_file)
     home = given.get("TRADEMON_HOME") or local.get("TRADEMON_HOME")
     shared_file = config_dir(Path(home) if home else None) / "config.env"
     shared = read_env_file(shared_file)
@@ -85,15 +100,44 @@ def load_settings(environ: Mapping[str, str] | None = None, *, directory: Path |
         raise ConfigError(
             f"{shared_file} sets TRADEMON_HOME", hint="set it in the environment or in .env: it says where that file is"
         )
-    # An empty value is one that is not set: the next source is asked.
-    values: dict[str, Any] = {
-        name: value for name in NAMES if (value := given.get(name) or local.get(name) or shared.get(name))
+    sources = ((given, "environment"), (local, str(local_file)), (shared, str(shared_file)))
+    return {
+        name: next((values[name], where) for values, where in sources if values.get(name))
+        for name in NAMES
+        if any(values.get(name) for values, _ in sources)
     }
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        wrong = ", ".join(str(e["loc"][0]) for e in error.errors())
-        raise ConfigError(f"a setting has a value that cannot be used: {wrong}", hint="see .env.example") from None
+
+
+def explain_settings(
+    environ: Mapping[str, str] | None = None, *, directory: Path | None = None
+) -> list[tuple[str, str | None, str]]:
+    """Each setting's name, its value as it may be shown, and where that comes from."""
+    found, settings = _found(environ, directory), load_settings(environ, directory=directory)
+    defaults = {
+        "TRADEMON_DATABASE_URL": settings.store_url,
+        "TRADEMON_KEY_FILE": str(settings.key_file),
+        "AUTOMATION_DEFAULT_FREQUENCY": str(settings.default_minutes),
+        "AUTOMATION_LOG_LEVEL": settings.log_level,
+    }
+    rows: list[tuple[str, str | None, str]] = []
+    for name in NAMES:
+        value, where = found.get(name) or (defaults.get(name), "default")
+        rows.append((name, None if value is None else _shown(name, value), where))
+    return rows
+
+
+def _shown(name: str, value: str) -> str:
+    if name in _SECRET:
+        return "***"
+    return shown_url(value) if name == "TRADEMON_DATABASE_URL" else value
+
+
+def shown_url(url: str) -> str:
+    """A database's URL without a password, which stands before the last @ or is named in the query."""
+    scheme, colon, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    shown = f"{user.partition(':')[0]}{':***' if ':' in user else ''}{at}{place}"
+    return re.sub(r"(?i)(password=)[^&]*", r"\1***", f"{scheme}{colon}{shown}")
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -30,6 +30,8 @@ FOUNDING = f"""{HEADER}
 """
 SUBCOMMANDS = {
     "broker": ("add", "set", "list", "test", "enable", "disable", "remove"),
+    "db": ("status", "upgrade", "backup", "restore"),
+    "config": ("show",),
     "user": ("list", "add"),
     "automation": ("start", "pause", "resume", "stop", "every", "run", "status", "logs"),
     "fills": ("import", "export"),
@@ -65,7 +67,7 @@ def test_every_command_answers_to_h_and_shows_an_example(fresh: Shell) -> None:
             ("remove",),
         )
         assert plain or "Example: trademon" in done.out, path
-        if len(path) == 2 or path[0] not in ("automation", "broker", "user"):
+        if len(path) == 2 or path[0] not in ("automation", "broker", "config", "db", "user"):
             for option in ("--json", "--quiet", "-v", "--debug", "--no-color"):
                 assert option in done.out, (path, option)
     assert fresh.files() == {}

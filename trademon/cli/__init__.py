@@ -35,6 +35,9 @@ COMMANDS: Final[dict[str, str]] = {
     "prices": "Dated prices, for P&L in one currency: list, fetch.",
     "cash": "Funding and interest beside the trades; import some from a CSV file.",
     "rebuild": "Derive all P&L again from the stored fills.",
+    "db": "The store: its state, whole copies of it, bring one back.",
+    "paths": "Where the store, the key file, logs and settings lie.",
+    "config": "The settings that hold, and where each comes from.",
     "broker": "The accounts: add, set, list, test, enable, remove.",
     "user": "The people whose accounts they are: add, list.",
 }

@@ -48,6 +48,7 @@ class StoreHealth:
     size_bytes: int
     schema: str
     has_secrets: bool
+    fills: int
     open_to_all: tuple[str, ...] = ()
 
 
@@ -87,7 +88,8 @@ class Store:
         with self._database.read() as sql:
             secrets = sql.one("SELECT 1 FROM secrets LIMIT 1") is not None
             faults, gaps = tuple(backend.faults(sql)), tuple(backend.open_to_all(sql))
-            return StoreHealth(faults, backend.size_bytes(sql), HEAD, secrets, gaps)
+            fills = sql.rows("SELECT count(*) FROM fills WHERE source IN ('api', 'import')")[0][0]
+            return StoreHealth(faults, backend.size_bytes(sql), HEAD, secrets, fills, gaps)
 
     def close(self) -> None:
         self._database.close()

@@ -11,6 +11,7 @@ from rich.text import Text
 from trademon.core.automation_reports import AutomationStatus, RoundsReport, RunReport
 from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.coverage_reports import CoverageReport
+from trademon.core.db_reports import ConfigReport, DbStatus, PathsReport
 from trademon.core.doctor_reports import DoctorReport
 from trademon.core.holding_reports import BalancesReport, OrdersReport, PositionsReport
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
@@ -36,6 +37,7 @@ from trademon.core.verify_reports import VerifyReport
 from trademon.ui.automation_tables import render_automation_status, render_rounds, render_run
 from trademon.ui.cash_tables import render_cash, render_cash_import
 from trademon.ui.coverage_tables import render_coverage
+from trademon.ui.db_tables import render_config, render_db_status, render_paths
 from trademon.ui.doctor_tables import render_doctor
 from trademon.ui.grid import Column, Grid, Row, flow
 from trademon.ui.holding_tables import render_balances, render_orders, render_positions
@@ -331,6 +333,9 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     CashReport: render_cash,
     CashImportReport: render_cash_import,
     CoverageReport: render_coverage,
+    DbStatus: render_db_status,
+    PathsReport: render_paths,
+    ConfigReport: render_config,
     AutomationStatus: render_automation_status,
     RoundsReport: render_rounds,
     RunReport: render_run,

@@ -1,0 +1,134 @@
+"""`trademon db`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, Verbose, run
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+MB = 1_000_000
+
+
+@app.callback(epilog="Example: trademon db backup trademon-$(date +%u).db")
+def db() -> None:
+    """The store: its state, whole copies of it, and how one is brought back."""
+
+
+@app.command(epilog="Example: trademon db status --json")
+def status(
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Where the store is, its schema, how large it is and whether it is whole."""
+    run("db status", Flags(json, quiet, verbose, debug, no_color), _status)
+
+
+def _status() -> Result:
+    from trademon.core.db_reports import DbStatus, StoreCopy  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        health, store = home.store.health(), home.store
+        users = store.users()
+        found = sorted(store.path.parent.glob(f"{store.path.name}.before-*")) if store.is_file else []
+        copies = tuple(
+            StoreCopy(str(p), p.stat().st_size, datetime.fromtimestamp(p.stat().st_mtime, UTC)) for p in found
+        )
+        report = DbStatus(
+            store.place,
+            health.schema,
+            health.size_bytes,
+            len(users),
+            sum(user.brokers for user in users),
+            health.fills,
+            health.faults,
+            copies,
+        )
+    return Result(report, status="failed" if health.faults else "success", exit_code=4 if health.faults else 0)
+
+
+@app.command(epilog="Example: trademon db upgrade")
+def upgrade(
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Bring the store to this release's schema: every command does it by itself, after a copy."""
+    run("db upgrade", Flags(json, quiet, verbose, debug, no_color), _upgrade)
+
+
+def _upgrade() -> Result:
+    from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        return Result(Done(f"{home.store.place} has schema {home.store.health().schema}"), is_data=False)
+
+
+@app.command("backup", epilog="Example: trademon db backup /mnt/backup/trademon.db")
+def back_up(
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Write a whole copy of the store, while others work on it; an older copy of that name gives way to it.
+
+    The key file is not in it: keep that apart.
+    """
+    run("db backup", Flags(json, quiet, verbose, debug, no_color), lambda: _back_up(file))
+
+
+def _back_up(file: Path) -> Result:
+    from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.store import copies  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        size = copies.back_up(home.store.path, file)
+        said = f"{file}: {size / MB:,.1f} MB; what opens the keys in it is {home.settings.key_file}"
+    return Result(Done(said), is_data=False)
+
+
+@app.command(epilog="Example: trademon db restore /mnt/backup/trademon.db")
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Put a copy in the place of everything that is stored now, which is kept beside it."""
+    run("db restore", Flags(json, quiet, verbose, debug, no_color), lambda: _restore(file, yes=yes))
+
+
+def _restore(file: Path, *, yes: bool) -> Result:
+    from trademon.cli.common import confirm  # noqa: PLC0415
+    from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.store import copies  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home() as home:
+        path, locks = home.store.path, home.store.locks
+        assert isinstance(locks, Path)  # a store with a path is a file
+        if file.is_file():
+            copies.examine(file)
+        if not yes:
+            confirm(f"Put {file} in the place of all that is stored in {path}?")
+        kept = copies.restore(path, locks, file)
+    with open_home():  # one of an older release is brought up to date now
+        return Result(Done(f"restored from {file}; the store as it was is {kept}", "trademon sync"), is_data=False)
