@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Iterator
 
 import pytest
 
 from tests.postgres import Postgres, running
+
+MEASURED = "measured"
+"""The property of a test under which it tells what it measured, for the end of the run."""
+
+
+# One seed for the chaos suite, whichever process of the run a test lands in: they all inherit it.
+os.environ.setdefault("CHAOS_SEED", str(random.SystemRandom().randrange(10**6)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The seed, so that a run can be had again, and what tests measured."""
+    told = [
+        text
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, text in report.user_properties
+        if name == MEASURED
+    ]
+    if told:
+        terminalreporter.write_line(f"chaos: CHAOS_SEED={os.environ['CHAOS_SEED']}")
+        for line in told:
+            terminalreporter.write_line(f"chaos: {line}")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ which stands at the end of every run with what was measured.
 from __future__ import annotations
 
 import os
-import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,15 +21,16 @@ import pytest
 from tests.chaos.house import ChaosClock, House
 from tests.chaos.ledger import Ledger, draw
 from tests.cli.shell import ServerThread, now
+from tests.conftest import MEASURED
 from trademon.demo.model import Execution
 from trademon.demo.server import DemoAccount
 
-SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
+SEED = int(os.environ["CHAOS_SEED"])
+"""Set for the whole run, by whoever started it or by tests/conftest.py."""
 FORMS = [pytest.param(False, id="short"), pytest.param(True, id="full", marks=pytest.mark.nightly)]
 FULL_TIMEOUT_S = 1800
 Serve = Callable[..., ServerThread]
 Measured = Callable[[str], None]
-_measured: list[str] = []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,14 +42,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long and not config.getoption("markexpr"):
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The seed, so that a run can be had again, and each test's figures."""
-    if _measured:
-        terminalreporter.write_line(f"chaos: CHAOS_SEED={SEED}")
-        for line in _measured:
-            terminalreporter.write_line(f"chaos: {line}")
 
 
 @pytest.fixture(params=FORMS)
@@ -71,7 +63,8 @@ def measured(request: pytest.FixtureRequest) -> Measured:
     started = time.monotonic()
 
     def note(text: str) -> None:
-        _measured.append(f"{request.node.name}: {text}, {time.monotonic() - started:.1f} s")
+        told = f"{request.node.name}: {text}, {time.monotonic() - started:.1f} s"
+        request.node.user_properties.append((MEASURED, told))
 
     return note
 
