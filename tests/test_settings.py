@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,41 @@ def test_the_example_lists_exactly_the_settings_there_are() -> None:
     listed = re.findall(r"^#?\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=", example.read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(NAMES)
     assert read_env_file(example) == {}
+
+
+def test_a_key_read_from_the_environment_is_not_handed_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child finds neither the name nor the value; read again, it is still known."""
+    monkeypatch.setenv("MY_KEY", "a-key-for-a-test-of-ours")
+    monkeypatch.setenv("MY_OTHER", "x")
+    assert secret_from("MY_KEY", directory=here) == "a-key-for-a-test-of-ours"
+    child = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout
+    assert "MY_OTHER=x" in child
+    assert "MY_KEY" not in child
+    assert "a-key-for-a-test-of-ours" not in child
+    assert secret_from("MY_KEY", directory=here) == "a-key-for-a-test-of-ours"
+
+
+@pytest.mark.parametrize(
+    "key", ["vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "bg_0a1b2c", "my pass", "A" * 64]
+)
+def test_a_key_where_its_name_belongs_is_not_repeated(here: Path, key: str) -> None:
+    """Whoever mistakes the one for the other does not find it in a mail from cron."""
+    with pytest.raises(ConfigError) as caught:
+        secret_from(key, {}, directory=here)
+    assert key not in caught.value.line
+    assert caught.value.exit_code == 4
+
+
+def test_a_credential_of_systemd_goes_before_a_key_file(here: Path, home: Path, tmp_path: Path) -> None:
+    """Where there is one of that name; the directory is systemd's word, and no file's."""
+    directory = tmp_path / "credentials"
+    directory.mkdir()
+    given = {"TRADEMON_HOME": str(home), "TRADEMON_KEY_FILE": "/k", "CREDENTIALS_DIRECTORY": str(directory)}
+    settings = load_settings(given, directory=here)
+    assert (settings.key_file, settings.key_is_credential) == (Path("/k"), False)
+    (directory / "trademon-key").write_text("x")
+    settings = load_settings(given, directory=here)
+    assert (settings.key_file, settings.key_is_credential) == (directory / "trademon-key", True)
+    (here / ".env").write_text(f"CREDENTIALS_DIRECTORY={directory}\n")
+    del given["CREDENTIALS_DIRECTORY"]
+    assert load_settings(given, directory=here).key_file == Path("/k")

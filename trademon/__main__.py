@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
+import resource
 import sys
+
+from trademon.redaction import RedactedStream
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _keep_to_ourselves()
     try:
         from trademon.cli import main as run  # noqa: PLC0415 - importing this module costs nothing
 
@@ -18,6 +23,16 @@ def main() -> None:
     finally:
         # At the end the collector would look through all of an exchange's library: 0.4 s of CPU for nothing.
         gc.freeze()
+
+
+def _keep_to_ourselves() -> None:
+    """What this process leaves is its owner's alone and holds no secret: files, output, a crash's memory dump."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None:  # closed by whoever started us
+            setattr(sys, name, RedactedStream(stream))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from trademon.redaction import redact
+
 
 class TrademonError(Exception):
     """Something trademon knows how to explain: what happened, and what to do about it.
 
     Args:
-        message: What happened and where, one line, no secret in it.
+        message: What happened and where, one line. A secret in it is masked.
         hint: What mends it, as a command where there is one.
         broker: The broker's name when the fault belongs to one.
     """
@@ -21,9 +23,9 @@ class TrademonError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str | None = None, broker: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message)
+        self.hint = None if hint is None else redact(hint)
+        super().__init__(self.message)
         self.broker = broker
 
     @property

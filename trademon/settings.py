@@ -18,8 +18,11 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from trademon.errors import ConfigError
+from trademon.redaction import register
 
 _PREFIX = "TRADEMON_"
+CREDENTIAL = "trademon-key"
+"""The name under which systemd hands in the master key: `LoadCredential=trademon-key:FILE`."""
 # Names of the public interface that this release does not read yet: no error in a file that already sets them.
 _LATER = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_TELEGRAM_BASE_URL", "TRADEMON_NOTIFY_URLS"})
 _SECRET = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_NOTIFY_URLS", "TRADEMON_HEARTBEAT_URL"})
@@ -43,6 +46,7 @@ class Settings(BaseModel):
     )
     heartbeat_url: _OptionalText = Field(None, validation_alias="TRADEMON_HEARTBEAT_URL")
     metrics_file: _OptionalPath = Field(None, validation_alias="TRADEMON_METRICS_FILE")
+    credentials_dir: _OptionalPath = Field(None, validation_alias="CREDENTIALS_DIRECTORY")
 
     @property
     def data_dir(self) -> Path:
@@ -57,7 +61,16 @@ class Settings(BaseModel):
         return config_dir(self.home)
 
     @property
+    def key_is_credential(self) -> bool:
+        """Whether systemd has handed in the master key."""
+        return self.credentials_dir is not None and (self.credentials_dir / CREDENTIAL).exists()
+
+    @property
     def key_file(self) -> Path:
+        """Where the master key lies: with systemd's credentials, else where it was said to lie, else in the config
+        directory."""
+        if self.credentials_dir is not None and self.key_is_credential:
+            return self.credentials_dir / CREDENTIAL
         return self.key_file_path or self.config_dir / "master.key"
 
     @property
@@ -66,7 +79,13 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{self.data_dir / 'trademon.db'}"
 
 
-NAMES: tuple[str, ...] = tuple(str(f.validation_alias) for f in Settings.model_fields.values())
+# What a person calls a variable. Anything else may be the key, written where its variable's name belongs.
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,39}")
+_taken: dict[str, str] = {}
+
+NAMES: tuple[str, ...] = tuple(
+    name for f in Settings.model_fields.values() if (name := str(f.validation_alias)) != "CREDENTIALS_DIRECTORY"
+)
 
 
 def config_dir(home: Path | None) -> Path:
@@ -80,6 +99,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, directory: Path |
         ConfigError: a misspelt name, an unreadable file, or a value that is none.
     """
     values: dict[str, Any] = {name: value for name, (value, _) in _found(environ, directory).items()}
+    register(*(value for name, value in values.items() if name in _SECRET))
+    given = os.environ if environ is None else environ
+    values["CREDENTIALS_DIRECTORY"] = given.get("CREDENTIALS_DIRECTORY")  # systemd's word, which no file has
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -160,13 +182,22 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def secret_from(name: str, environ: Mapping[str, str] | None = None, *, directory: Path | None = None) -> str:
-    """The value of a named environment variable, or of that name in `.env`.
+    """The value of a named environment variable, or of that name in `.env`. The process's own environment holds it no
+    more from then on, so that no child inherits it.
 
     Raises:
         ConfigError: it is set in neither, or empty.
     """
     environ = os.environ if environ is None else environ
-    value = environ.get(name) or read_env_file((directory or Path.cwd()) / ".env").get(name)
+    value = environ.get(name) or _taken.get(name) or read_env_file((directory or Path.cwd()) / ".env").get(name)
     if not value or not value.strip():
+        if not _VARIABLE.fullmatch(name):
+            raise ConfigError(
+                "no environment variable has the name that was given for a key",
+                hint="it is not shown, since it may be the key itself: name the variable, as in --api-key-env MY_KEY",
+            )
         raise ConfigError(f"the environment variable {name} is not set or empty", hint=f"export {name}=...")
+    if environ is os.environ and name in os.environ:
+        _taken[name] = os.environ.pop(name)
+    register(value.strip())
     return value.strip()

@@ -376,7 +376,7 @@ async def test_a_key_that_the_exchange_repeats_is_taken_out(open_client, serve, 
 @both
 async def test_a_secret_with_another_in_it_is_taken_out_whole(open_client, serve, exchange):
     """A secret that begins like the key: taking out the key first would leave the rest of it."""
-    key = Credentials("first", "first-and-more", "first-and-more-yet")
+    key = Credentials("the-first", "the-first-and-more", "the-first-and-more-yet")
 
     async def handler(request: web.Request) -> web.Response:
         return echo(exchange, f"<{key.api_key}> <{key.api_secret}> <{key.password}>")

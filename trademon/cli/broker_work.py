@@ -17,6 +17,7 @@ from trademon.core.reports import Done
 from trademon.core.times import parse_begin
 from trademon.errors import ConfigError, DataError, UnknownName, UsageError
 from trademon.exchanges.registry import DEMO, NEEDS_PASSWORD, WITHOUT_API, check_exchange
+from trademon.redaction import register
 from trademon.settings import secret_from
 from trademon.store.store import UserStore
 from trademon.wiring import open_home
@@ -210,6 +211,7 @@ def _ask(what: str) -> str:
     value = getpass.getpass(f"{what}: ").strip()
     if not value:
         raise ConfigError(f"the {what} is empty", hint="nothing was stored; try again")
+    register(value)
     return value
 
 

@@ -19,6 +19,7 @@ from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
 from trademon.core.times import parse_begin, parse_end
 from trademon.errors import ConfigError, DataError, TrademonError, UsageError
+from trademon.redaction import RedactedFormatter
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -155,7 +156,10 @@ def print_problem(problem: Problem) -> None:
 
 def _set_up_logging(flags: Flags) -> None:
     level = logging.DEBUG if flags.debug or flags.verbose > 1 else logging.INFO if flags.verbose else logging.WARNING
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Of the libraries below only warnings, however much is asked for: at DEBUG some of them log what they send.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactedFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("trademon").setLevel(level)
 
 

@@ -8,7 +8,6 @@ hundred exchanges, 100 MB and most of a second.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import importlib
 import importlib.util
 import logging
@@ -28,6 +27,7 @@ from trademon.core.times import MILLISECOND, to_ms
 from trademon.errors import AuthError, BadAnswer, HostAskedToWait, NetworkError, NoAnswer, TrademonError
 from trademon.exchanges import validate
 from trademon.exchanges.transport import Answer, send
+from trademon.redaction import register
 
 Explain = Callable[[Answer], TrademonError | None]
 Clock = Callable[[], datetime]
@@ -131,7 +131,9 @@ class CcxtClient:
         Raises:
             TrademonError: whatever the transport or `explain` makes of the answer.
         """
-        token = _credentials.set(credentials or Credentials())
+        signing = credentials or Credentials()
+        register(signing.api_key, signing.api_secret, signing.password)
+        token = _credentials.set(signing)
         try:
             for pause in _PAUSES_S:
                 try:
@@ -161,14 +163,14 @@ class CcxtClient:
         sent_at = self._clock()
         answer = await send(self._session, method, url, headers=headers, body=body, deadline_s=self._deadline_s)
         _round_trip.set((sent_at, self._clock()))
-        _last_answer.set(_without_secrets(answer.beginning))
+        _last_answer.set(answer.beginning)
         self.headers, self.answered_at = answer.headers, self.now()
         host = urlsplit(url).netloc
         if answer.status in (418, 429):
             raise HostAskedToWait(
                 f"{host} asks to wait ({answer.status}, too many requests)", until=self._clock() + _wait(answer)
             )
-        error = self._explain(_without_key(answer))
+        error = self._explain(answer)
         if error is not None:
             raise error
         if answer.status >= 500:
@@ -180,25 +182,8 @@ class CcxtClient:
         return answer.data
 
 
-def _without_key(answer: Answer) -> Answer:
-    """The same refusal without the key in its words: an exchange may say what it was sent."""
-    if not isinstance(answer.data, dict) or "msg" not in answer.data:
-        return answer
-    return dataclasses.replace(answer, data={**answer.data, "msg": _without_secrets(str(answer.data["msg"]))})
-
-
-def _without_secrets(text: str) -> str:
-    """The text without the caller's key, secret and passphrase."""
-    credentials = _credentials.get(Credentials())
-    secrets = (credentials.api_key, credentials.api_secret, credentials.password)
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):  # the longest first: one may hold another
-        text = text.replace(secret, "***")
-    return text
-
-
 def last_answer() -> str:
-    """How the answer began that this task received last, without its key in it: what is kept of one that was not
-    believed."""
+    """How the answer began that this task received last: what is kept of one that was not believed."""
     return _last_answer.get()
 
 

@@ -19,6 +19,7 @@ import aiohttp
 import yarl
 
 from trademon.errors import BadAnswer, NetworkError, NoAnswer
+from trademon.redaction import redact, redact_data
 
 MAX_BODY = 10 * 1024 * 1024
 SILENCE_S = 4.0
@@ -61,8 +62,12 @@ async def send(
     body: str | None,
     deadline_s: float,
     silence_s: float = SILENCE_S,
+    has_secrets: bool = False,
 ) -> Answer:
     """Send one request and read its whole answer within `deadline_s`, with no silence longer than `silence_s`.
+
+    Known secrets are masked in it, unless it `has_secrets`: a sign-in's answer may hold one again. Whoever asks for
+    that registers what it received.
 
     Raises:
         NetworkError: no connection, cut off, silent, or not complete in time.
@@ -83,7 +88,7 @@ async def send(
                 if 300 <= response.status < 400:
                     raise BadAnswer(f"{host} answered with a redirect: refused")
                 content = await _read(response, host)
-                return _decode(response, content)
+                return _decode(response, content, has_secrets=has_secrets)
     except aiohttp.ServerTimeoutError:
         raise NoAnswer(f"{host} was silent for {silence_s:g} s") from None
     except TimeoutError:
@@ -103,16 +108,19 @@ async def _read(response: aiohttp.ClientResponse, host: str) -> bytes:
     return bytes(body)
 
 
-def _decode(response: aiohttp.ClientResponse, content: bytes) -> Answer:
+def _decode(response: aiohttp.ClientResponse, content: bytes, *, has_secrets: bool) -> Answer:
     data, is_json = None, False
+    text = content.decode("utf-8", "replace")
     if not response.headers.get("Content-Type", "").lower().startswith("text/html"):
         try:
             # Numbers with a point stay exact; NaN and Infinity are no JSON.
             data = json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
+            # An exchange may say what it was sent: that goes no further, neither into the store nor into an error.
+            data = data if has_secrets else redact_data(text, data)
             is_json = True
         except (ValueError, RecursionError, ArithmeticError):
-            pass
-    return Answer(response.status, response.headers, data, is_json, content[:BEGINNING].decode("utf-8", "replace"))
+            data = None
+    return Answer(response.status, response.headers, data, is_json, redact(text)[:BEGINNING])
 
 
 def _no_constant(name: str) -> Any:

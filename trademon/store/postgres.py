@@ -23,6 +23,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import TextLoader
 
 from trademon.errors import Busy, StoreError
+from trademon.redaction import register
 from trademon.store.postgres_leases import Leases, account_lease
 from trademon.store.row_security import gaps, scope_of
 from trademon.store.sql import Lost, Sql
@@ -369,6 +370,7 @@ def _read_url(url: str) -> tuple[str, str, str]:
     place = (
         f"postgresql:///{name}?host={host}" if is_socket else f"postgresql://{host}{f':{port}' if port else ''}/{name}"
     )
+    register(secret)
     return conninfo.make_conninfo("", **{**_DEFAULTS, **given}), secret, place
 
 

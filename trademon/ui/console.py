@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from typing import Final
@@ -61,5 +60,6 @@ def console_glyphs(console: Console) -> Glyphs:
 
 def _survive_narrow_encoding(stream: object) -> None:
     """A symbol in Chinese on an ASCII stream becomes `?` instead of ending the program."""
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-        stream.reconfigure(errors="replace")
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None and getattr(stream, "errors", None) == "strict":
+        reconfigure(errors="replace")

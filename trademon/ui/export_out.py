@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from io import TextIOWrapper
 from itertools import count
 from pathlib import Path
 from typing import Final, Generic, Literal, TextIO, TypeVar
@@ -169,8 +168,9 @@ def _exists(path: Path) -> DataError:
 @contextlib.contextmanager
 def standard_output() -> Iterator[TextIO]:
     """stdout for data: UTF-8 whatever the terminal speaks, and an end in one line where it is full."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(encoding="utf-8")
     try:
         yield sys.stdout
         sys.stdout.flush()
