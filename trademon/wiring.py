@@ -92,7 +92,12 @@ class Home:
 def open_home(settings: Settings | None = None) -> Iterator[Home]:
     """The store of these settings (by default those of the environment), opened and migrated."""
     settings = settings or load_settings()
-    store = Store(settings.store_url, key_file=settings.key_file, clock=utc_now)
+    store = Store(
+        settings.store_url,
+        key_file=settings.key_file,
+        key_is_credential=settings.key_is_credential,
+        clock=utc_now,
+    )
     try:
         yield Home(settings, store)
     finally:

@@ -34,6 +34,7 @@ SUBCOMMANDS = {
     "config": ("show",),
     "user": ("list", "add"),
     "automation": ("start", "pause", "resume", "stop", "every", "run", "status", "logs"),
+    "key": ("rotate", "status"),
     "fills": ("import", "export"),
     "cash": ("import",),
     "lots": ("open", "remove", "export"),
@@ -60,14 +61,15 @@ def test_every_command_answers_to_h_and_shows_an_example(fresh: Shell) -> None:
         done.check(0)
         assert done.err == ""
         assert f"Usage: trademon {' '.join(path)}" in done.out
-        plain = path in (("broker",), ("user",), ("broker", "list"), ("user", "list")) or path[1:] in (
+        plain = path in (("broker",), ("user",), ("key",), ("broker", "list"), ("user", "list")) or path[1:] in (
             ("test",),
             ("enable",),
             ("disable",),
             ("remove",),
+            ("status",),
         )
         assert plain or "Example: trademon" in done.out, path
-        if len(path) == 2 or path[0] not in ("automation", "broker", "config", "db", "user"):
+        if len(path) == 2 or path[0] not in ("automation", "broker", "config", "db", "key", "user"):
             for option in ("--json", "--quiet", "-v", "--debug", "--no-color"):
                 assert option in done.out, (path, option)
     assert fresh.files() == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,15 +12,14 @@ from tests.flows.desk import NOON, Desk
 from trademon.core.doctor_reports import Check, DoctorReport
 from trademon.demo import faults
 from trademon.exchanges.registry import capabilities_of
-from trademon.flows.doctor import Machine, doctor
+from trademon.flows.doctor import doctor
 from trademon.flows.scan import Target
 from trademon.store.lease import hold, holder
 
 
-async def examine(desk: Desk, key_file: Path | None = None) -> DoctorReport:
-    machine = Machine(desk.store, key_file or desk.user._box._key_file)
+async def examine(desk: Desk) -> DoctorReport:
     targets = [Target(desk.user, broker) for broker in desk.user.brokers()]
-    return await doctor(machine, targets, desk.ports, capabilities_of=capabilities_of)
+    return await doctor(desk.store, targets, desk.ports, capabilities_of=capabilities_of)
 
 
 def found(report: DoctorReport, name: str) -> Check:
@@ -103,16 +103,22 @@ async def test_a_gap_that_will_be_lost_soon_is_a_warning_with_its_day(desk: Desk
     assert gaps.hint == "trademon scan --broker main"
 
 
-async def test_damage_and_a_key_file_that_others_read_are_for_the_person(desk: Desk, tmp_path: Path) -> None:
+async def test_damage_and_a_key_file_that_others_read_are_for_the_person(desk: Desk) -> None:
     """Each with exit 4 and its remedy."""
     await desk.open("binance", desk.scripted())
     await desk.scan()
-    key_file = desk.user._box._key_file
+    key_file = desk.user._key_file.path
     key_file.chmod(0o644)
     open_key = found(await examine(desk), "key file")
     assert (open_key.health, open_key.hint) == ("act", f"chmod 600 {key_file}")
     key_file.chmod(0o600)
-    assert found(await examine(desk, tmp_path / "none"), "key file").health == "act"
+    beside = key_file.with_name("master.key.new")
+    shutil.copy(key_file, beside)
+    assert found(await examine(desk), "key file").hint == "trademon key rotate ends it"
+    beside.unlink()
+    key_file.unlink()
+    missing = found(await examine(desk), "key file")
+    assert (missing.health, missing.detail) == ("act", f"the key file {key_file} is missing")
 
     path = desk.store.path
     with desk.store._database.read() as sql:

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, str]] = {
     "paths": "Where the store, the key file, logs and settings lie.",
     "config": "The settings that hold, and where each comes from.",
     "broker": "The accounts: add, set, list, test, enable, remove.",
+    "key": "The keys that seal secrets: rotate, status.",
     "user": "The people whose accounts they are: add, list.",
 }
 

@@ -27,15 +27,13 @@ def doctor(
 
 def _doctor(brokers: list[str], user: str | None) -> Result:
     from trademon.exchanges.registry import capabilities_of  # noqa: PLC0415
-    from trademon.flows.doctor import Machine  # noqa: PLC0415
     from trademon.flows.doctor import doctor as flow  # noqa: PLC0415
     from trademon.wiring import Home, open_home, targets_with_api  # noqa: PLC0415
 
     async def work(home: Home) -> Result:
         targets = targets_with_api(home.users(user), brokers)
-        machine = Machine(home.store, home.settings.key_file)
         async with home.network() as ports:
-            report = await flow(machine, targets, ports, capabilities_of=capabilities_of)
+            report = await flow(home.store, targets, ports, capabilities_of=capabilities_of)
         return Result(report, report.problems, report.status, report.exit_code)
 
     with open_home() as home:

@@ -6,13 +6,13 @@ import asyncio
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from trademon.core.doctor_reports import Check, DoctorReport, Health
 from trademon.core.model import Broker
-from trademon.errors import ActionNeeded, TrademonError
+from trademon.errors import ActionNeeded, ConfigError, TrademonError
 from trademon.exchanges.base import Exchange
 from trademon.flows.coverage import CapabilitiesOf, coverage
 from trademon.flows.isolate import isolate
@@ -30,19 +30,11 @@ SOON_LOST = timedelta(days=14)
 BUSY_BUDGET = 0.75
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where things lie: what the examination of this machine looks at."""
-
-    store: Store
-    key_file: Path
-
-
 async def doctor(
-    machine: Machine, targets: Sequence[Target], ports: Ports, *, capabilities_of: CapabilitiesOf
+    store: Store, targets: Sequence[Target], ports: Ports, *, capabilities_of: CapabilitiesOf
 ) -> DoctorReport:
     """Every check of the machine and of these brokers; the brokers are asked side by side."""
-    checks = [*_machine(machine)]
+    checks = [*_machine(store)]
     asked = await asyncio.gather(*(_broker(target, ports, capabilities_of) for target in targets))
     return DoctorReport((*checks, *(check for group in asked for check in group)))
 
@@ -50,15 +42,15 @@ async def doctor(
 # --- the machine --------------------------------------------------------------------------------------------------
 
 
-def _machine(machine: Machine) -> Iterator[Check]:
-    health = machine.store.health()
-    yield _database(machine.store, health)
+def _machine(store: Store) -> Iterator[Check]:
+    health = store.health()
+    yield _database(store, health)
     for gap in health.open_to_all:
         yield Check("row security", "warn", gap, "docs/postgres.md says how the store's role is made")
-    if machine.store.is_file:
-        yield _disk(machine.store.path.parent)
-        yield from _rights(machine.store.path.parent)
-    yield from _key_file(machine.key_file, needed=health.has_secrets)
+    if store.is_file:
+        yield _disk(store.path.parent)
+        yield from _rights(store.path.parent)
+    yield _key(store)
 
 
 def _database(store: Store, health: StoreHealth) -> Check:
@@ -82,19 +74,17 @@ def _rights(directory: Path) -> Iterator[Check]:
         yield Check("data directory", "warn", f"others may look into {directory}", f"chmod 700 {directory}")
 
 
-def _key_file(path: Path, *, needed: bool) -> Iterator[Check]:
+def _key(store: Store) -> Check:
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError:
-        if needed:
-            yield Check(
-                "key file", "act", f"{path} is missing and keys are stored", "put it back, or give the keys again"
-            )
-        return
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Check("key file", "act", f"others can read {path}", f"chmod 600 {path}")
-    else:
-        yield Check("key file", "ok", f"{path}, readable by you alone")
+        key = store.key_status()
+    except ConfigError as error:
+        return Check("key file", "act", error.message, error.hint)
+    if not key.secrets:
+        return Check("key file", "ok", "no key is stored yet")
+    if key.is_unfinished:
+        return Check("key file", "warn", f"{key.path}: a rotation was stopped", "trademon key rotate ends it")
+    whose = "handed in by systemd" if key.is_credential else "readable by you alone"
+    return Check("key file", "ok", f"{key.path}, {whose}")
 
 
 # --- a broker -----------------------------------------------------------------------------------------------------

@@ -1,110 +1,92 @@
-"""Secrets at rest: each sealed with AES-GCM under a master key, bound to the broker and the field it belongs to.
-
-The master key is 32 random bytes in a file of its own, outside the data directory, readable by its owner alone.
-"""
+"""Sealing with AES-GCM: what was sealed opens only with its key, and only for what it was bound to."""
 
 from __future__ import annotations
 
-import base64
 import os
-import stat
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from trademon.errors import ConfigError
+from trademon.redaction import register
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-_VERSION = b"\x01"
+BY_USER_KEY = b"\x02"
+"""How a secret begins that is sealed with its user's data key."""
+BY_MASTER_KEY = b"\x01"
+"""How one begins that an early release sealed with the master key itself."""
 _NONCE_BYTES = 12
-_KEY_BYTES = 32
 
 
-class SecretBox:
-    """Seals and opens secrets. The key file is made when the first secret is sealed, never when one is opened."""
-
-    def __init__(self, key_file: Path) -> None:
-        self._key_file = key_file
-        self._aead: AESGCM | None = None
-
-    def seal(self, secret: str, *, bound_to: str) -> bytes:
-        """Encrypt `secret` so that it opens only for the same `bound_to`."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher(create=True).encrypt(nonce, secret.encode(), bound_to.encode())
-        return _VERSION + nonce + sealed
-
-    def open(self, sealed: bytes, *, bound_to: str) -> str:
-        """The secret again.
-
-        Raises:
-            ConfigError: the key file is missing, open to others, or not the one that sealed it.
-        """
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - most commands open no secret
-
-        nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-        try:
-            if sealed[:1] != _VERSION:
-                raise InvalidTag
-            return self._cipher(create=False).decrypt(nonce, body, bound_to.encode()).decode()
-        except (InvalidTag, ValueError):
-            raise ConfigError(
-                f"the key file {self._key_file} does not open the stored keys",
-                hint="put the right key file back, or give the keys again with: trademon broker set NAME",
-            ) from None
-
-    def _cipher(self, *, create: bool) -> AESGCM:
-        if self._aead is None:
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
-
-            self._aead = AESGCM(_load_key(self._key_file, create=create))
-        return self._aead
+class DoesNotOpen(ValueError):
+    """Another key sealed it, or for something else, or it was changed since."""
 
 
-def _load_key(path: Path, *, create: bool) -> bytes:
+def seal(key: bytes, content: bytes, *, bound_to: str) -> bytes:
+    """Encrypt `content` so that it opens only with the same key and for the same `bound_to`."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - most commands seal nothing
+
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, content, bound_to.encode())
+
+
+def unseal(key: bytes, sealed: bytes, *, bound_to: str) -> bytes:
+    """The content again. Raises DoesNotOpen."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
     try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        if not create:
-            raise ConfigError(f"the key file {path} is missing", hint="put it back, or set TRADEMON_KEY_FILE") from None
-        return _make_key(path)
-    except OSError as error:
-        raise ConfigError(f"cannot read the key file {path}: {error.strerror}") from None
-    if stat.S_ISDIR(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise ConfigError(f"{path} is a directory, not a key file", hint="set TRADEMON_KEY_FILE to a file")
-    with os.fdopen(handle, "rb") as file:
-        if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigError(f"others can read the key file {path}", hint=f"chmod 600 {path}")
-        return _decode_key(file.read(1024), path)
+        return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to.encode())
+    except (InvalidTag, ValueError):
+        raise DoesNotOpen from None
 
 
-def _decode_key(text: bytes, path: Path) -> bytes:
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise ConfigError(f"{path} is not a key file of trademon")
-    return key
+# --- what is bound to what ----------------------------------------------------------------------------------------
 
 
-def _make_key(path: Path) -> bytes:
-    """A new key, written whole under another name first: no reader sees half a key, and of two writers one wins."""
-    key = os.urandom(_KEY_BYTES)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(base64.b64encode(key) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        return _load_key(path, create=False)
-    except OSError as error:
-        raise ConfigError(f"cannot write the key file {path}: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return key
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose secret it is, and which: in the row of another it does not open."""
+
+    user_id: int
+    broker_id: int
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.user_id}/{self.broker_id}/{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """What a user's secrets are sealed with, and how many of them the user has had."""
+
+    version: int
+    key: bytes = field(repr=False)
+
+
+def seal_secret(data_key: DataKey, place: Place, secret: str) -> bytes:
+    """A secret as its row holds it."""
+    register(secret)
+    return BY_USER_KEY + seal(data_key.key, secret.encode(), bound_to=f"secret/{data_key.version}/{place}")
+
+
+def open_secret(master: bytes, data_key: DataKey | None, place: Place, sealed: bytes) -> str:
+    """The secret of a row: sealed with the user's data key or, by an early release, with the master key itself.
+
+    Raises:
+        DoesNotOpen: with neither.
+    """
+    if sealed[:1] == BY_MASTER_KEY:
+        secret = unseal(master, sealed[1:], bound_to=str(place)).decode()
+    elif sealed[:1] == BY_USER_KEY and data_key is not None:
+        secret = unseal(data_key.key, sealed[1:], bound_to=f"secret/{data_key.version}/{place}").decode()
+    else:
+        raise DoesNotOpen
+    register(secret)
+    return secret
+
+
+def wrap_data_key(master: bytes, user_id: int, data_key: DataKey) -> bytes:
+    """A user's data key as its row holds it."""
+    return seal(master, data_key.key, bound_to=f"data key/{data_key.version}/{user_id}")
+
+
+def unwrap_data_key(master: bytes, user_id: int, version: int, wrapped: bytes) -> DataKey:
+    """A user's data key. Raises DoesNotOpen."""
+    return DataKey(version, unseal(master, wrapped, bound_to=f"data key/{version}/{user_id}"))

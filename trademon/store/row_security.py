@@ -21,7 +21,7 @@ OWNED: Final[dict[str, str]] = {
     **dict.fromkeys(("fills", "cash", "transfers", "coverage", "looks"), "account_id"),
     **dict.fromkeys(("balances", "balance_points", "open_orders", "positions"), "account_id"),
     **dict.fromkeys(("quarantine", "broker_state", "secrets"), "broker_id"),
-    **dict.fromkeys(("rounds", "schedules", "brokers", "accounts"), "user_id"),
+    **dict.fromkeys(("rounds", "schedules", "brokers", "accounts", "data_keys"), "user_id"),
     "users": "id",
 }
 """Each table with rows of users, by the column that says whose they are; in the order in which all that a user has can

@@ -9,8 +9,8 @@ from datetime import datetime
 from trademon.core.model import Broker, Method
 from trademon.core.times import from_us
 from trademon.errors import UnknownName
-from trademon.store.crypto import SecretBox
 from trademon.store.database import Database, Sql
+from trademon.store.key_file import KeyFile
 
 Clock = Callable[[], datetime]
 OWNED = "account_id = ? AND account_id IN (SELECT id FROM accounts WHERE user_id = ?)"
@@ -21,10 +21,10 @@ class UserScope:
     """One user's way to the database. Whatever is built on it names `_user_id` in every query."""
 
     def __init__(
-        self, database: Database, box: SecretBox, clock: Clock, *, user_id: int, user: str, method: Method | None
+        self, database: Database, key_file: KeyFile, clock: Clock, *, user_id: int, user: str, method: Method | None
     ) -> None:
         self._database = database.for_user(user_id)
-        self._box = box
+        self._key_file = key_file
         self._clock = clock
         self._user_id = user_id
         self.user = user

@@ -117,6 +117,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=FAST")  # what was sealed with an old key is not left in the file
         connection.execute("PRAGMA cache_size=-16000")  # KiB: what a large store touches while a page is booked
     except BaseException:
         connection.close()

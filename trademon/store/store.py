@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trademon.core.key_reports import KeysRotated, KeyStatus
 from trademon.core.model import Method
 from trademon.core.reports import UserInfo
 from trademon.core.symbols import nearest
 from trademon.core.times import from_us, to_us
 from trademon.errors import UnknownName, UsageError
-from trademon.store.crypto import SecretBox
+from trademon.store import rotation
 from trademon.store.database import Database, rerun
+from trademon.store.key_file import KeyFile
+from trademon.store.lease import hold
 from trademon.store.migrations import HEAD
 from trademon.store.other_method import carrying_accounts, copy_user, kept_otherwise
 from trademon.store.scope import Clock
@@ -47,7 +50,6 @@ class StoreHealth:
     faults: tuple[str, ...]
     size_bytes: int
     schema: str
-    has_secrets: bool
     fills: int
     open_to_all: tuple[str, ...] = ()
 
@@ -55,9 +57,9 @@ class StoreHealth:
 class Store:
     """An opened store."""
 
-    def __init__(self, url: str, *, key_file: Path, clock: Clock) -> None:
+    def __init__(self, url: str, *, key_file: Path, clock: Clock, key_is_credential: bool = False) -> None:
         self._database = Database(url)
-        self._box = SecretBox(key_file)
+        self._key_file = KeyFile(key_file, is_credential=key_is_credential)
         self._clock = clock
         self._ensure_first_user()
         self._derive_stale()
@@ -86,13 +88,32 @@ class Store:
         """What can be said of the store itself; reads all of a file."""
         backend = self._database.backend
         with self._database.read() as sql:
-            secrets = sql.one("SELECT 1 FROM secrets LIMIT 1") is not None
             faults, gaps = tuple(backend.faults(sql)), tuple(backend.open_to_all(sql))
             fills = sql.rows("SELECT count(*) FROM fills WHERE source IN ('api', 'import')")[0][0]
-            return StoreHealth(faults, backend.size_bytes(sql), HEAD, secrets, fills, gaps)
+            return StoreHealth(faults, backend.size_bytes(sql), HEAD, fills, gaps)
 
     def close(self) -> None:
         self._database.close()
+
+    # --- keys ----------------------------------------------------------------------------------------------------
+
+    def key_status(self) -> KeyStatus:
+        """Where the master key lies and what it seals. Raises ConfigError where it cannot be used."""
+        return rotation.key_status(self._database, self._key_file)
+
+    def rotate_keys(self, *, lost: bool = False) -> KeysRotated:
+        """A new master key, and a new data key for every user, everything sealed anew with them. Killed at any moment
+        it leaves everything as it can be opened, and the next call ends what was begun.
+
+        Args:
+            lost: What does not open is forgotten, instead of being the reason to change nothing.
+
+        Raises:
+            Busy: another run rotates them.
+            ConfigError: the key file cannot be used or written, or something does not open.
+        """
+        with hold(self._database.locks, "master-key"):
+            return rotation.rotate(self._database, self._key_file, self._clock, lost=lost)
 
     # --- users ---------------------------------------------------------------------------------------------------
 
@@ -154,7 +175,7 @@ class Store:
                 near = nearest(name, [r[0] for r in sql.rows("SELECT name FROM users")])
                 hint = f"did you mean {near!r}?" if near else "trademon user list shows them"
                 raise UnknownName(f"there is no user {name!r}", hint=hint)
-        return UserStore(self._database, self._box, self._clock, user_id=row[0], user=row[1], method=row[2])
+        return UserStore(self._database, self._key_file, self._clock, user_id=row[0], user=row[1], method=row[2])
 
 
 def _account_name() -> str:
@@ -200,7 +221,7 @@ class UserStore(
         with self._database.read() as source, database.write() as target:
             copy_user(source, target, self._user_id, method)
             accounts = carrying_accounts(target, self._user_id)
-        other = UserStore(database, self._box, self._clock, user_id=self._user_id, user=self.user, method=method)
+        other = UserStore(database, self._key_file, self._clock, user_id=self._user_id, user=self.user, method=method)
         for account_id in accounts:
             other.books.keep_method(account_id, method=method, signed=False)
         return other

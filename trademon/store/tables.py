@@ -87,6 +87,24 @@ class BrokerRow(Row, table=True):
     removed_at: datetime | None = _time(default=None)
 
 
+class MasterKeyRow(Row, table=True):
+    """Which master key the store is sealed with: the newest row. Never the key itself (see secret_rows.py)."""
+
+    __tablename__ = "master_keys"
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    fingerprint: str
+    since_at: datetime = _time()
+
+
+class DataKeyRow(Row, table=True):
+    """The key that a user's secrets are sealed with, itself sealed with the master key."""
+
+    __tablename__ = "data_keys"
+    user_id: int = Field(primary_key=True, foreign_key="users.id", ondelete="CASCADE")
+    version: int
+    wrapped: bytes = Field(sa_type=LargeBinary)
+
+
 class SecretRow(Row, table=True):
     """One sealed secret of a broker (see crypto.py)."""
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from trademon.core.model import Broker, Credentials
 from trademon.errors import ConfigError, UnknownName
+from trademon.store import secret_rows
 from trademon.store.database import Sql, rerun
+from trademon.store.key_file import WrongKey
 from trademon.store.scope import UserScope
 
-KEY_FIELDS = ("api_key", "api_secret", "password")
+KEY_FIELDS: Final = ("api_key", "api_secret", "password")
 """What a person gives. Other fields of a broker are what it was given for them, such as tokens."""
+_LOOKS: Final = 5
 
 
 class UserSecrets(UserScope):
@@ -22,14 +26,18 @@ class UserSecrets(UserScope):
         Raises:
             ConfigError: the key is missing, open to others, or not the one that sealed them.
         """
-        with self._database.read() as sql:
-            rows = sql.rows(
-                """SELECT field, sealed FROM secrets JOIN brokers ON brokers.id = broker_id
-                WHERE broker_id = ? AND user_id = ?""",
-                broker.id,
-                self._user_id,
-            )
-        return {field: self._box.open(sealed, bound_to=self._bound(broker.id, field)) for field, sealed in rows}
+        try:
+            for _ in range(_LOOKS):
+                with self._database.read() as sql:
+                    sealed = secret_rows.sealed_secrets(sql, self._user_id, broker.id)
+                try:
+                    return sealed.open(self._key_file)
+                except WrongKey:
+                    continue  # keys may have been rotated between the two looks
+            return sealed.open(self._key_file)
+        except ConfigError as error:
+            error.hint = error.hint or f"give it again: trademon broker set {broker.name} --new-key"
+            raise
 
     @rerun
     def save_secrets(self, broker: Broker, secrets: Mapping[str, str]) -> None:
@@ -37,6 +45,7 @@ class UserSecrets(UserScope):
 
         Raises:
             UnknownName: the broker is not this user's, or it was removed meanwhile.
+            ConfigError: as `secrets` does.
         """
         with self._database.write() as sql:
             query = "SELECT 1 FROM brokers WHERE id = ? AND user_id = ? AND removed_at IS NULL"
@@ -61,14 +70,7 @@ class UserSecrets(UserScope):
 
     def _save_secrets(self, sql: Sql, broker_id: int, secrets: Mapping[str, str]) -> None:
         """Within a transaction that has seen whose broker it is."""
-        for field, secret in secrets.items():
-            sql.run("DELETE FROM secrets WHERE broker_id = ? AND field = ?", broker_id, field)
-            if secret:
-                sealed = self._box.seal(secret, bound_to=self._bound(broker_id, field))
-                sql.insert("secrets", broker_id=broker_id, field=field, sealed=sealed)
-
-    def _bound(self, broker_id: int, field: str) -> str:
-        return f"{self._user_id}/{broker_id}/{field}"
+        secret_rows.save_secrets(sql, self._key_file, self._user_id, broker_id, secrets, self._clock())
 
     def _owns_broker(self, sql: Sql, broker: Broker) -> bool:
         return sql.one("SELECT 1 FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id) is not None

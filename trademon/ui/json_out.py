@@ -226,6 +226,8 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "CashReport": "cash_json:cash_to_json",
     "CashImportReport": "cash_json:cash_import_to_json",
     "DoctorReport": "doctor_json:doctor_to_json",
+    "KeyStatus": "key_json:key_status_to_json",
+    "KeysRotated": "key_json:keys_rotated_to_json",
     "CoverageReport": "coverage_json:coverage_to_json",
     "BalancesReport": "holding_json:balances_to_json",
     "PositionsReport": "holding_json:positions_to_json",

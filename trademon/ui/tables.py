@@ -14,6 +14,7 @@ from trademon.core.coverage_reports import CoverageReport
 from trademon.core.db_reports import ConfigReport, DbStatus, PathsReport
 from trademon.core.doctor_reports import DoctorReport
 from trademon.core.holding_reports import BalancesReport, OrdersReport, PositionsReport
+from trademon.core.key_reports import KeysRotated, KeyStatus
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.pnl_reports import PnlReport
 from trademon.core.price_reports import PriceFetchReport, PricesReport
@@ -41,6 +42,7 @@ from trademon.ui.db_tables import render_config, render_db_status, render_paths
 from trademon.ui.doctor_tables import render_doctor
 from trademon.ui.grid import Column, Grid, Row, flow
 from trademon.ui.holding_tables import render_balances, render_orders, render_positions
+from trademon.ui.key_tables import render_key_status, render_keys_rotated
 from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
 from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.price_tables import render_price_fetch, render_prices
@@ -343,6 +345,8 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     BalancesReport: render_balances,
     PositionsReport: render_positions,
     OrdersReport: render_orders,
+    KeyStatus: render_key_status,
+    KeysRotated: render_keys_rotated,
     TransfersReport: render_transfers,
     VerifyReport: render_verify,
     PricesReport: render_prices,
