@@ -1,9 +1,9 @@
 """What the chaos suite does to a child process from outside: found on PYTHONPATH by Python itself, at every start.
 
 The product has no switches for tests. `CHAOS_KILL=before-commit:3` kills the process with SIGKILL at the third commit
-of a writing transaction; `CHAOS_CLOCK_S` moves its clock; `CHAOS_FSIZE` limits the files it may write;
-`CHAOS_COUNTS` names a file that says at the end what was counted; `CHAOS_INTERRUPT` names a module at whose import
-Ctrl-C is pressed; `CHAOS_BREAK` names a change of `broken.py`.
+of a writing transaction, `CHAOS_KILL=step:3` before the third call that changes a file or the store; `CHAOS_CLOCK_S`
+moves its clock; `CHAOS_FSIZE` limits the files it may write; `CHAOS_COUNTS` names a file that says at the end what was
+counted; `CHAOS_INTERRUPT` names a module at whose import Ctrl-C is pressed; `CHAOS_BREAK` a change of `broken.py`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Connection(sqlite3.Connection):
     _writes = False
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if self._writes:
+            reached("step")
         if sql.startswith("BEGIN"):
             self._writes = sql == "BEGIN IMMEDIATE"
         is_commit = sql == "COMMIT" and self._writes
@@ -47,6 +49,20 @@ class Connection(sqlite3.Connection):
         if is_commit:
             reached("after-commit")
         return cursor
+
+
+def count_steps() -> None:
+    """The calls by which a key file is made and replaced."""
+    for name in ("link", "replace", "unlink", "fsync"):
+        setattr(os, name, _stepped(getattr(os, name)))
+
+
+def _stepped(call: Any) -> Any:
+    def stepped(*args: Any, **more: Any) -> Any:
+        reached("step")
+        return call(*args, **more)
+
+    return stepped
 
 
 class Output:
@@ -98,6 +114,7 @@ def set_up() -> None:
     if POINT or "CHAOS_COUNTS" in os.environ:
         sqlite3.connect = lambda *args, **more: connect(*args, factory=Connection, **more)  # type: ignore[assignment]
         sys.stdout = Output(sys.stdout)  # type: ignore[assignment]
+        count_steps()
     if "CHAOS_COUNTS" in os.environ:
         atexit.register(write_counts, os.environ["CHAOS_COUNTS"])
     if os.environ.get("CHAOS_CLOCK_S", "0") != "0":
