@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from trademon.errors import ConfigError
-from trademon.settings import NAMES, Settings, load_settings, read_env_file, secret_from
+from trademon.redaction import register
+from trademon.settings import NAMES, Settings, child_environment, load_settings, read_env_file, secret_from
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -274,3 +275,15 @@ def test_a_credential_of_systemd_goes_before_a_key_file(here: Path, home: Path, 
     (here / ".env").write_text(f"CREDENTIALS_DIRECTORY={directory}\n")
     del given["CREDENTIALS_DIRECTORY"]
     assert load_settings(given, directory=here).key_file == Path("/k")
+
+
+def test_a_started_program_inherits_our_settings_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what looks like one by its name, nor what holds a known secret under any name."""
+    register("a-known-secret-of-a-test")
+    given = {"BINANCE_KEY": "x", "my_token": "x", "URL": "https://u:a-known-secret-of-a-test@h/"}
+    kept = {"TRADEMON_KEY_FILE": "/k", "AUTOMATION_LOG_LEVEL": "INFO", "PGPASSWORD": "x", "LANG": "C", "MY_HOME": "/h"}
+    for name, value in {**given, **kept}.items():
+        monkeypatch.setenv(name, value)
+    inherited = child_environment()
+    assert not given.keys() & inherited.keys()
+    assert kept.items() <= inherited.items()

@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from trademon.errors import ConfigError
-from trademon.redaction import register
+from trademon.redaction import redact, register
 
 _PREFIX = "TRADEMON_"
 CREDENTIAL = "trademon-key"
@@ -82,6 +82,9 @@ class Settings(BaseModel):
 # What a person calls a variable. Anything else may be the key, written where its variable's name belongs.
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,39}")
 _taken: dict[str, str] = {}
+# By its name somebody's key. Our own settings are what a program of ours is started for.
+_MAY_BE_KEY = re.compile("KEY|SECRET|TOKEN|PASS|CREDENTIAL", re.IGNORECASE)
+_OURS = (_PREFIX, "AUTOMATION_", "CREDENTIALS_DIRECTORY", "PG")  # libpq's, too
 
 NAMES: tuple[str, ...] = tuple(
     name for f in Settings.model_fields.values() if (name := str(f.validation_alias)) != "CREDENTIALS_DIRECTORY"
@@ -201,3 +204,13 @@ def secret_from(name: str, environ: Mapping[str, str] | None = None, *, director
         _taken[name] = os.environ.pop(name)
     register(value.strip())
     return value.strip()
+
+
+def child_environment() -> dict[str, str]:
+    """What a program that is started inherits: our own settings, and nothing else that is a known secret or by its name
+    may be somebody's key."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_OURS) or not (_MAY_BE_KEY.search(name) or redact(value) != value)
+    }

@@ -23,7 +23,8 @@ from trademon.core.rounds import Round
 from trademon.core.schedule import State, check_minutes
 from trademon.errors import ConfigError, TrademonError
 from trademon.flows import automation as flow
-from trademon.settings import Settings
+from trademon.redaction import RedactedFormatter
+from trademon.settings import Settings, child_environment
 from trademon.store.lease import hold, holder
 from trademon.store.store import UserStore
 from trademon.wiring import Home, open_home
@@ -73,8 +74,8 @@ def see_to_scheduler(settings: Settings) -> int | None:
         return found.pid
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     said = settings.state_dir / "automation.err"
-    # Whom a shell acts for is no business of the scheduler, which does the rounds of everybody.
-    environ = {name: value for name, value in os.environ.items() if name != "TRADEMON_USER"}
+    # Whom a shell acts for is no business of the scheduler, which does the rounds of everybody; nor are its keys.
+    environ = {name: value for name, value in child_environment().items() if name != "TRADEMON_USER"}
     with said.open("wb") as out:
         said.chmod(0o600)
         child = subprocess.Popen(
@@ -212,6 +213,7 @@ class _After:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             draft.write_text(format_metrics(report.users))
+            draft.chmod(0o644)  # whoever collects it is another user
             draft.replace(path)
         except OSError as error:
             raise ConfigError(f"cannot write {path}: {error.strerror}", hint="see TRADEMON_METRICS_FILE") from None
@@ -223,7 +225,7 @@ def _log_file(settings: Settings) -> Path:
 
 def _log_to_file(settings: Settings, *, in_front: bool) -> None:
     handler = RotatingFileHandler(_log_file(settings), maxBytes=_LOG_BYTES, backupCount=_LOGS, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(RedactedFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("trademon")
     logger.addHandler(handler)
     logger.setLevel(settings.log_level)
