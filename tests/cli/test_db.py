@@ -61,7 +61,7 @@ def test_a_copy_of_an_older_release_is_brought_up_to_date(stored: Shell) -> None
     copy = stored.cwd / "copy.db"
     stored.run("db", "backup", "copy.db").check(0)
     with sqlite3.connect(copy) as old:  # as the release before had it
-        for table in ("rounds", "schedules"):
+        for table in ("rounds", "schedules", "master_keys", "data_keys"):
             old.execute(f"DROP TABLE {table}")
         old.execute("UPDATE alembic_version SET version_num = '0008'")
     old.close()
