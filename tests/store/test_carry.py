@@ -347,7 +347,7 @@ def other_user(user: UserStore, number: int) -> UserStore:
     from trademon.store.store import Store
 
     store = object.__new__(Store)
-    store._database, store._box, store._clock = copy.copy(user._database), user._box, user._clock
+    store._database, store._key_file, store._clock = copy.copy(user._database), user._key_file, user._clock
     store._database.user_id = None
     store.add_user(f"u{number}", method=None, currency=None, telegram_chat=None)
     return store.for_user(f"u{number}")
