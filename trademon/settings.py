@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from trademon.errors import ConfigError
 from trademon.redaction import redact, register
@@ -23,12 +23,11 @@ from trademon.redaction import redact, register
 _PREFIX = "TRADEMON_"
 CREDENTIAL = "trademon-key"
 """The name under which systemd hands in the master key: `LoadCredential=trademon-key:FILE`."""
-# Names of the public interface that this release does not read yet: no error in a file that already sets them.
-_LATER = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_TELEGRAM_BASE_URL", "TRADEMON_NOTIFY_URLS"})
 _SECRET = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_NOTIFY_URLS", "TRADEMON_HEARTBEAT_URL"})
 """Settings whose value opens something."""
 _OptionalPath = Annotated[Path | None, BeforeValidator(lambda v: v or None)]
 _OptionalText = Annotated[str | None, BeforeValidator(lambda v: v or None)]
+_OptionalSecret = Annotated[SecretStr | None, BeforeValidator(lambda v: v or None)]
 
 
 class Settings(BaseModel):
@@ -46,6 +45,9 @@ class Settings(BaseModel):
     )
     heartbeat_url: _OptionalText = Field(None, validation_alias="TRADEMON_HEARTBEAT_URL")
     metrics_file: _OptionalPath = Field(None, validation_alias="TRADEMON_METRICS_FILE")
+    telegram_token: _OptionalSecret = Field(None, validation_alias="TRADEMON_TELEGRAM_TOKEN")
+    telegram_base_url: _OptionalText = Field(None, validation_alias="TRADEMON_TELEGRAM_BASE_URL")
+    notify_urls: _OptionalSecret = Field(None, validation_alias="TRADEMON_NOTIFY_URLS")
     credentials_dir: _OptionalPath = Field(None, validation_alias="CREDENTIALS_DIRECTORY")
 
     @property
@@ -177,7 +179,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from None
     for name in values:
-        if name.startswith(_PREFIX) and name not in NAMES and name not in _LATER:
+        if name.startswith(_PREFIX) and name not in NAMES:
             close = difflib.get_close_matches(name, NAMES, n=1)
             hint = f"did you mean {close[0]}?" if close else "see .env.example for the names there are"
             raise ConfigError(f"{path} sets {name}, which is no setting of trademon", hint=hint)

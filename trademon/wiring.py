@@ -18,10 +18,14 @@ from trademon.settings import Settings, load_settings
 from trademon.store.store import Store, UserStore
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from trademon.demo.server import DemoAccount, DemoServer
     from trademon.exchanges.base import Exchange
+    from trademon.flows.notify import Sender
     from trademon.flows.ports import Ports
     from trademon.flows.scan import Target
+    from trademon.notify.channels import Channels
 
 Clock = Callable[[], datetime]
 DEMO_HISTORY = timedelta(hours=72)
@@ -86,6 +90,39 @@ class Home:
                 return connections.open(broker.exchange, store.credentials(broker), base_url=broker.base_url)
 
             yield Ports(open_exchange, self.store.locks, self.clock)
+
+    @contextlib.asynccontextmanager
+    async def sender(self, stores: Sequence[UserStore]) -> AsyncIterator[Sender]:
+        """What sends these users' messages, for the length of a run.
+
+        Raises:
+            ConfigError: a setting of a channel cannot be used.
+        """
+        from trademon.exchanges.registry import capabilities_of  # noqa: PLC0415
+        from trademon.flows.notify import Sender, SendPorts  # noqa: PLC0415
+
+        channels = self.channels()
+        try:
+            yield Sender(
+                stores,
+                lambda store: channels.of(store.user, store.telegram_chat()),
+                SendPorts(self.store.locks, self.clock),
+                capabilities_of,
+                show_user=len(self.store.users()) > 1,
+            )
+        finally:
+            await channels.close()
+
+    def channels(self) -> Channels:
+        """The ways to people that the settings name. Raises ConfigError where one of them cannot be used."""
+        from trademon.notify.channels import Channels  # noqa: PLC0415 - only where something is sent
+
+        settings = self.settings
+        return Channels(_revealed(settings.telegram_token), settings.telegram_base_url, _revealed(settings.notify_urls))
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 @contextlib.contextmanager

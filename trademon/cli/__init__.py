@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, str]] = {
     "config": "The settings that hold, and where each comes from.",
     "broker": "The accounts: add, set, list, test, enable, remove.",
     "key": "The keys that seal secrets: rotate, status.",
+    "notify": "Messages: who is told what, what waits, send it now, a test.",
     "user": "The people whose accounts they are: add, list.",
 }
 

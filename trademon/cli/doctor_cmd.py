@@ -31,9 +31,10 @@ def _doctor(brokers: list[str], user: str | None) -> Result:
     from trademon.wiring import Home, open_home, targets_with_api  # noqa: PLC0415
 
     async def work(home: Home) -> Result:
-        targets = targets_with_api(home.users(user), brokers)
+        stores = home.users(user)
+        targets = targets_with_api(stores, brokers)
         async with home.network() as ports:
-            report = await flow(home.store, targets, ports, capabilities_of=capabilities_of)
+            report = await flow(home.store, targets, ports, capabilities_of=capabilities_of, stores=stores)
         return Result(report, report.problems, report.status, report.exit_code)
 
     with open_home() as home:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trademon.core.doctor_reports import Check, DoctorReport, Health
 from trademon.core.model import Broker
+from trademon.core.notices import MANY_ERRORS
 from trademon.errors import ActionNeeded, ConfigError, TrademonError
 from trademon.exchanges.base import Exchange
 from trademon.flows.coverage import CapabilitiesOf, coverage
@@ -25,16 +26,21 @@ MB = 1024 * 1024
 LITTLE_SPACE, NO_SPACE = 1024 * MB, 64 * MB
 STALE = timedelta(days=1)
 CLOCK_IS_OFF = timedelta(seconds=1)
-MANY_ERRORS = 5
 SOON_LOST = timedelta(days=14)
 BUSY_BUDGET = 0.75
+LATE_MESSAGE = timedelta(hours=1)
 
 
 async def doctor(
-    store: Store, targets: Sequence[Target], ports: Ports, *, capabilities_of: CapabilitiesOf
+    store: Store,
+    targets: Sequence[Target],
+    ports: Ports,
+    *,
+    capabilities_of: CapabilitiesOf,
+    stores: Sequence[UserStore] = (),
 ) -> DoctorReport:
-    """Every check of the machine and of these brokers; the brokers are asked side by side."""
-    checks = [*_machine(store)]
+    """Every check of the machine, of these users' messages and of these brokers; the brokers are asked side by side."""
+    checks = [*_machine(store), *(_messages(one, ports.clock()) for one in stores)]
     asked = await asyncio.gather(*(_broker(target, ports, capabilities_of) for target in targets))
     return DoctorReport((*checks, *(check for group in asked for check in group)))
 
@@ -85,6 +91,24 @@ def _key(store: Store) -> Check:
         return Check("key file", "warn", f"{key.path}: a rotation was stopped", "trademon key rotate ends it")
     whose = "handed in by systemd" if key.is_credential else "readable by you alone"
     return Check("key file", "ok", f"{key.path}, {whose}")
+
+
+def _messages(store: UserStore, now: datetime) -> Check:
+    """What waits in the user's outbox, since when, and why."""
+    health = store.outbox_health(now)
+    told = "none waits"
+    if health.oldest_at is not None:
+        told = f"{health.waiting} waiting, the oldest since {health.oldest_at:%Y-%m-%d %H:%M:%S} UTC"
+    if health.unclear:
+        told += f"; {health.unclear} cut off twice within a day, they may have arrived"
+    if health.last_error is not None:
+        told += f"; {health.last_error}"
+    if health.must_act:
+        return Check("messages", "act", told, "mend it, then trademon notify send", user=store.user)
+    late = health.oldest_at is not None and now - health.oldest_at > LATE_MESSAGE
+    warn = late or health.unclear or health.last_error
+    hint = "trademon notify outbox" if warn else None
+    return Check("messages", "warn" if warn else "ok", told, hint, user=store.user)
 
 
 # --- a broker -----------------------------------------------------------------------------------------------------

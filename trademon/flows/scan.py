@@ -165,7 +165,8 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         return dataclasses.replace(done, status="skipped", busy=True, note=error.message)
     until = error.until if isinstance(error, HostAskedToWait) else None
     with contextlib.suppress(StoreError):  # a store that cannot be written is what the problem says already
-        store.note_failed_look(broker, ports.clock(), problem.line, wait_until=until)
+        needs_person = isinstance(error, ActionNeeded)
+        store.note_failed_look(broker, ports.clock(), problem.line, until, needs_person=needs_person)
     if until is not None:
         return dataclasses.replace(done, status="skipped", note=error.line)
     return dataclasses.replace(done, status="failed", problem=problem)

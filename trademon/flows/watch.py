@@ -17,6 +17,7 @@ from decimal import Decimal, localcontext
 
 from trademon.core.model import Broker, id_order
 from trademon.core.money import EXACT, ZERO
+from trademon.core.notices import MANY_ERRORS
 from trademon.core.pnl_reports import PnlTotal
 from trademon.core.reports import BrokerScan, ExecutionRow, Problem, ScanReport, takes_files
 from trademon.core.watch_reports import BrokerState, WatchBroker, WatchEvent, WatchState
@@ -30,8 +31,6 @@ KEPT_EXECUTIONS = 200
 KEPT_PROBLEMS = 50
 # A tick waits this share of the interval for its passes: 4 s of the usual 10, then what is left goes on beside it.
 _PATIENCE = 0.4
-MANY_ERRORS = 5
-"""More failures in a row than this are an alert of their own."""
 LONGEST_PAUSE_S = 60.0
 _ACTION_TICKS = 6  # where a person must act, asking on every tick helps nobody
 

@@ -51,6 +51,7 @@ from trademon.store.entry_rows import (
     write_entries,
 )
 from trademon.store.epochs import in_their_epochs
+from trademon.store.execution_notices import tell_executions
 from trademon.store.fill_rows import (
     API,
     IMPORT,
@@ -165,17 +166,21 @@ class Bookkeeper:
     ) -> Taken:
         ordered = sorted(fills, key=lambda f: f.symbol)
         new = corrected = 0
+        first_ids: list[int] = []
         with self._writing(account_id) as sql:
             for symbol, group in groupby(ordered, key=lambda f: f.symbol):
                 fills_of_symbol = list(group)
                 key = (account_id, market_id(sql, broker, symbol, fills_of_symbol[0]))
                 page = _sort_page(sql, key, fills_of_symbol, said)
                 if page.since is not None:
+                    first_ids += [n for n, _ in page.add[:1]]
                     rows = [fill_values(n, key, fill, broker.id, said.source, seen_at) for n, fill in page.add]
                     self._change(sql, key, page, rows, host_of(broker), method, signed=broker.market != "spot")
                     self._carry_on(sql, account_id, page.since.at_us)
                 new += len(page.add) - page.corrected
                 corrected += page.corrected
+            if first_ids and said.source == API:
+                tell_executions(sql, broker, account_id, min(first_ids), seen_at)
             if covered is not None:
                 coverage_rows.extend(sql, account_id, "fills", covered[0], covered[1])
         return Taken(new, corrected)

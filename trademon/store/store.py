@@ -32,6 +32,7 @@ from trademon.store.user_cash import UserCash
 from trademon.store.user_exports import UserExports
 from trademon.store.user_looks import UserLooks
 from trademon.store.user_lots import UserLots
+from trademon.store.user_messages import UserMessages
 from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_rounds import UserRounds
@@ -195,6 +196,7 @@ class UserStore(
     UserCash,
     UserVerify,
     UserRounds,
+    UserMessages,
 ):
     """What one user has. Every query names that user."""
 

@@ -554,4 +554,95 @@ class RoundRow(Row, table=True):
     tasks: str = Field(sa_type=Text)
 
 
+class MessageRow(Row, table=True):
+    """Something a user is told, as facts (`core.notices`). Until `planned_at` nobody has looked where it goes; `fate`
+    says why it goes nowhere."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("user_id", "once_key", name="one_message"),
+        Index(
+            "messages_to_plan",
+            "user_id",
+            sqlite_where=text("planned_at IS NULL"),
+            postgresql_where=text("planned_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    kind: str
+    once_key: str | None = Field(default=None, sa_type=Text)
+    payload: str = Field(sa_type=Text)
+    created_at: datetime = _time()
+    planned_at: datetime | None = _time(default=None)
+    fate: str | None = None
+
+
+class DeliveryRow(Row, table=True):
+    """A message on its way through one channel. It is `sending` from just before the request to just after: `claim`
+    says by which run, so that one that was cut off is known by the next."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("message_id", "channel", name="one_delivery"),
+        Index(
+            "deliveries_open",
+            "user_id",
+            "channel",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    message_id: int = Field(foreign_key="messages.id", ondelete="CASCADE")
+    channel: str
+    silent: bool
+    state: str
+    tries: int = 0
+    cut_off: int = 0
+    claim: str | None = None
+    next_at: datetime = _time()
+    wait_until: datetime | None = _time(default=None)
+    failing_since: datetime | None = _time(default=None)
+    error: str | None = Field(default=None, sa_type=Text)
+    error_kind: str | None = None
+    ended_at: datetime | None = _time(default=None)
+
+
+class AlertRow(Row, table=True):
+    """Something a user was alerted to that is not over yet: it is told once."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (UniqueConstraint("user_id", "name", name="one_alert"),)
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    name: str
+    raised_at: datetime = _time()
+
+
+class NotifyModeRow(Row, table=True):
+    """What a user said of an event: on, silent or off in a channel, "" for all of them."""
+
+    __tablename__ = "notify_modes"
+    user_id: int = Field(primary_key=True, foreign_key="users.id")
+    event: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    mode: str
+
+
+class NotifyOptionsRow(Row, table=True):
+    """What a user wants of messages as a whole; quiet hours as `22:00-07:00`."""
+
+    __tablename__ = "notify_options"
+    user_id: int = Field(primary_key=True, foreign_key="users.id")
+    zone: str | None = None
+    quiet: str | None = None
+    digest_h: int | None = None
+    fallback: str | None = None
+    daily_loss: Decimal | None = _money(default=None)
+    daily_loss_currency: str | None = None
+    gaps_seen_at: datetime | None = _time(default=None)
+
+
 metadata = SQLModel.metadata

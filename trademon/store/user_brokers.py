@@ -17,6 +17,13 @@ from trademon.errors import UnknownName, UsageError
 from trademon.store import coverage_rows
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
+from trademon.store.outbox import (
+    forget_alerts,
+    judge_daily_loss,
+    judge_failure,
+    judge_success,
+    note_acted,
+)
 from trademon.store.scope import host_of, optional_time
 from trademon.store.user_secrets import UserSecrets
 
@@ -172,6 +179,7 @@ class UserBrokers(UserSecrets):
                 if broker.exchange != "manual":
                     sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
                 sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)
+                note_acted(sql, self._user_id, broker.id, self._clock())
 
     @rerun
     def remove_broker(self, broker: Broker, *, with_fills: bool = False) -> int:
@@ -184,6 +192,7 @@ class UserBrokers(UserSecrets):
             sql.run(
                 "UPDATE brokers SET removed_at = ?, enabled = ? WHERE id = ?", to_us(self._clock()), False, broker.id
             )
+            forget_alerts(sql, self._user_id, broker.id)
             _hand_over(sql, broker.account_id)
             shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
             if not with_fills or shared is not None:
@@ -332,9 +341,21 @@ class UserBrokers(UserSecrets):
                 self._user_id,
             )
             sql.run("DELETE FROM hosts WHERE host = ?", host_of(broker))
+            if self._owns_broker(sql, broker):
+                judge_success(sql, self._user_id, broker.id, broker.name, at)
+                judge_daily_loss(sql, self._user_id, at)
 
     @rerun
-    def note_failed_look(self, broker: Broker, at: datetime, error: str, wait_until: datetime | None = None) -> None:
+    def note_failed_look(
+        self,
+        broker: Broker,
+        at: datetime,
+        error: str,
+        wait_until: datetime | None = None,
+        *,
+        needs_person: bool = False,
+    ) -> None:
+        """`needs_person`: nothing gets better until somebody acts, as where a key is refused."""
         with self._database.write() as sql:
             sql.run(
                 """UPDATE broker_state SET last_look_at = ?, errors_in_row = errors_in_row + 1,
@@ -352,6 +373,8 @@ class UserBrokers(UserSecrets):
                     host_of(broker),
                     to_us(wait_until),
                 )
+            if self._owns_broker(sql, broker):
+                judge_failure(sql, self._user_id, broker.id, broker.name, at, error=error, needs_person=needs_person)
 
     @rerun
     def quarantine(self, broker: Broker, at: datetime, reason: str, answer: str) -> None:

@@ -242,6 +242,9 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "RunReport": "automation_json:rounds_to_json",
     "PricesReport": "price_json:prices_to_json",
     "PriceFetchReport": "price_json:price_fetch_to_json",
+    "OutboxReport": "notify_json:outbox_to_json",
+    "SendReport": "notify_json:send_to_json",
+    "NotifyReport": "notify_json:notify_to_json",
 }
 
 

@@ -16,6 +16,7 @@ from trademon.core.doctor_reports import DoctorReport
 from trademon.core.holding_reports import BalancesReport, OrdersReport, PositionsReport
 from trademon.core.key_reports import KeysRotated, KeyStatus
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
+from trademon.core.notice_reports import NotifyReport, OutboxReport, SendReport
 from trademon.core.pnl_reports import PnlReport
 from trademon.core.price_reports import PriceFetchReport, PricesReport
 from trademon.core.reports import (
@@ -44,6 +45,7 @@ from trademon.ui.grid import Column, Grid, Row, flow
 from trademon.ui.holding_tables import render_balances, render_orders, render_positions
 from trademon.ui.key_tables import render_key_status, render_keys_rotated
 from trademon.ui.lot_tables import render_compare, render_explain, render_lots, render_what_if
+from trademon.ui.notify_tables import render_notify, render_outbox, render_send
 from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.price_tables import render_price_fetch, render_prices
 from trademon.ui.text import (
@@ -351,5 +353,8 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     VerifyReport: render_verify,
     PricesReport: render_prices,
     PriceFetchReport: render_price_fetch,
+    OutboxReport: render_outbox,
+    SendReport: render_send,
+    NotifyReport: render_notify,
     Done: render_done,
 }

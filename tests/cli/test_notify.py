@@ -1,0 +1,208 @@
+"""`trademon notify` as a script and a person use it, with a Telegram on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any, Self
+
+import pytest
+
+from tests.cli.shell import ENVELOPE, Shell, now
+from tests.notify.desk import CHAT, TOKEN, alert, summary
+from trademon.core.notices import Notice
+from trademon.demo.telegram import DemoTelegram, refusing
+from trademon.settings import load_settings
+from trademon.wiring import open_home
+
+
+class TelegramThread:
+    """A Telegram beside the test."""
+
+    def __init__(self) -> None:
+        self.demo = DemoTelegram(TOKEN, clock=now)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"TRADEMON_TELEGRAM_TOKEN": TOKEN, "TRADEMON_TELEGRAM_BASE_URL": self.demo.base_url}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.demo.start(), self._loop).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self.demo.stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture
+def telegram() -> Iterator[TelegramThread]:
+    with TelegramThread() as running:
+        yield running
+
+
+def tell(shell: Shell, user: str, *notices: Notice) -> None:
+    with open_home(load_settings({"TRADEMON_HOME": str(shell.home)}, directory=shell.cwd)) as home:
+        home.store.for_user(user).tell(*notices)
+
+
+@pytest.fixture
+def bob(shell: Shell) -> Shell:
+    """A home with the user bob, who has a chat, beside ann, who has none."""
+    shell.run("user", "add", "bob", "--telegram-chat", CHAT).check(0)
+    return shell
+
+
+def test_without_a_channel_a_person_is_told_what_to_set(shell: Shell) -> None:
+    done = shell.run("notify", "send").check(0)
+    done.one_line("there is no channel to send messages to", "TRADEMON_TELEGRAM_TOKEN")
+    done = shell.run("notify", "test", "--json").check(4)
+    assert done.json["errors"][0]["kind"] == "config"
+    assert shell.run("notify", "list", "--json").check(0).json["data"]["channels"] == []
+
+
+def test_what_waits_is_listed_sent_in_silence_and_kept(bob: Shell, telegram: TelegramThread) -> None:
+    """Each document with the envelope; success prints nothing in cron."""
+    empty = bob.run("notify", "outbox", "--json").check(0).json
+    assert list(empty) == ENVELOPE
+    assert empty["data"] == {"messages": [], "waiting": 0}
+    tell(bob, "bob", summary(), alert())
+    (first, second) = bob.run("notify", "outbox", "--json").check(0).json["data"]["messages"]
+    assert first.keys() == {"id", "user", "event", "kind", "state", "text", "created_at", "deliveries"}
+    assert (first["event"], first["state"], second["text"]) == ("summary", "waiting", "b1 needs you\nkey refused")
+    assert "b1 needs you" in bob.run("notify", "outbox").check(0).out
+    done = bob.run("notify", "send", **telegram.env).check(0)
+    assert (done.out, done.err) == ("", "")
+    assert [text.splitlines()[0] for text in telegram.demo.texts] == ["b1 needs you", "Round: success, 1.5 s"]
+    assert bob.run("notify", "outbox", "--json").json["data"] == {"messages": [], "waiting": 0}
+    kept = bob.run("notify", "outbox", "--all", "--json").json["data"]["messages"]
+    assert [(m["state"], m["deliveries"][0]["tries"]) for m in kept] == [("sent", 1), ("sent", 1)]
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(401, 4), (403, 4), (400, 1), (502, 1)])
+def test_a_refusal_is_one_line_and_never_shows_the_token(
+    bob: Shell, telegram: TelegramThread, code: int, exit_code: int
+) -> None:
+    """At the loudest, too; with what a person can do where one must."""
+    tell(bob, "bob", alert())
+    telegram.demo.faults[:] = [refusing(code, f"said {TOKEN} about it")]
+    done = bob.run("notify", "send", **telegram.env).check(exit_code)
+    done.one_line("telegram")
+    loud = bob.run("notify", "send", "-vvv", "--debug", "--json", **telegram.env)
+    tested = bob.run("notify", "test", "--user", "bob", "-vvv", "--debug", **telegram.env)
+    listed = bob.run("notify", "outbox", "--all", "--json")
+    seen = "".join(one.out + one.err for one in (done, loud, tested, listed))
+    assert TOKEN not in seen
+    assert TOKEN.partition(":")[2] not in seen
+    for file in bob.home.rglob("*"):
+        assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
+
+
+def test_a_test_message_and_its_failure(bob: Shell, telegram: TelegramThread) -> None:
+    bob.run("notify", "test", "--user", "bob", **telegram.env).check(0)
+    assert telegram.demo.texts[0].startswith("trademon: a test")
+    done = bob.run("notify", "test", "--user", "bob", "--channel", "fax", **telegram.env).check(2)
+    done.one_line("there is no channel 'fax'", "there are telegram")
+
+
+def test_what_a_user_sets_is_listed(bob: Shell, telegram: TelegramThread) -> None:
+    env = telegram.env | {"TRADEMON_NOTIFY_URLS": "hook=json://127.0.0.1:9/a-secret-path"}
+    for args in (
+        "set executions on --channel telegram",
+        "set answers off",
+        "quiet 22:00-07:00 --zone Europe/Paris",
+        "digest 6",
+        "fallback hook",
+        "limit 500 --currency usdt",
+    ):
+        done = bob.run("notify", *args.split(), "--user", "bob", **env).check(0)
+        assert (done.out, done.err) == ("", "")
+    data = bob.run("notify", "list", "--user", "bob", "--json", **env).check(0).json["data"]
+    events = {"executions": "on", "summary": "on", "answers": "off", "errors": "on", "alerts": "on"}
+    assert data["channels"] == [
+        {"channel": "telegram", "user": "bob", "goes_to": f"chat {CHAT}", "fallback": False, "events": events},
+        {
+            "channel": "hook",
+            "user": "bob",
+            "goes_to": "json://…",
+            "fallback": True,
+            "events": events | {"executions": "off"},
+        },
+    ]
+    options = {"user": "bob", "zone": "Europe/Paris", "quiet": "22:00-07:00", "digest_hours": 6, "fallback": "hook"}
+    assert data["users"] == [options | {"daily_loss": "500", "daily_loss_currency": "USDT"}]
+    shown = bob.run("notify", "list", "--user", "bob", **env).check(0).out
+    assert "a-secret-path" not in shown
+    assert "quiet 22:00-07:00" in shown
+    for args in ("quiet off", "digest off", "fallback off", "limit off"):
+        bob.run("notify", *args.split(), "--user", "bob", **env).check(0)
+    data = bob.run("notify", "list", "--user", "bob", "--json", **env).check(0).json["data"]
+    assert [v for k, v in data["users"][0].items() if k not in ("user", "zone")] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "set nothing on",
+        "set alerts loud",
+        "set alerts on --channel fax",
+        "quiet 22",
+        "quiet 22:00-07:00 --zone Mars/Base",
+        "digest 0",
+        "digest x",
+        "fallback fax",
+        "limit 5",
+        "limit -5 --currency EUR",
+        "limit x --currency EUR",
+    ],
+)
+def test_what_cannot_be_set_is_a_usage_error(shell: Shell, args: str) -> None:
+    done = shell.run("notify", *args.split(), "--json").check(2)
+    assert done.json["errors"][0]["kind"] == "usage"
+
+
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(shell: Shell) -> None:
+    for env in (
+        {"TRADEMON_NOTIFY_URLS": "the-secret"},
+        {"TRADEMON_TELEGRAM_TOKEN": TOKEN, "TRADEMON_TELEGRAM_BASE_URL": "http://the-secret.example"},
+    ):
+        done = shell.run("notify", "send", **env).check(4)
+        done.one_line("TRADEMON_")
+        assert "the-secret" not in done.err
+
+
+def test_a_users_messages_are_his_own(bob: Shell, telegram: TelegramThread) -> None:
+    """Pinned to ann nothing of bob's is shown or sent."""
+    tell(bob, "bob", alert())
+    assert bob.run("notify", "outbox", "--user", "ann", "--json").json["data"]["messages"] == []
+    bob.run("notify", "send", "--user", "ann", **telegram.env).check(0)
+    assert telegram.demo.texts == []
+    bob.run("notify", "send", **telegram.env).check(0)
+    assert len(telegram.demo.texts) == 1
+
+
+def test_doctor_says_what_waits_and_why(bob: Shell, telegram: TelegramThread) -> None:
+    def check(**env: Any) -> Any:
+        done = bob.run("doctor", "--user", "bob", "--json", **env)
+        (found,) = [c for c in done.json["data"]["checks"] if c["check"] == "messages"]
+        return done.code, found["health"], found["detail"]
+
+    assert check()[:2] == (0, "ok")
+    tell(bob, "bob", alert())
+    code, health, detail = check()
+    assert (code, health) == (0, "ok")
+    assert "1 waiting" in detail
+    telegram.demo.faults[:] = [refusing(401, "Unauthorized")]
+    bob.run("notify", "send", **telegram.env).check(4)
+    code, health, detail = check(**telegram.env)
+    assert (code, health) == (4, "act")
+    assert "token" in detail
+    telegram.demo.faults.clear()
+    bob.run("notify", "send", **telegram.env).check(0)
+    assert check(**telegram.env)[:2] == (0, "ok")
