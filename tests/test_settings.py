@@ -161,11 +161,13 @@ def test_names_of_others_in_the_files_are_let_be(here: Path) -> None:
     assert load_settings({}, directory=here).user is None
 
 
-@pytest.mark.parametrize("name", ["TRADEMON_TELEGRAM_TOKEN", "TRADEMON_TELEGRAM_BASE_URL", "TRADEMON_NOTIFY_URLS"])
-def test_names_of_later_releases_are_accepted(here: Path, name: str) -> None:
-    """They are public already: a file that sets them works with this release too."""
-    (here / ".env").write_text(f"{name}=x\nTRADEMON_USER=ann\n")
-    assert load_settings({}, directory=here).user == "ann"
+def test_the_channels_settings_are_secrets(here: Path) -> None:
+    """Neither a settings value nor its error shows a token or a URL with one."""
+    (here / ".env").write_text("TRADEMON_TELEGRAM_TOKEN=1:the-token\nTRADEMON_NOTIFY_URLS=json://the-url\n")
+    settings = load_settings({}, directory=here)
+    assert "the-" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert settings.telegram_token is not None
+    assert settings.telegram_token.get_secret_value() == "1:the-token"
 
 
 # --- the files ----------------------------------------------------------------------------------------------------

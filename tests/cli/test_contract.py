@@ -40,6 +40,7 @@ SUBCOMMANDS = {
     "lots": ("open", "remove", "export"),
     "pnl": ("explain", "compare", "what-if", "export"),
     "prices": ("list", "fetch"),
+    "notify": ("send", "test", "outbox", "list", "set", "quiet", "digest", "fallback", "limit"),
 }
 
 
@@ -61,7 +62,14 @@ def test_every_command_answers_to_h_and_shows_an_example(fresh: Shell) -> None:
         done.check(0)
         assert done.err == ""
         assert f"Usage: trademon {' '.join(path)}" in done.out
-        plain = path in (("broker",), ("user",), ("key",), ("broker", "list"), ("user", "list")) or path[1:] in (
+        plain = path in (
+            ("broker",),
+            ("user",),
+            ("key",),
+            ("notify",),
+            ("broker", "list"),
+            ("user", "list"),
+        ) or path[1:] in (
             ("test",),
             ("enable",),
             ("disable",),
@@ -69,7 +77,7 @@ def test_every_command_answers_to_h_and_shows_an_example(fresh: Shell) -> None:
             ("status",),
         )
         assert plain or "Example: trademon" in done.out, path
-        if len(path) == 2 or path[0] not in ("automation", "broker", "config", "db", "key", "user"):
+        if len(path) == 2 or path[0] not in ("automation", "broker", "config", "db", "key", "notify", "user"):
             for option in ("--json", "--quiet", "-v", "--debug", "--no-color"):
                 assert option in done.out, (path, option)
     assert fresh.files() == {}

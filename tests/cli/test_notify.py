@@ -9,9 +9,10 @@ from typing import Any, Self
 
 import pytest
 
-from tests.cli.shell import ENVELOPE, Shell, now
+from tests.cli.shell import ENVELOPE, ServerThread, Shell, now
 from tests.notify.desk import CHAT, TOKEN, alert, summary
 from trademon.core.notices import Notice
+from trademon.demo import faults
 from trademon.demo.telegram import DemoTelegram, refusing
 from trademon.settings import load_settings
 from trademon.wiring import open_home
@@ -206,3 +207,36 @@ def test_doctor_says_what_waits_and_why(bob: Shell, telegram: TelegramThread) ->
     telegram.demo.faults.clear()
     bob.run("notify", "send", **telegram.env).check(0)
     assert check(**telegram.env)[:2] == (0, "ok")
+
+
+def test_a_watch_tells_of_an_order_by_itself(bob: Shell, exchange: ServerThread, telegram: TelegramThread) -> None:
+    """Each order once, with what it realised; also when Telegram is slow, which no scan waits for."""
+    bob.run("notify", "set", "executions", "on", "--user", "bob", **telegram.env).check(0)
+    bob.add("main", "binance", exchange.url, "--user", "bob", "--since", "2h").check(0)
+
+    async def slow() -> None:
+        await asyncio.sleep(1)
+
+    telegram.demo.before_answer = slow
+    args = ("watch", "--json", "--cycles", "2", "--interval", "1", "--user", "bob")
+    bob.run(*args, **telegram.env).check(0)
+    (text,) = telegram.demo.texts
+    assert text.startswith("main: 3 executions from before it was added")
+    assert "Realised: +2.5 USDT" in text
+    bob.run(*args, **telegram.env).check(0)
+    assert len(telegram.demo.texts) == 1
+
+
+def test_an_alert_of_cron_and_of_watch_is_one(bob: Shell, exchange: ServerThread, telegram: TelegramThread) -> None:
+    """A refused key: scans by cron and a watch share it, and so they do its end."""
+    bob.add("main", "binance", exchange.url, "--user", "bob").check(0)
+    exchange.server.faults[:] = [faults.status(401, body='{"code":-2015,"msg":"Invalid API-key"}')]
+    for args in (("scan",), ("watch", "--cycles", "2", "--interval", "1"), ("scan",)):
+        bob.run(*args, "--user", "bob", **telegram.env).check(4)
+    bob.run("notify", "send", **telegram.env).check(0)
+    assert [text.splitlines()[0] for text in telegram.demo.texts] == ["main needs you"]
+    exchange.server.faults.clear()
+    for _ in range(2):
+        bob.run("scan", "--user", "bob").check(0)
+    bob.run("notify", "send", **telegram.env).check(0)
+    assert [text.splitlines()[0] for text in telegram.demo.texts] == ["main needs you", "main works again"]

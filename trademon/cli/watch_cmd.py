@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from trademon.core.watch_reports import WatchEvent, WatchState
     from trademon.flows.watch import Watch, WatchOptions
+    from trademon.store.store import UserStore
     from trademon.wiring import Home
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -66,11 +67,12 @@ async def _watch(flags: Flags, options: WatchOptions, user: str | None, plain: b
         console = flags.console()
         from trademon.ui.console import can_draw  # noqa: PLC0415
 
-        if not flags.json and not plain and can_draw(console):
-            await _on_screen(watch, console)
-        else:
-            watch.on_event = _event_writer(flags, show_user=len(stores) > 1)
-            await watch.run()
+        async with _sending(home, () if demo else stores, counted=options.cycles is not None):
+            if not flags.json and not plain and can_draw(console):
+                await _on_screen(watch, console)
+            else:
+                watch.on_event = _event_writer(flags, show_user=len(stores) > 1)
+                await watch.run()
         return signals.exit_code or (watch.exit_code() if options.cycles is not None else 0)
 
 
@@ -84,6 +86,27 @@ async def _home(demo: bool) -> AsyncIterator[Home]:
     else:
         with open_home() as home:
             yield home
+
+
+@contextlib.asynccontextmanager
+async def _sending(home: Home, stores: Sequence[UserStore], *, counted: bool) -> AsyncIterator[None]:
+    """Sends these users' messages beside the scans, where they have a channel; a counted run, which is a script's, also
+    what its last scan had to tell."""
+    async with home.sender(stores) as sender:
+        if not any(sender.channels_of(store) for store in stores):
+            yield
+            return
+        from trademon.flows.notify import keep_sending  # noqa: PLC0415
+
+        task = asyncio.create_task(keep_sending(sender))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if counted:
+            await sender.send(patience_s=5.0)
 
 
 class _Signals:
