@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import quote
 
 from trademon.core.foreign import clean
 from trademon.errors import ActionNeeded, DataError, Transient
+from trademon.redaction import redact
 
 LONGEST_WAIT_S = 86_400.0
 """No channel's wish to be left alone is believed for longer."""
@@ -100,13 +100,9 @@ class Pace:
         return turn - now
 
 
-def scrubbed(text: str, secrets: Iterable[str], *, length: int = 200) -> str:
-    """Words of somebody else as they may be kept and shown: one line, harmless, short, without any of `secrets`."""
-    for secret in secrets:
-        if secret:
-            for form in (secret, quote(secret, safe=""), quote(secret)):
-                text = text.replace(form, "***")
-    text = " ".join(clean(text).split())
+def scrubbed(text: str, *, length: int = 200) -> str:
+    """Words of somebody else as they may be kept and shown: one line, harmless, short, without any known secret."""
+    text = " ".join(clean(redact(text)).split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -16,6 +16,7 @@ from trademon.notify.apprise import AppriseUrl
 from trademon.notify.base import Notifier
 from trademon.notify.telegram import NAME as TELEGRAM
 from trademon.notify.telegram import TelegramBot
+from trademon.redaction import register
 
 _ENTRY: Final = re.compile(
     r"(?:(?:(?P<user>[\w.@-]{1,60})/)?(?P<name>[A-Za-z][\w-]{0,30})=)?(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+]*)://\S+)"
@@ -71,6 +72,7 @@ def _parse(urls: str) -> Sequence[_Entry]:
         if name in taken:
             raise ConfigError(f"TRADEMON_NOTIFY_URLS names two channels {name!r}", hint="each has a name of its own")
         taken.add(name)
+        register(match["url"], match["url"].partition("://")[2])
         entries.append(_Entry(match["user"], AppriseUrl(name, match["url"])))
     return entries
 

@@ -20,6 +20,7 @@ from trademon.core.notices import Kind, Notice, zone_of
 from trademon.core.times import parse_time
 from trademon.notify.base import Text
 from trademon.notify.language import words_of
+from trademon.redaction import redact
 
 _SHOWN_SYMBOLS: Final = 10
 _SHOWN_ERRORS: Final = 20
@@ -58,7 +59,9 @@ def format_test(reader: Reader, at: datetime) -> Text:
 
 
 def _signed(text: Text, reader: Reader) -> Text:
-    return Text(f"[{clean(reader.whose)}] {text.title}", text.body) if reader.whose else text
+    """With whose it is, and without any secret that an error may have repeated."""
+    title = f"[{clean(reader.whose)}] {text.title}" if reader.whose else text.title
+    return Text(redact(title), redact(text.body))
 
 
 def _lines(lines: Iterable[str | None]) -> str:

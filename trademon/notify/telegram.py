@@ -26,6 +26,7 @@ from trademon.notify.base import (
     scrubbed,
     utf16_length,
 )
+from trademon.redaction import register
 
 NAME = "telegram"
 LONGEST = 4096
@@ -39,6 +40,8 @@ class TelegramBot:
 
     def __init__(self, token: str, base_url: str | None = None, *, pace: Pace | None = None) -> None:
         """Raises ConfigError for an address that is none."""
+        # Its second part is what is secret; a server may say that alone.
+        register(token, token.rpartition(":")[2])
         self._token = token
         self._base_url = None if base_url is None else _bot_address(base_url)
         self._pace = pace or Pace()
@@ -75,10 +78,10 @@ class TelegramBot:
             wait_s = _seconds(error.retry_after)
             raise SlowDown(f"asked us to wait for {wait_s:g} s", wait_s=wait_s) from None
         except errors.BadRequest as error:  # before NetworkError, of which the library makes it a kind
-            raise Refused(f"refused the message: {self._said(error)}") from None
+            raise Refused(f"refused the message: {scrubbed(str(error))}") from None
         except errors.Forbidden as error:
             raise NotAllowed(
-                f"refused the chat {chat}: {self._said(error)}", hint="let the chat's owner start the bot, or add it"
+                f"refused the chat {chat}: {scrubbed(str(error))}", hint="let the chat's owner start the bot, or add it"
             ) from None
         except errors.InvalidToken:
             raise NotAllowed(
@@ -94,7 +97,7 @@ class TelegramBot:
             # What was not answered has the cause of another library; what was, with a 5xx, has none or one of its own.
             if error.__cause__ is not None and not isinstance(error.__cause__, errors.TelegramError):
                 raise Unreachable(f"no connection ({type(error.__cause__).__name__})") from None
-            raise Stumbled(f"failed: {self._said(error)}") from None
+            raise Stumbled(f"failed: {scrubbed(str(error))}") from None
         except Exception as error:  # noqa: BLE001 - a page of a proxy, with status 200, ends in any of them
             raise Stumbled(f"an answer that is none ({type(error).__name__})") from None
 
@@ -108,9 +111,6 @@ class TelegramBot:
             except telegram.error.InvalidToken:
                 raise NotAllowed("the bot's token is none", hint="set TRADEMON_TELEGRAM_TOKEN") from None
         return self._bot
-
-    def _said(self, error: Exception) -> str:
-        return scrubbed(str(error), [self._token])
 
     async def close(self) -> None:
         if self._request is not None:
