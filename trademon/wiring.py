@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trademon.core.model import Broker, Credentials
-from trademon.core.symbols import match_symbol, nearest
+from trademon.core.symbols import match_symbol, nearest, with_sides
 from trademon.errors import UnknownName, UsageError
 from trademon.exchanges.registry import DEMO, WITHOUT_API, Connections
 from trademon.settings import Settings, load_settings
@@ -87,7 +87,9 @@ class Home:
                     account, base_url = await demo.account_of(broker)
                     keys = Credentials(account.api_key, account.api_secret, account.passphrase)
                     return connections.open(account.exchange, keys, base_url=base_url)
-                return connections.open(broker.exchange, store.credentials(broker), base_url=broker.base_url)
+                return connections.open(
+                    broker.exchange, store.credentials(broker), market=broker.market, base_url=broker.base_url
+                )
 
             yield Ports(open_exchange, self.store.locks, self.clock)
 
@@ -202,7 +204,7 @@ class _DemoHost:
 
 
 def resolve_symbols(stores: Sequence[UserStore], wanted: Sequence[str]) -> tuple[str, ...]:
-    """The shown form of each symbol a person wrote.
+    """The shown form of each symbol a person wrote; of a contract that is held both ways, its two sides as well.
 
     Raises:
         UsageError: one is known neither from a fill nor from an exchange of these users; not where nothing is known.
@@ -211,6 +213,8 @@ def resolve_symbols(stores: Sequence[UserStore], wanted: Sequence[str]) -> tuple
     resolved = []
     for text in wanted:
         found = match_symbol(text, known)
+        sides = [s for s in with_sides(found) if s in known and s != found] if found else []
+        resolved += sides
         if found is None and known:
             near = nearest(text, known)
             hint = f"did you mean {near}?" if near else "trademon fills shows what was traded"

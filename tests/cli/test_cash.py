@@ -103,7 +103,9 @@ def test_contracts_go_into_a_manual_broker_for_swaps(shell: Shell) -> None:
     shell.run("fills", "import", "trades.csv", "--broker", "perps").check(0)
     (row,) = shell.run("pnl", "--json").check(0).json["data"]["rows"]
     assert (row["symbol"], row["currency"], row["gross"]) == ("BTC/USD:BTC", "BTC", "0.2")
-    shell.run("broker", "add", "x", "--exchange", "binance", "--market", "swap").check(2).one_line("--market swap")
+    shell.run("broker", "add", "x", "--exchange", "binance", "--market", "margin").check(2).one_line(
+        "--market margin", "spot, swap"
+    )
 
 
 def test_pnl_shows_it_beside_the_trades_and_in_no_figure(shell: Shell) -> None:

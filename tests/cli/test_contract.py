@@ -201,7 +201,7 @@ WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("broker", "add", "x", "--exchange", "binanse"), 2, "usage"),
     (("broker", "add", "x y", "--exchange", "manual"), 2, "usage"),
     (("broker", "add", "x", "--exchange", "binance", "--base-url", "http://example.com"), 2, "usage"),
-    (("broker", "add", "x", "--exchange", "binance", "--market", "swap"), 2, "usage"),
+    (("broker", "add", "x", "--exchange", "binance", "--market", "margin"), 2, "usage"),
     (("broker", "add", "x", "--exchange", "binance"), 4, "config"),
     (
         ("broker", "add", "x", "--exchange", "binance", "--api-key-env", "NOT_SET", "--api-secret-env", "S"),

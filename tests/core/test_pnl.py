@@ -8,13 +8,13 @@ figures: `gross 9.9, fees 1, net 8.9; flat`. A line may end with `id 9` and `at 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, FloatOperation, Inexact, localcontext
 
 import pytest
 
-from trademon.core.model import METHODS, Fee, Fill, Method, fill_order
+from trademon.core.model import METHODS, Contract, Fee, Fill, Method, fill_order
 from trademon.core.money import EXACT, ZERO, format_figure
 from trademon.core.pnl import Book, Booked, fold
 
@@ -510,3 +510,44 @@ def test_a_buy_eaten_up_by_its_fee_tells_of_the_fee():
     fees = [part.fees for b in told.booked for part in (b.disposal, b.unmatched, b.opened) if part is not None]
     fees += [b.loose_fees for b in told.booked]
     assert sum(fees, ZERO) == told.book.tally.fees == 100
+
+
+# --- one position side ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("only", ["long", "short"])
+def test_a_book_of_one_position_side_never_opens_the_other(method, only):
+    """What closes more than is known is unmatched, in the direction its money went; what comes after opens anew."""
+    opens, closes, sign = ("buy", "sell", 1) if only == "long" else ("sell", "buy", -1)
+    contract = Contract("USDT")
+    history = [
+        replace(fill(f"{opens} 1 @ 100", 1), contract=contract),
+        replace(fill(f"{closes} 3 @ 110 fee 0.3 USDT", 2), contract=contract),
+        replace(fill(f"{opens} 2 @ 120", 3), contract=contract),
+    ]
+    book = Book(method, signed=True, only=only)
+    done = list(fold(book, enumerate(history, start=1)))
+    assert book.tally.gross == sign * 10
+    assert (book.tally.unmatched_quantity, book.tally.unmatched_proceeds) == (2, sign * 220)
+    assert (book.tally.fees, book.tally.unmatched_fees) == (Decimal("0.1"), Decimal("0.2"))
+    assert done[1].unmatched is not None
+    assert done[1].unmatched.proceeds == sign * 220
+    assert book.side == opens
+    assert book.open_quantity == sign * 2
+    assert book.open_cost == 240
+
+
+@pytest.mark.parametrize("only", ["long", "short"])
+def test_an_inverse_contract_of_one_side_leaves_nothing_by_its_price(only):
+    """Its price is below zero inside the fold, which in a spot book stands for coins that leave."""
+    opens, closes = ("buy", "sell") if only == "long" else ("sell", "buy")
+    contract = Contract("BTC", inverse=True)
+    history = [
+        replace(fill(f"{opens} 1000 @ 1000", 1), contract=contract),
+        replace(fill(f"{closes} 3000 @ 1250", 2), contract=contract),
+    ]
+    book = Book("fifo", signed=True, only=only)
+    list(fold(book, enumerate(history, start=1)))
+    assert abs(book.tally.gross) == Decimal("0.2")
+    assert (book.tally.unmatched_quantity, book.open_quantity) == (2000, 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trademon.core.coverage import Span
-from trademon.core.model import Broker, Credentials, Method
+from trademon.core.model import Broker, Credentials, MarketType, Method
 from trademon.core.reports import ScanReport
 from trademon.demo.model import Execution, Market, Transfer, WorldOrder, WorldView
 from trademon.demo.scripted import ScriptedWorld
@@ -106,7 +106,9 @@ class Desk:
     def ports(self) -> Ports:
         async def open_exchange(store: UserStore, broker: Broker) -> Exchange:
             keys = store.credentials(broker)
-            return self.connections.open(broker.exchange, keys, base_url=broker.base_url, deadline_s=self.deadline_s)
+            return self.connections.open(
+                broker.exchange, keys, market=broker.market, base_url=broker.base_url, deadline_s=self.deadline_s
+            )
 
         return Ports(open_exchange, self.locks, self.clock)
 
@@ -124,12 +126,13 @@ class Desk:
         since: datetime | None = None,
         symbols: Iterable[str] = (),
         method: Method | None = None,
+        market: MarketType = "spot",
     ) -> Broker:
         """A broker of that account; its history begins three days before the clock where nothing else is said."""
         return self.user.add_broker(
             name,
             exchange=account.exchange,
-            market="spot",
+            market=market,
             since=since or self.clock() - timedelta(days=3),
             base_url=server.base_url,
             symbols=symbols,

@@ -216,7 +216,7 @@ async def test_what_an_exchange_states_stands_beside_ours_with_the_difference(de
         Position("SOL/USDT", "short", D(4), "USDT"),
     ]
     desk.user.save_look(broker.account_id, (), (), NOON, stated)
-    report = await open_now(desk, able=lambda _: STATING)
+    report = await open_now(desk, able=lambda *_: STATING)
     rows = {(row.symbol, row.side): row for row in report.positions}
     assert rows.keys() == {("BTC/USDT", "long"), ("ETH/USDT", "short"), ("SOL/USDT", "short")}
     btc, eth, sol = (rows[key] for key in sorted(rows))

@@ -57,7 +57,9 @@ def add(
     name: Name,
     exchange: Annotated[str, typer.Option("--exchange", metavar="ID", help="binance, bitget, manual or demo.")],
     user: User = None,
-    market: Annotated[str, typer.Option("--market", metavar="M", help="spot; if manual, margin or swap.")] = "spot",
+    market: Annotated[
+        str, typer.Option("--market", metavar="M", help="spot or swap (futures); if manual, margin too.")
+    ] = "spot",
     base_url: BaseUrl = None,
     api_key_env: KeyEnv = None,
     api_secret_env: SecretEnv = None,

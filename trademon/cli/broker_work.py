@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trademon.cli.common import TIME_HINT, Result
-from trademon.core.model import MARKET_TYPES, Broker, Credentials, Method
+from trademon.core.model import Broker, Credentials, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
 from trademon.core.times import parse_begin
 from trademon.errors import ConfigError, DataError, UnknownName, UsageError
-from trademon.exchanges.registry import DEMO, NEEDS_PASSWORD, WITHOUT_API, check_exchange
+from trademon.exchanges.registry import DEMO, NEEDS_PASSWORD, WITHOUT_API, check_exchange, markets_of
 from trademon.redaction import register
 from trademon.settings import secret_from
 from trademon.store.store import UserStore
@@ -58,9 +58,9 @@ def add_broker(
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name[:40]!r} is no broker name", hint="letters, digits and . _ -")
     exchange = check_exchange(exchange)
-    if market not in MARKET_TYPES or (market != "spot" and exchange != "manual"):
-        hint = "spot is; a manual broker may also be margin or swap"
-        raise UsageError(f"--market {market} is not read by this release", hint=hint)
+    if market not in markets_of(exchange):
+        hint = f"of {exchange} these are: {', '.join(markets_of(exchange))}"
+        raise UsageError(f"--market {market} of {exchange} is not read by this release", hint=hint)
     base_url = check_base_url(base_url)
     amount, currency = read_capital(capital)
     with open_home() as home:

@@ -5,9 +5,9 @@ A set of spans is kept sorted and disjoint; touching spans are one. Gaps are dat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,3 +53,9 @@ def complete_since(covered: Iterable[Span]) -> datetime | None:
     """The time since which there is no gap up to the newest end, or None where nothing is covered."""
     spans = union(covered)
     return spans[-1].start if spans else None
+
+
+def wanted_spans(covered: Sequence[Span], since: datetime, now: datetime, overlap: timedelta) -> list[Span]:
+    """What to ask for: the gaps since `since`, and the newest `overlap` again. Newest first."""
+    recent = Span(max(since, now - overlap), now)
+    return list(reversed(union([*missing(covered, Span(since, now)), recent])))

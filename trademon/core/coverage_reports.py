@@ -27,7 +27,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """One stream of an account (`fills`, `orders`, `deposits`, `withdrawals`), of one symbol where it has symbols.
+    """One stream of an account (`fills`, `orders`, `deposits`, `withdrawals`, `cash`), of one symbol where it has any.
 
     `spans` are proved fetched; `gaps` is what of [`wanted_since`, newest end of `spans`) is not. `fills` counts the
     stored ones.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from trademon.core.collector import without_collector
 from trademon.core.entries import MONEY_DIGITS, Entry, Moved, Scale, decimals, moved_by, to_decimal
 from trademon.core.lots import AT, COST, FEES, ID, PRICE, QUANTITY, OpenLots
-from trademon.core.model import Disposal, Fill, Lot, LotPart, Method, Side, Unmatched
+from trademon.core.model import Disposal, Fill, Lot, LotPart, Method, PositionSide, Side, Unmatched
 from trademon.core.money import EXACT, ZERO
 from trademon.core.times import from_us, to_us
 
@@ -55,6 +55,12 @@ class RawBooked(NamedTuple):
     def disposes(self) -> bool:
         """Whether lots were sold, and did not only go to another account."""
         return bool(self.closed) and not self.leaves
+
+    @property
+    def unmatched_proceeds(self) -> int:
+        """What came in for what met no lot; below zero where a short was bought back that is not known here."""
+        proceeds = self.unmatched * self.entry.price
+        return proceeds if self.entry.quantity < 0 else -proceeds
 
 
 @dataclass(slots=True)
@@ -106,10 +112,15 @@ class Tally:
 
 @dataclass(slots=True)
 class Book:
-    """The state of the fold: open lots and totals. `signed` books (margin, swap) may go short, others never."""
+    """The state of the fold: open lots and totals. `signed` books (margin, swap) may go short, others never.
+
+    `only`: a signed book of one position side. What closes more than is known here is unmatched, as in a spot book: a
+    position of that side was closed, and none of the other was opened.
+    """
 
     method: Method
     signed: bool = False
+    only: PositionSide | None = None
     scale: Scale = field(default_factory=Scale)
     lots: OpenLots = field(init=False)
     tally: Tally = field(default_factory=Tally)
@@ -180,6 +191,7 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
     and what closes last takes the remainder, so that totals balance to the last digit.
     """
     scale, signed, lots, pooled = book.scale, book.signed, book.lots, book.lots.pooled
+    no_short, no_long = book.only == "long" or not signed, book.only == "short"
     items, front, push, drop, long = lots.items, lots.front, lots.push, lots.drop, lots.long
     age = lots.age
     to_fee = 10 ** (MONEY_DIGITS - scale.fee)
@@ -258,12 +270,12 @@ def _fold(  # noqa: C901, PLR0912, PLR0915 - a function called in this loop woul
         if not left:
             closing_fee, fee = fee, 0  # noqa: PLW2901 - a base fee ate all of the fill: nothing is left to carry it
             fees += closing_fee
-        elif quantity < 0 and not signed:
-            if price < 0:  # nothing that is known here left
+        elif (quantity < 0 and no_short) or (quantity > 0 and no_long):
+            if price < 0 and not signed:  # nothing that is known here left
                 left = 0
             unmatched = left
             missing += left
-            missing_proceeds += left * price
+            missing_proceeds += left * price if quantity < 0 else -left * price
             missing_fees += fee
         else:
             opened = left
@@ -407,13 +419,13 @@ def part_figures(scale: Scale, raw: RawBooked) -> Iterator[tuple[RawPart, int, i
 
 
 def unmatched_of(scale: Scale, raw: RawBooked) -> Unmatched | None:
-    """The part of a sale that met no lot."""
+    """The part of a sale (or of buying a short back) that met no lot."""
     if not raw.unmatched:
         return None
     return Unmatched(
         raw.entry.id,
         from_us(raw.entry.at_us),
         to_decimal(raw.unmatched, scale.quantity),
-        to_decimal(raw.unmatched * raw.entry.price, scale.quantity + scale.price),
+        to_decimal(raw.unmatched_proceeds, scale.quantity + scale.price),
         to_decimal(raw.rest_fee, MONEY_DIGITS),
     )

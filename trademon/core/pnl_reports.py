@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from trademon.core.money import EXACT, ZERO
 from trademon.core.reports import Problem, Status, exit_code, outcome
+from trademon.core.symbols import position_side
 
 if TYPE_CHECKING:
     from trademon.core.cash_reports import CashTotal
@@ -109,8 +110,11 @@ class PnlRow:
         return self.unmatched_quantity is None or self.unmatched_quantity != 0
 
     @property
-    def net_if_free(self) -> Decimal:
-        """The net if what was sold without a known cost had cost nothing: it cannot be more."""
+    def net_if_free(self) -> Decimal | None:
+        """The net if what was sold without a known cost had cost nothing: it cannot be more. A position has no such
+        bound."""
+        if position_side(self.symbol) is not None:
+            return None
         with localcontext(EXACT):
             return self.gross - self.fees + self.unmatched_proceeds - self.unmatched_fees
 

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
+from trademon.core.model import PositionSide
+
 # Fiat and the coins that follow one.
 _MONEY_NAMES: Final = (
     "USD EUR GBP CHF JPY AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY BRL MXN ARS CLP COP ZAR NGN INR IDR THB VND "
@@ -13,6 +15,9 @@ _MONEY_NAMES: Final = (
     "USDG GUSD DAI XUSD BFUSD EURC EURI EURT AEUR EURS SUSD UST USTC"
 )
 _MONEY: Final = frozenset(_MONEY_NAMES.split())
+
+# A contract that is held long and short at once (hedge mode) has a book for either side: `BTC/USDT:USDT long`.
+POSITION_SIDES: tuple[PositionSide, ...] = ("long", "short")
 
 
 def compact(symbol: str) -> str:
@@ -44,3 +49,24 @@ def make_symbol(base: str, quote: str, settle: str | None = None) -> str:
 def is_money(currency: str) -> bool:
     """Whether it is fiat, or a coin that follows one: what people count in, with two decimals."""
     return currency.upper() in _MONEY
+
+
+def of_side(symbol: str, side: PositionSide) -> str:
+    """The symbol of one position side of a contract."""
+    return f"{symbol} {side}"
+
+
+def position_side(symbol: str) -> PositionSide | None:
+    """The side that all positions of a symbol are on; None where they may be on either."""
+    return next((side for side in POSITION_SIDES if symbol.endswith(f" {side}")), None)
+
+
+def without_side(symbol: str) -> str:
+    """The contract itself, as its exchange lists it."""
+    side = position_side(symbol)
+    return symbol if side is None else symbol.removesuffix(f" {side}")
+
+
+def with_sides(symbol: str) -> tuple[str, ...]:
+    """A listed symbol and those of its two position sides: all that one answer of an exchange may hold fills of."""
+    return (symbol, *(of_side(symbol, side) for side in POSITION_SIDES))

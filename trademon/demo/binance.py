@@ -4,14 +4,12 @@ Weights, parameter sets, windows, ordering and refusals are the documented ones.
 marked "assumed".
 """
 
-import hmac
-import re
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
 
 from aiohttp import web
 
+from trademon.demo.binance_door import SIGNED, MinuteWeight, Rule, authenticate
 from trademon.demo.binance_params import (
     array,
     bad_combination,
@@ -44,7 +42,6 @@ from trademon.demo.wire import (
     all_markets,
     by_wire_name,
     find_market,
-    sha256_mac,
 )
 
 # Beside these there are seconds, three days, weeks and months, which nobody here asks for.
@@ -65,38 +62,26 @@ _TRADE_SETS: tuple[set[str], ...] = (  # which of these may be sent together to 
 )
 
 
-_SIGNED = frozenset({"timestamp", "recvWindow", "signature"})
-
-
-class _Rule(NamedTuple):
-    """Weight with and without the parameter `lighter`, and the parameters understood beside the signature's."""
-
-    params: frozenset[str]
-    weight: int
-    lighter: str = ""
-    weight_with: int = 0
-
-
 _RULES = {
-    "/api/v3/ping": _Rule(frozenset(), 1),
-    "/api/v3/time": _Rule(frozenset(), 1),
-    "/api/v3/exchangeInfo": _Rule(
+    "/api/v3/ping": Rule(frozenset(), 1),
+    "/api/v3/time": Rule(frozenset(), 1),
+    "/api/v3/exchangeInfo": Rule(
         frozenset({"symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"}), 20
     ),
-    "/api/v3/ticker/price": _Rule(frozenset({"symbol", "symbols", "symbolStatus"}), 4, "symbol", 2),
-    "/api/v3/klines": _Rule(frozenset({"symbol", "interval", "startTime", "endTime", "limit"}), 2),
-    "/api/v3/account": _Rule(frozenset({"omitZeroBalances"}), 20),
-    "/api/v3/openOrders": _Rule(frozenset({"symbol"}), 80, "symbol", 6),
-    "/api/v3/allOrders": _Rule(frozenset({"symbol", "orderId", "startTime", "endTime", "limit"}), 20),
-    "/api/v3/myTrades": _Rule(
+    "/api/v3/ticker/price": Rule(frozenset({"symbol", "symbols", "symbolStatus"}), 4, "symbol", 2),
+    "/api/v3/klines": Rule(frozenset({"symbol", "interval", "startTime", "endTime", "limit"}), 2),
+    "/api/v3/account": Rule(frozenset({"omitZeroBalances"}), 20),
+    "/api/v3/openOrders": Rule(frozenset({"symbol"}), 80, "symbol", 6),
+    "/api/v3/allOrders": Rule(frozenset({"symbol", "orderId", "startTime", "endTime", "limit"}), 20),
+    "/api/v3/myTrades": Rule(
         frozenset({"symbol", "orderId", "startTime", "endTime", "fromId", "limit"}), 20, "orderId", 5
     ),
-    "/sapi/v1/account/apiRestrictions": _Rule(frozenset(), 1),
-    "/sapi/v1/capital/deposit/hisrec": _Rule(
+    "/sapi/v1/account/apiRestrictions": Rule(frozenset(), 1),
+    "/sapi/v1/capital/deposit/hisrec": Rule(
         frozenset({"coin", "status", "startTime", "endTime", "offset", "limit", "txId"}), 1
     ),
     # Its weight is the account's own and no part of the address's minute; see binance_wallet.
-    WITHDRAWALS: _Rule(frozenset({"coin", "status", "startTime", "endTime", "offset", "limit"}), 0),
+    WITHDRAWALS: Rule(frozenset({"coin", "status", "startTime", "endTime", "offset", "limit"}), 0),
 }
 
 
@@ -118,8 +103,7 @@ class BinanceApi:
         self.has_sapi = has_sapi
         self._markets = all_markets(self._worlds)
         self.weight_limit = weight_limit
-        self._minute = -1
-        self.used_weight = 0
+        self._weight = MinuteWeight()
         self._public: dict[str, Callable[[Question], Json]] = {
             "/api/v3/ping": lambda q: {},
             "/api/v3/time": lambda q: {"serverTime": q.now_ms},
@@ -160,51 +144,22 @@ class BinanceApi:
         if q.path in self._public:
             refuse_unread(q.params, rule.params)
             return self._public[q.path](q)
-        account = self._authenticate(q)
-        refuse_unread(q.params, rule.params | _SIGNED)
+        account = authenticate(q, self._accounts)
+        refuse_unread(q.params, rule.params | SIGNED)
         return self._signed[q.path](q, account)
 
     def _count(self, q: Question, weight: int) -> None:
         """Add `weight` to this minute's; a refused request counts too."""
-        minute, into = divmod(q.now_ms, 60_000)
-        if minute != self._minute:
-            self._minute, self.used_weight = minute, 0
-        self.used_weight += weight
-        if self.used_weight > self.weight_limit:
-            msg = (
-                f"Too much request weight used; current limit is {self.weight_limit} request weight per 1 MINUTE. "
-                "Please use WebSocket Streams for live updates to avoid polling the API."
-            )
-            wait_s = -(-(60_000 - into) // 1000)
-            raise Refusal(429, -1003, msg, {"Retry-After": str(wait_s)})
+        self._weight.count(q, weight, self.weight_limit)
 
-    def _authenticate(self, q: Question) -> DemoAccount:
-        key = q.headers.get("X-MBX-APIKEY", "")
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", key):
-            raise Refusal(401, -2014, "API-key format invalid.")
-        account = self._accounts.get(key)
-        if account is None:
-            raise Refusal(401, -2015, "Invalid API-key, IP, or permissions for action.")
-        payload, mark, signature = q.raw_query.rpartition("&signature=")
-        if not mark or not signature:
-            raise missing("signature")
-        if not hmac.compare_digest(sha256_mac(account.api_secret, payload).hex(), signature):
-            raise Refusal(400, -1022, "Signature for this request is not valid.")
-        self._check_time(q)
-        return account
+    @property
+    def used_weight(self) -> int:
+        """This minute's weight so far."""
+        return self._weight.used
 
-    def _check_time(self, q: Question) -> None:
-        timestamp = integer(q.params, "timestamp")
-        if timestamp is None:
-            raise missing("timestamp")
-        window = integer(q.params, "recvWindow")
-        window = 5000 if window is None else window
-        if window > 60_000:
-            raise Refusal(400, -1131, "'recvWindow' must be less than 60000.")
-        if timestamp >= q.now_ms + 1000:
-            raise Refusal(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.")
-        if q.now_ms - timestamp > window:
-            raise Refusal(400, -1021, "Timestamp for this request is outside of the recvWindow.")
+    @used_weight.setter
+    def used_weight(self, weight: int) -> None:
+        self._weight.used = weight
 
     def _exchange_info(self, q: Question) -> Json:
         names = self._named(q.params)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from trademon.demo import bitget_mix
 from trademon.demo.bitget_market import candle_paths
 from trademon.demo.bitget_params import empty, newest_below, page_limit, trade_window, unknown
 from trademon.demo.bitget_rows import (
@@ -36,6 +37,7 @@ _RATES = {  # requests a second per uid; public ones (20 per address) are never 
     "/api/v2/spot/trade/fills": 10,
     "/api/v2/spot/wallet/deposit-records": 10,
     "/api/v2/spot/wallet/withdrawal-records": 10,
+    **bitget_mix.MIX_RATES,
 }
 
 
@@ -54,6 +56,7 @@ class BitgetApi:
             "/api/v2/spot/public/symbols": self._symbols,
             "/api/v2/spot/market/tickers": self._tickers,
             **candle_paths(self._worlds),
+            **bitget_mix.public_paths([a.futures for a in accounts if a.futures is not None]),
         }
         self._private: dict[str, Callable[[Question, DemoAccount], Json]] = {
             "/api/v2/spot/account/info": self._info,
@@ -62,6 +65,7 @@ class BitgetApi:
             "/api/v2/spot/trade/history-orders": self._history,
             "/api/v2/spot/trade/fills": self._fills,
             **wallet_paths(),
+            **bitget_mix.private_paths(),
         }
 
     def account_of(self, question: Question) -> DemoAccount | None:

@@ -45,9 +45,9 @@ def trade_window(q: Question) -> tuple[int, int]:
     oldest = q.now_ms - _NINETY_DAYS_MS
     if start is not None:
         if end is not None and end < start:
-            raise _reversed()
+            raise reversed_times()
         if start < oldest or (end is not None and end - start > _NINETY_DAYS_MS):
-            raise _too_long()
+            raise too_long()
     return (oldest if start is None else start), (q.now_ms if end is None else end)
 
 
@@ -57,9 +57,9 @@ def wallet_window(q: Question) -> tuple[int, int]:
     if start is None or end is None:
         raise empty("startTime" if start is None else "endTime")  # assumed: the code
     if end < start:
-        raise _reversed()
+        raise reversed_times()
     if end - start > _NINETY_DAYS_MS:
-        raise _too_long()
+        raise too_long()
     return start, end
 
 
@@ -72,9 +72,11 @@ def newest_below(
     return sorted(found, key=key, reverse=True)[:limit]
 
 
-def _reversed() -> Refusal:
+def reversed_times() -> Refusal:
+    """What is said of a window that ends before it begins."""
     return Refusal(400, "40017", "startTime should be less than endTime")  # assumed
 
 
-def _too_long() -> Refusal:
+def too_long() -> Refusal:
+    """What is said of a window that is longer than allowed, or begins before all that is kept."""
     return Refusal(400, "00001", "startTime and endTime interval cannot be greater than 90 days")

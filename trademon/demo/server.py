@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from trademon.demo.binance import BinanceApi
+from trademon.demo.binance_usdm import UsdmApi
 from trademon.demo.bitget import BitgetApi
 from trademon.demo.demo_transfers import binance_transfers, bitget_transfers
 from trademon.demo.faults import Fault
@@ -60,6 +61,7 @@ class DemoServer:
             [a for a in accounts if a.exchange == "binance"], weight_limit, has_rates=has_rates, has_sapi=has_sapi
         )
         self.bitget = BitgetApi([a for a in accounts if a.exchange == "bitget"], has_rates=has_rates)
+        self.usdm = UsdmApi([a for a in accounts if a.exchange == "binance"])
         self._clock = clock
         self._runner: web.AppRunner | None = None
         self._port = 0
@@ -141,8 +143,10 @@ class DemoServer:
             return web.Response(status=405, text="")  # nothing here can be ordered
         return self._api(question).answer(question)
 
-    def _api(self, question: Question) -> BinanceApi | BitgetApi:
+    def _api(self, question: Question) -> BinanceApi | UsdmApi | BitgetApi:
         """By path; /api/v3 is Binance's and, with Bitget's key header, its unified account's."""
+        if question.path.startswith("/fapi/"):
+            return self.usdm
         is_bitget = question.path.startswith("/api/v2/") or "ACCESS-KEY" in question.headers
         return self.bitget if is_bitget else self.binance
 

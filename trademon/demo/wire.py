@@ -11,14 +11,16 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from trademon.demo.futures import FuturesWorld
 from trademon.demo.model import Market, WorldView, to_ms
 
-ExchangeName = Literal["binance", "bitget"]
+ExchangeName = Literal["binance", "bitget", "okx", "kraken"]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
-    """An account at one of the two exchanges with its only key; `uid` is a decimal string."""
+    """An account at one of the exchanges with its only key; `uid` is a decimal string. `futures` is what it did with
+    contracts, in a wallet of its own."""
 
     exchange: ExchangeName
     api_key: str
@@ -28,6 +30,7 @@ class DemoAccount:
     world: WorldView
     can_trade: bool = False
     can_withdraw: bool = False
+    futures: FuturesWorld | None = None
 
 
 @dataclass(frozen=True, slots=True)

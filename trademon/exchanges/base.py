@@ -28,7 +28,9 @@ class Capabilities:
     """How an exchange differs from another, as data.
 
     history: how far back fills can be asked for, None without a limit.
-    orders_name_symbols: past orders can be listed without naming a symbol, so traded symbols need not be guessed.
+    orders_name_symbols: past orders (or what else tells of every fill) can be listed without naming a symbol, so traded
+        symbols need not be guessed. `names_history`: how far back, where not as far as `history`; `names_by_fills`: it
+        tells of a symbol at the time of its fills, not when an order was created.
     fills_name_order_type: a fill's row says what kind of order it filled.
     candles: how many candles one question brings at most.
     transfer_history: how far back deposits and withdrawals can be asked for, None without a limit.
@@ -50,6 +52,8 @@ class Capabilities:
     has_cash: bool = False
     cash_history: timedelta | None = None
     opened: datetime | None = None
+    names_history: timedelta | None = None
+    names_by_fills: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,24 +28,21 @@ from trademon.core.model import (
     TransferKind,
 )
 from trademon.core.symbols import make_symbol
-from trademon.core.times import EPOCH, MICROSECOND, MILLISECOND, from_ms, to_ms
-from trademon.errors import BadAnswer, HostAskedToWait, TrademonError
+from trademon.core.times import MILLISECOND, to_ms
+from trademon.errors import BadAnswer, TrademonError
 from trademon.exchanges import binance_wallet, prices, transfers, validate
 from trademon.exchanges.base import AccountView, Capabilities, CashPage, FillPage, TransferPage
+from trademon.exchanges.binance_budget import BudgetedCaller
+from trademon.exchanges.binance_walk import PAGE, SHORT_PAGE, Walk
 from trademon.exchanges.ccxt_client import CcxtClient, Clock, last_answer
 from trademon.exchanges.remedies import remedy_for
 from trademon.exchanges.transport import Answer
 from trademon.exchanges.validate import Row
 
-PAGE = 1000
-# A page with fewer rows than this ends a walk. Well below PAGE, so that a server which cuts pages shorter than asked
-# (500 is its default) is walked on; at worst one more question is asked.
-SHORT_PAGE = 100
 WINDOW = timedelta(hours=24)
 MOST_WINDOWS = 60
 WEIGHT_LIMIT = 6000
 _SWEEP_BELOW = WEIGHT_LIMIT * 3 // 4
-_STOP_AT = WEIGHT_LIMIT - 200  # the dearest single question costs 80
 _SIDES: dict[str, Side] = {"buy": "buy", "sell": "sell"}
 OPENED = datetime(2017, 6, 1, tzinfo=UTC)  # its first trade was on 14 July 2017
 _INTERVALS = {prices.MINUTE: "1m", prices.DAY: "1d"}  # days begin at 00:00 UTC
@@ -75,34 +72,21 @@ class Binance:
 
     def __init__(self, client: CcxtClient, credentials: Credentials, clock: Clock) -> None:
         self._client = client
-        self._credentials = credentials
-        self._clock = clock
-        self._requests = 0
-        self._weight = (EPOCH, 0)
+        self._caller = BudgetedCaller(client, credentials, clock, limit=WEIGHT_LIMIT)
+        self._call = self._caller.ask
 
     @property
     def requests(self) -> int:
-        return self._requests
+        return self._caller.requests
 
     def now(self) -> datetime:
         return self._client.now()
 
     def has_budget(self) -> bool:
-        return self._used_weight() <= _SWEEP_BELOW
+        return self._caller.used() <= _SWEEP_BELOW
 
     def budget(self) -> tuple[int, int]:
-        return self._used_weight(), WEIGHT_LIMIT
-
-    def _used_weight(self) -> int:
-        """What this minute has cost so far, by all programs behind our address, as the exchange counts it.
-
-        Answers of the wallet endpoints do not carry the header: then what an earlier one of the minute said holds.
-        """
-        at, used = self._client.answered_at, self._client.headers.get("X-MBX-USED-WEIGHT-1M")
-        if at is not None and used is not None:
-            self._weight = (_minute(at), validate.small_number(used) or 0)
-        minute, weight = self._weight
-        return weight if minute == _minute(self.now()) else 0
+        return self._caller.used(), WEIGHT_LIMIT
 
     async def fetch_positions(self, markets: Mapping[str, Market]) -> tuple[Position, ...]:
         """A spot account has none beside its balances."""
@@ -189,98 +173,37 @@ class Binance:
             yield page
 
     async def fetch_fills(self, market: Market, span: Span, *, anchor: str | None) -> AsyncIterator[FillPage]:
-        if anchor is not None and anchor.isdigit():
-            known = False
-            async for page, rows in self._walk_ids(market, span, span.start, int(anchor)):
-                known = known or any(f.trade_id == anchor and f.executed_at < span.start for f in rows)
-                if not known:
-                    break  # the fill we came from is not there as it was: nothing can be concluded from ids
-                yield page
-            if known:
-                return
-        async for page in self._fetch_unanchored(market, span):
+        walk = Walk(market.symbol, partial(self._fetch_page, market), self.now)
+        proved = False
+        async for page in walk.from_anchor(span, anchor):
+            proved = True
+            yield page
+        if proved:
+            return
+        async for page in self._fetch_unanchored(walk, span):
             yield page
 
-    async def _fetch_unanchored(self, market: Market, span: Span) -> AsyncIterator[FillPage]:
+    async def _fetch_unanchored(self, walk: Walk, span: Span) -> AsyncIterator[FillPage]:
         """Without a known id: the newest page often is the whole history; else find the first id by windows."""
         asked_at = self.now()
-        newest = await self._fetch_page(market, {})
-        end = min(span.end, asked_at)
+        newest = await walk.fetch({})
         if len(newest) < SHORT_PAGE or newest[0].executed_at < span.start:
-            yield FillPage(tuple(newest), Span(span.start, end))
+            yield FillPage(tuple(newest), Span(span.start, min(span.end, asked_at)))
             return
         reached = newest[0].executed_at
         if reached - span.start > WINDOW * MOST_WINDOWS:
-            async for page, _ in self._walk_ids(market, span, span.start, 0):
+            async for page, _ in walk.by_ids(span, span.start, 0):
                 yield page
             return
-        start = from_ms(to_ms(span.start))  # the wire knows milliseconds
         stop = min(reached + MILLISECOND, span.end)
-        while start < stop:
-            last = min(start + WINDOW, from_ms(to_ms(stop - MICROSECOND)) + MILLISECOND) - MILLISECOND
-            rows = await self._fetch_page(market, {"startTime": to_ms(start), "endTime": to_ms(last)})
-            if rows:
-                first: str | None = rows[0].trade_id
-                assert first is not None
-                async for page, found in self._walk_ids(market, span, start, int(first)):
-                    if first is not None and not any(fill.trade_id == first for fill in found):
-                        raise BadAnswer(f"Binance: {market.symbol} fill {first} seen a moment ago is gone")
-                    first = None
-                    yield page
-                return
-            yield FillPage((), Span(start, min(last + MILLISECOND, span.end)))
-            start = last + MILLISECOND
-        if reached < span.end:
-            raise BadAnswer(f"Binance: {market.symbol} fills seen a moment ago are gone")
-
-    async def _walk_ids(
-        self, market: Market, span: Span, start: datetime, from_id: int
-    ) -> AsyncIterator[tuple[FillPage, list[Fill]]]:
-        """Pages upwards from an id, with all their rows. A full page proves only what lies before its last
-        millisecond."""
-        waiting: tuple[FillPage, list[Fill]] | None = None
-        while True:
-            asked_at = self.now()
-            rows = await self._fetch_page(market, {"fromId": from_id})
-            if rows and int(rows[0].trade_id) < from_id:
-                raise BadAnswer(f"Binance: {market.symbol} page does not follow id {from_id}")
-            if waiting is not None:
-                yield waiting
-                waiting = None
-            if len(rows) < SHORT_PAGE:
-                yield FillPage(tuple(rows), Span(start, min(span.end, asked_at))), rows
-                return
-            last = rows[-1]
-            page = FillPage(tuple(rows), Span(start, min(span.end, last.executed_at))), rows
-            if from_id:
-                yield page
-                if last.executed_at >= span.end:
-                    return
-            else:
-                # Every id follows 0. Handed on when a next page follows this one: of a server that ignores `fromId`
-                # and answers with its newest rows nothing is believed.
-                waiting = page
-            start = max(start, last.executed_at)
-            from_id = int(last.trade_id) + 1
+        async for page in walk.by_windows(span, stop, WINDOW, must_find=reached < span.end):
+            yield page
 
     async def _fetch_page(self, market: Market, params: Mapping[str, int]) -> list[Fill]:
         """One `myTrades` answer, ascending by id."""
         query = {"symbol": market.exchange_symbol, "limit": PAGE, **params}
         rows = validate.as_rows(await self._call("private_get_mytrades", query), "myTrades")
         return sorted((parse_fill(row, market) for row in rows), key=lambda f: int(f.trade_id))
-
-    async def _call(self, endpoint: str, params: Mapping[str, object] | None = None, *, signed: bool = True) -> object:
-        if self._used_weight() >= _STOP_AT:
-            until = _minute(self._clock()) + timedelta(minutes=1)
-            raise HostAskedToWait("Binance: this minute's request budget is used up", until=until)
-        self._requests += 1
-        answer: object = await self._client.call(endpoint, params or {}, self._credentials if signed else None)
-        self._used_weight()  # the client is shared: the next answer may be of another account's wallet
-        return answer
-
-
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
 
 
 def parse_fill(row: Row, market: Market) -> Fill:

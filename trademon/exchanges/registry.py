@@ -6,9 +6,9 @@ import difflib
 import importlib
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from trademon.core.model import Broker, Credentials
+from trademon.core.model import MARKET_TYPES, Broker, Credentials, MarketType
 from trademon.errors import UsageError
 from trademon.exchanges.base import Capabilities, Exchange
 
@@ -22,6 +22,12 @@ WITHOUT_API = ("manual",)
 DEMO = "demo"
 KNOWN = (*ADAPTERS, *WITHOUT_API, DEMO)
 NEEDS_PASSWORD = frozenset({"bitget"})
+_CLASSES: dict[tuple[str, MarketType], tuple[str, str]] = {
+    ("binance", "spot"): ("binance", "Binance"),
+    ("binance", "swap"): ("binance_usdm", "BinanceUsdm"),
+    ("bitget", "spot"): ("bitget", "Bitget"),
+    ("bitget", "swap"): ("bitget_mix", "BitgetMix"),
+}
 
 
 def check_exchange(name: str) -> str:
@@ -33,13 +39,25 @@ def check_exchange(name: str) -> str:
     raise UsageError(f"unknown exchange {name!r}", hint=hint)
 
 
-def capabilities_of(exchange: str) -> Capabilities | None:
+def markets_of(exchange: str) -> tuple[MarketType, ...]:
+    """The kinds of market that an account of that exchange may be of."""
+    if exchange in WITHOUT_API:
+        return MARKET_TYPES
+    return tuple(market for name, market in _CLASSES if name == exchange) or ("spot",)
+
+
+def capabilities_of(exchange: str, market: MarketType = "spot") -> Capabilities | None:
     """What the adapter of that name can do; None for an exchange without one, and for the demo, which is any."""
-    if exchange not in ADAPTERS:
+    if (exchange, market) not in _CLASSES:
         return None
-    module = importlib.import_module(f"trademon.exchanges.{exchange}")
-    found: Capabilities = getattr(module, exchange.capitalize()).capabilities
+    found: Capabilities = _adapter(exchange, market).capabilities
     return found
+
+
+def _adapter(exchange: str, market: MarketType) -> Any:
+    """The adapter's class: only the exchanges in use are loaded."""
+    module, name = _CLASSES[exchange, market]
+    return getattr(importlib.import_module(f"trademon.exchanges.{module}"), name)
 
 
 def only_manual(brokers: Iterable[Broker]) -> tuple[str, ...]:
@@ -55,7 +73,7 @@ class Connections:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._clients: dict[tuple[str, str | None], CcxtClient] = {}
+        self._clients: dict[tuple[str, MarketType, str | None], CcxtClient] = {}
 
     async def __aenter__(self) -> Connections:
         return self
@@ -69,29 +87,44 @@ class Connections:
             self._session = None
 
     def open(
-        self, exchange: str, credentials: Credentials, *, base_url: str | None = None, deadline_s: float = 20.0
+        self,
+        exchange: str,
+        credentials: Credentials,
+        *,
+        market: MarketType = "spot",
+        base_url: str | None = None,
+        deadline_s: float = 20.0,
     ) -> Exchange:
         """The adapter of one account. Raises UsageError for an exchange without one."""
         if exchange == "binance":
             from trademon.exchanges import binance  # noqa: PLC0415 - only the exchanges in use are loaded
 
             # Binance budgets a minute, not a second, and says what is used: its adapter keeps that budget itself.
-            client = self._client("binance", base_url, binance.explain, deadline_s, throttle=False)
-            return binance.Binance(client, credentials, self._clock)
+            client = self._client("binance", market, base_url, binance.explain, deadline_s, throttle=False)
+            usdm_or_spot: Exchange = _adapter("binance", market)(client, credentials, self._clock)
+            return usdm_or_spot
         if exchange == "bitget":
             from trademon.exchanges import bitget  # noqa: PLC0415
 
-            client = self._client("bitget", base_url, bitget.explain, deadline_s, throttle=True)
-            return bitget.Bitget(client, credentials, self._clock)
+            client = self._client("bitget", market, base_url, bitget.explain, deadline_s, throttle=True)
+            mix_or_spot: Exchange = _adapter("bitget", market)(client, credentials, self._clock)
+            return mix_or_spot
         raise UsageError(f"{exchange} has no API to ask", hint="trademon fills import FILE.csv --broker NAME")
 
     def _client(
-        self, exchange: str, base_url: str | None, explain: Explain, deadline_s: float, *, throttle: bool
+        self,
+        exchange: str,
+        market: MarketType,
+        base_url: str | None,
+        explain: Explain,
+        deadline_s: float,
+        *,
+        throttle: bool,
     ) -> CcxtClient:
         from trademon.exchanges.ccxt_client import CcxtClient  # noqa: PLC0415
         from trademon.exchanges.transport import make_session  # noqa: PLC0415
 
-        key = (exchange, base_url)
+        key = (exchange, market, base_url)  # spot and futures are hosts of their own, with budgets of their own
         if key not in self._clients:
             if self._session is None:
                 self._session = make_session()

@@ -109,7 +109,7 @@ class _Converting:
         self.store, self.ref, self.method, self.query, self.rates = store, ref, method, query, rates
         pooled = method == "average"
         # A pool's cost is made of all that joined it, so that its fold is looked at from the beginning.
-        self.book = Book(method, signed=ref.signed, scale=ref.scale) if pooled else self._before()
+        self.book = Book(method, signed=ref.signed, only=ref.only, scale=ref.scale) if pooled else self._before()
         self.to_money = 10 ** (MONEY_DIGITS - ref.scale.quantity - ref.scale.price)
         self.pool = _Pool() if pooled else None
         self.steps = Steps()
@@ -176,7 +176,7 @@ class _Converting:
     def _miss(self, raw: RawBooked, rate: Decimal | None, figures: Sequence[_Figures]) -> None:
         """The part of a sale that met no lot."""
         quantity = to_decimal(raw.unmatched, self.book.scale.quantity)
-        proceeds = to_decimal(raw.unmatched * raw.entry.price * self.to_money, MONEY_DIGITS)
+        proceeds = to_decimal(raw.unmatched_proceeds * self.to_money, MONEY_DIGITS)
         fees = to_decimal(raw.rest_fee, MONEY_DIGITS)
         with localcontext(EXACT):
             for one in figures:

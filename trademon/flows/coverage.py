@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 
 from trademon.core.coverage import Span, missing
 from trademon.core.coverage_reports import BrokerCoverage, CoverageReport, CoverageRow, Gap
-from trademon.core.model import Broker
+from trademon.core.model import Broker, MarketType
 from trademon.exchanges.base import Capabilities
 from trademon.store.store import UserStore
+from trademon.store.user_cash import CASH
 from trademon.store.user_looks import Covered
 from trademon.store.user_transfers import STREAMS
 
-CapabilitiesOf = Callable[[str], Capabilities | None]
-"""What an exchange can do by its id; None for one that cannot be asked or is not known."""
+CapabilitiesOf = Callable[[str, MarketType], Capabilities | None]
+"""What an exchange can do by its id and the kind of market; None for one that cannot be asked or is not known."""
 
 
 def coverage(
@@ -28,7 +29,7 @@ def coverage(
             for broker in store.brokers():
                 if broker.exchange == "manual" or (brokers and broker.name not in brokers):
                     continue
-                able = capabilities_of(broker.exchange)
+                able = capabilities_of(broker.exchange, broker.market)
                 streams = () if broker.account_id is None else store.covered(broker.account_id)
                 rows += [_row(broker, stream, able, now) for stream in streams]
                 summaries.append(_summary(store, broker, streams, able))
@@ -51,7 +52,7 @@ def _summary(store: UserStore, broker: Broker, streams: Sequence[Covered], able:
 
 
 def _row(broker: Broker, covered: Covered, able: Capabilities | None, now: datetime) -> CoverageRow:
-    history = None if able is None else able.transfer_history if covered.stream in STREAMS.values() else able.history
+    history = None if able is None else _reach(able, covered.stream)
     wanted = broker.since
     if covered.stream == "orders":  # all there is, whatever `since` says: an order may be much older than its fills
         wanted = covered.spans[0].start
@@ -66,6 +67,15 @@ def _row(broker: Broker, covered: Covered, able: Capabilities | None, now: datet
         tuple(gaps_of(covered.spans, wanted, history, now)),
         covered.fills,
     )
+
+
+def _reach(able: Capabilities, stream: str) -> timedelta | None:
+    """How far back a stream can be asked for."""
+    if stream == "orders" and able.names_history is not None:
+        return able.names_history
+    if stream == CASH:
+        return able.cash_history
+    return able.transfer_history if stream in STREAMS.values() else able.history
 
 
 def gaps_of(spans: Sequence[Span], wanted_since: datetime, history: timedelta | None, now: datetime) -> list[Gap]:

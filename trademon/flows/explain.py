@@ -38,7 +38,7 @@ def explain(stores: Sequence[UserStore], fill_id: int, method: Method | None = N
 
 def _book_up_to(store: UserStore, ref: BookRef, method: Method, fill_id: int) -> tuple[Book, RawBooked]:
     """The book just after the fill, and what the fill did to it."""
-    book = Book(method, signed=ref.signed, scale=ref.scale)
+    book = Book(method, signed=ref.signed, only=ref.only, scale=ref.scale)
     out: list[RawBooked] = []
     found: list[tuple[int, ...]] = []
     with store.book_entries(ref) as entries:

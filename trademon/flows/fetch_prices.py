@@ -244,7 +244,7 @@ def _hosts_of(store: UserStore) -> dict[str, _Host]:
     """The hosts that the user's brokers lead to, exchanges themselves before other addresses."""
     brokers = [b for b in store.brokers() if b.enabled and b.exchange not in WITHOUT_API]
     hosts: dict[str, _Host] = {}
-    for broker in sorted(brokers, key=lambda b: (b.base_url is not None, b.id)):
+    for broker in sorted(brokers, key=lambda b: (b.base_url is not None, b.market != "spot", b.id)):
         if host_of(broker) not in hosts:
             hosts[host_of(broker)] = _Host(store, broker, {m.symbol: m for m in store.markets(broker)})
     return hosts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from trademon.core.symbols import without_side
 from trademon.core.times import format_time
 from trademon.errors import UsageError
 from trademon.flows.ports import Ports
@@ -26,7 +27,7 @@ async def last_price(store: UserStore, ref: BookRef, ports: Ports) -> tuple[Deci
     if wait_until is not None and ports.clock() < wait_until:
         told = f"{broker.exchange} asked to be left alone until {format_time(wait_until)}"
         raise UsageError(told, hint="say a price: --price P")
-    wire = {m.symbol: m.exchange_symbol for m in store.markets(broker)}.get(ref.symbol, "")
+    wire = {m.symbol: m.exchange_symbol for m in store.markets(broker)}.get(without_side(ref.symbol), "")
     exchange = await ports.open_exchange(store, broker)
     try:
         prices = await exchange.fetch_last_prices()

@@ -115,7 +115,7 @@ def fold_book(
 
 def book_before(store: UserStore, ref: BookRef, method: Method, since: datetime | None) -> Book:
     """The book as of `since`; without a fill where that is None."""
-    book = Book(method, signed=ref.signed, scale=ref.scale)
+    book = Book(method, signed=ref.signed, only=ref.only, scale=ref.scale)
     if since is not None:
         with store.book_entries(ref, until=since) as entries:
             fold_entries(book, entries)

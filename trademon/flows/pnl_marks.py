@@ -13,6 +13,7 @@ from trademon.core.model import Broker, Market
 from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl_reports import Mark, PnlReport, PnlRow, PnlTotal
 from trademon.core.reports import Problem
+from trademon.core.symbols import without_side
 from trademon.exchanges.registry import DEMO, WITHOUT_API
 from trademon.flows.isolate import isolate
 from trademon.flows.pnl import PnlQuery
@@ -122,7 +123,7 @@ def mark_book(book: BookFigures, asked: Asked | None, told: dict[object, Told]) 
     if answer is None:
         return book
     markets = {market.symbol: market for market in (*store.unlisted_markets(broker), *store.markets(broker))}
-    market = markets.get(book.row.symbol)
+    market = markets.get(without_side(book.row.symbol))
     price = answer.prices.get(market.exchange_symbol) if market is not None else None
     if market is None or price is None:
         return book

@@ -16,7 +16,7 @@ from trademon.core.model import Position, PositionSide
 from trademon.core.money import EXACT, ZERO, divide, format_decimal, round_figure
 from trademon.core.pnl_reports import PnlRow
 from trademon.core.reports import takes_files
-from trademon.core.symbols import is_money
+from trademon.core.symbols import is_money, without_side
 from trademon.exchanges.registry import only_manual
 from trademon.flows.coverage import CapabilitiesOf
 from trademon.flows.holdings import HeldAccount, held_accounts
@@ -40,7 +40,7 @@ async def positions(
     notes: list[str] = []
     for account in accounts:
         marked = [mark_book(book, asked[_key(account)], told).row for book in books[_key(account)]]
-        able = capabilities_of(account.broker.exchange)
+        able = capabilities_of(account.broker.exchange, account.broker.market)
         if account.broker.market != "spot" or (able is not None and able.has_positions):
             rows += _stated_positions(account, marked)
         else:
@@ -165,7 +165,7 @@ def _stated_positions(account: HeldAccount, books: Sequence[PnlRow]) -> Iterator
         stated[one.symbol, one.side].append(one)
     own: dict[tuple[str, PositionSide], PnlRow] = {}
     for book in books:
-        own[book.symbol, "short" if (book.open_quantity or ZERO) < 0 else "long"] = book
+        own[without_side(book.symbol), "short" if (book.open_quantity or ZERO) < 0 else "long"] = book
     for symbol, side in sorted(own.keys() | stated.keys()):
         yield _beside(account, symbol, side, own.get((symbol, side)), stated[symbol, side])
 

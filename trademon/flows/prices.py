@@ -63,7 +63,8 @@ def paths_of(coin: str, currency: str, markets: Mapping[str, Market]) -> list[tu
 
 
 def _between(one: str, other: str, markets: Mapping[str, Market]) -> Market | None:
-    return markets.get(make_symbol(one, other)) or markets.get(make_symbol(other, one))
+    names = (make_symbol(one, other), make_symbol(other, one), make_symbol(one, other, other))
+    return next((markets[name] for name in names if name in markets), None)
 
 
 def lacking_candles(

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from trademon.core.coverage import Span, missing, union
+from trademon.core.coverage import Span, wanted_spans
 from trademon.core.entries import third_coins
 from trademon.core.model import Broker, Fill, Market, Method, OpenOrder, Position
 from trademon.core.reports import BrokerScan, ScanReport
@@ -38,8 +38,10 @@ from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
 from trademon.flows.prices import Dated, Told, fetch_prices, paths_of
+from trademon.flows.read_cash import read_cash
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
+from trademon.store.user_cash import CASH
 from trademon.store.user_transfers import STREAMS
 
 OVERLAP = timedelta(minutes=15)
@@ -343,12 +345,16 @@ class _Look:
     async def _order_history(self, asked_at: datetime) -> tuple[set[str], list[Span]]:
         """Names with an order in the time not yet read, and that time.
 
-        All the history there is, whatever `since` says: an order may be much older than its fills.
+        All the history there is, whatever `since` says: an order may be much older than its fills. What tells of the
+        fills themselves is asked no further back than they are.
         """
-        reach = self.exchange.capabilities.history
-        if not self.exchange.capabilities.orders_name_symbols:
+        able = self.exchange.capabilities
+        if not able.orders_name_symbols:
             return set(), []
+        reach = able.history if able.names_history is None else able.names_history
         start = EPOCH if reach is None else asked_at - reach
+        if able.names_by_fills:
+            start = max(start, self.since)
         covered = self.store.coverage(self.account_id, "", stream="orders")
         spans = wanted_spans(covered, start, asked_at, ORDERS_OVERLAP)
         names = await self.exchange.fetch_traded_symbols(min(span.start for span in spans))
@@ -363,7 +369,7 @@ class _Look:
         incomplete = store.incomplete_symbols(self.account_id, self._reachable(self.since, now))
         names_symbols = self.exchange.capabilities.orders_name_symbols
         signs = Signs(
-            named={m.symbol for m in markets if compact(m.symbol) in wanted},
+            named={m.symbol for m in markets if _is_named(m, wanted)},
             hinted=hinted
             | self.limits.also
             | store.open_symbols(self.account_id)
@@ -490,6 +496,22 @@ class _Look:
         except (Transient, ActionNeeded) as fault:
             self.count.unread = f"deposits and withdrawals could not be read: {fault.message}"
             self.count.note = self.count.note or self.count.unread
+        await self._read_cash(now)
+
+    async def _read_cash(self, now: datetime) -> None:
+        """Funding and the like, as seldom: they are in no figure of a trade, and so cost a note and no fill."""
+        able = self.exchange.capabilities
+        if not able.has_cash:
+            return
+        since = self.since if able.cash_history is None else max(self.since, now - able.cash_history)
+        covered = self.store.coverage(self.account_id, "", stream=CASH)
+        spans = wanted_spans(covered, since, now, DEEP_OVERLAP)
+        try:
+            await read_cash(self.store, self.account_id, self.exchange, spans, self.known.values(), self.ports.clock)
+        except HostAskedToWait:
+            raise
+        except (Transient, ActionNeeded) as fault:
+            self.count.note = self.count.note or f"funding and other cash could not be read: {fault.message}"
 
     def _transfers_since(self, now: datetime) -> datetime:
         able = self.exchange.capabilities
@@ -524,14 +546,13 @@ class _Look:
 
     def _name_unlisted(self, listed: dict[str, Market]) -> None:
         """A symbol the user named and the exchange does not know is said, after everything else was read."""
-        known = {compact(symbol) for symbol in listed}
+        known = {compact(name) for market in listed.values() for name in (market.symbol, market.exchange_symbol)}
         unknown = [symbol for symbol in self.broker.symbols if compact(symbol) not in known]
         if unknown:
             hint = f"trademon broker set {self.broker.name} --symbol ..."
             self.faults.append(ConfigError(f"{self.broker.exchange} does not list {', '.join(unknown)}", hint=hint))
 
 
-def wanted_spans(covered: Sequence[Span], since: datetime, now: datetime, overlap: timedelta) -> list[Span]:
-    """What to ask for: the gaps since `since`, and the newest `overlap` again. Newest first."""
-    recent = Span(max(since, now - overlap), now)
-    return list(reversed(union([*missing(covered, Span(since, now)), recent])))
+def _is_named(market: Market, wanted: Collection[str]) -> bool:
+    """Whether a user named it, in our spelling or in the exchange's."""
+    return compact(market.symbol) in wanted or compact(market.exchange_symbol) in wanted

@@ -49,7 +49,7 @@ async def sync(
             done = await scan_broker(target, ports, since=since, limits=limits)
         if done.status != "ok" or not (full or first):
             return done
-        said = _reaches(done, capabilities_of(target.broker.exchange), full=full)
+        said = _reaches(done, capabilities_of(target.broker.exchange, target.broker.market), full=full)
         return dataclasses.replace(done, note="; ".join(filter(None, (done.note, said))))
 
     return await scan(targets, ports, limits=limits, look_at=look_at)

@@ -12,6 +12,7 @@ from trademon.core.lots import RawLot
 from trademon.core.model import Lot, Method
 from trademon.core.money import EXACT, ZERO
 from trademon.core.pnl import Book, RawBooked, Tally, part_figures
+from trademon.core.symbols import position_side
 from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql
 from trademon.store.entry_rows import Position
@@ -154,7 +155,7 @@ def write_results(sql: Sql, key: BookKey, scale: Scale, booked: list[RawBooked])
                 *key,
                 done.entry.id,
                 int_text(done.unmatched, scale.quantity),
-                int_text(done.unmatched * done.entry.price, digits),
+                int_text(done.unmatched_proceeds, digits),
                 int_text(done.rest_fee, MONEY_DIGITS),
             )
             for done in booked
@@ -198,7 +199,7 @@ def _by_day(scale: Scale, booked: list[RawBooked]) -> dict[int, Tally]:
             day[1] += sum(part.lot_fees for part in done.parts)
         if done.unmatched:
             day[2] += done.unmatched
-            day[3] += done.unmatched * done.entry.price
+            day[3] += done.unmatched_proceeds
             day[4] += done.rest_fee
     digits = (MONEY_DIGITS, MONEY_DIGITS, scale.quantity, scale.quantity + scale.price, MONEY_DIGITS)
     return {
@@ -248,12 +249,12 @@ def read_checkpoint(sql: Sql, key: BookKey, method: Method, *, signed: bool, kep
         *key,
     )
     if row is None:
-        return Checkpoint(Book(method, signed=signed))
+        return Checkpoint(new_book(sql, key, method, signed=signed))
     if kept is not None and kept.version == row[0] and kept.book.method == row[1] == method:
         return kept
     scale = Scale.of_code(row[4]) if row[4] else Scale()
     lots = load_lots(sql, key) if row[1] == method else []
-    book = Book(method, signed=signed, scale=scale, restored=lots, tally=tally_of(row[8:]))
+    book = new_book(sql, key, method, signed=signed, scale=scale, restored=lots, tally=tally_of(row[8:]))
     return Checkpoint(
         book,
         version=row[0],
@@ -262,6 +263,12 @@ def read_checkpoint(sql: Sql, key: BookKey, method: Method, *, signed: bool, kep
         open_quantity=Decimal(row[6]),
         open_cost=Decimal(row[7]),
     )
+
+
+def new_book(sql: Sql, key: BookKey, method: Method, *, signed: bool, **more: Any) -> Book:
+    """A book of what its market's symbol says: of one position side, or of whatever is traded."""
+    symbol = sql.rows("SELECT symbol FROM markets WHERE id = ?", key[1])[0][0]
+    return Book(method, signed=signed, only=position_side(symbol) if signed else None, **more)
 
 
 def save_checkpoint(sql: Sql, key: BookKey, point: Checkpoint) -> None:
@@ -292,7 +299,7 @@ def opened_since(scale: Scale, booked: Iterable[RawBooked]) -> tuple[Decimal, De
     quantity = cost = 0
     for done in booked:
         sign = 1 if done.entry.quantity > 0 else -1  # what is opened is long, what is closed was short
-        quantity += -done.closed if done.leaves else done.entry.quantity + done.unmatched
+        quantity += -done.closed if done.leaves else done.entry.quantity - sign * done.unmatched
         for part in done.parts:
             cost -= part.cost - sign * part.lot_fees
         if done.opened:

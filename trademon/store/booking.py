@@ -22,13 +22,14 @@ from trademon.core.coverage import Span
 from trademon.core.entries import moved_by
 from trademon.core.model import Broker, Fill, Method
 from trademon.core.money import EXACT
-from trademon.core.pnl import Book, RawBooked, fold_entries
+from trademon.core.pnl import RawBooked, fold_entries
 from trademon.core.times import to_us
 from trademon.errors import OtherExecution
 from trademon.store import coverage_rows
 from trademon.store.book_rows import (
     Checkpoint,
     insert_lots,
+    new_book,
     opened_since,
     read_checkpoint,
     save_checkpoint,
@@ -369,7 +370,7 @@ class Bookkeeper:
         for table in ("lots", "unmatched", "days", "entries"):
             sql.run(f"DELETE FROM {table} WHERE {_OF_BOOK}", *key)
         row = sql.one("SELECT version FROM books WHERE account_id = ? AND market_id = ?", *key)
-        point = Checkpoint(Book(method, signed=signed), row[0] if row else 0)
+        point = Checkpoint(new_book(sql, key, method, signed=signed), row[0] if row else 0)
         self._derive_entries(sql, key, point)
         rest = iter(read_entries(sql, key, point.book.scale, mixed=point.mixed))
         while batch := list(islice(rest, _BATCH)):

@@ -88,7 +88,7 @@ def complete_since(sql: Sql, account_id: int, host: str) -> datetime | None:
         WHERE account_id = ? AND stream = 'fills' GROUP BY symbol) AS spans""",
         account_id,
     )
-    if row is None or row[0] is None:
-        span = load(sql, account_id, "orders", "")
-        return span[-1].start if span else None
-    return from_us(row[0])
+    spans = load(sql, account_id, "orders", "")
+    begun = [] if row is None or row[0] is None else [from_us(row[0])]
+    # What names the symbols may not reach as far back as the fills of those it named.
+    return max([*begun, *(span.start for span in spans[-1:])], default=None)

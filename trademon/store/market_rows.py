@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from trademon.core.model import Market
+from trademon.core.symbols import POSITION_SIDES, of_side
 from trademon.core.times import to_us
 from trademon.store.database import Sql
 from trademon.store.exact import decimal_text
@@ -69,3 +70,9 @@ def _rename(sql: Sql, row: Sequence[Any], m: Market) -> None:
         json.dumps(former) if former else None,
         row[0],
     )
+    for side in POSITION_SIDES:  # a position side is listed nowhere: it goes by the name of its contract
+        sql.run(
+            """UPDATE markets SET symbol = ?, base = ?, quote = ? WHERE symbol = ? AND exchange_symbol IS NULL
+            AND (exchange, market) = (SELECT exchange, market FROM markets WHERE id = ?)""",
+            *(of_side(m.symbol, side), m.base, m.quote, of_side(row[2], side), row[0]),
+        )

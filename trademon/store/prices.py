@@ -96,8 +96,8 @@ def find_rate(
 ) -> Rate | None:
     """What one `coin` was worth in `currency` at that time, by the host's candles; None where that is not known.
 
-    By the market of the two, written either way, else over one coin that both are traded against. An account without an
-    exchange of its own takes any host's candles.
+    By the market of the two, written either way, else by the contract on it, else over one coin that both are traded
+    against. An account without an exchange of its own takes any host's candles.
 
     `asked`: an older candle stands for a minute only where the exchange was asked for that minute and has none, so that
     what is booked does not depend on which other minutes happen to be known.
@@ -166,7 +166,9 @@ def _direct(candle: CandleOf, coin: str, currency: str, at_us: int, interval: ti
     found = candle(symbol, at_us, interval)
     if found is not None and found[0]:
         return Leg(RATE_CONTEXT.divide(_ONE, found[0]), found[1], symbol, is_inverse=True)
-    return None
+    symbol = make_symbol(coin, currency, currency)  # an account of contracts lists no coins: the contract on this one
+    found = candle(symbol, at_us, interval)
+    return None if found is None else Leg(found[0], found[1], symbol, is_inverse=False)
 
 
 def _asked_candle(sql: Sql, host: str, symbol: str, at_us: int, interval: timedelta) -> tuple[Decimal, int] | None:

@@ -12,10 +12,12 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from trademon.core.entries import Scale, shown_price, to_decimal
+from trademon.core.model import PositionSide
 from trademon.core.money import EXACT, ZERO, divide
 from trademon.core.pnl import Tally
 from trademon.core.pnl_reports import PnlRow
 from trademon.core.reports import ExecutionRow, FillRow
+from trademon.core.symbols import position_side, with_sides
 from trademon.core.times import from_us, to_us
 from trademon.store.book_rows import DAY_US, SUMS, tally_of
 from trademon.store.database import Sql, in_list
@@ -90,6 +92,11 @@ class BookRef:
         """Whether the book may go short."""
         return self.market != "spot"
 
+    @property
+    def only(self) -> PositionSide | None:
+        """The one position side that a signed book is of (see `core.pnl.Book`)."""
+        return position_side(self.symbol) if self.signed else None
+
 
 def read_fills(sql: Sql, user_id: int, query: FillQuery) -> tuple[tuple[FillRow, ...], int]:
     """The fills found, oldest first, and how many there are before `limit`."""
@@ -161,9 +168,9 @@ def read_known_ids(sql: Sql, account_id: int, symbol: str, trade_ids: Sequence[s
         some = trade_ids[start : start + 500]
         rows = sql.rows(
             f"""SELECT trade_id FROM fills JOIN markets ON markets.id = market_id
-            WHERE account_id = ? AND symbol = ? AND trade_id IN {in_list(some)}""",
+            WHERE account_id = ? AND symbol IN {in_list(with_sides(symbol))} AND trade_id IN {in_list(some)}""",
             account_id,
-            symbol,
+            *with_sides(symbol),
             *some,
         )
         known.update(row[0] for row in rows)

@@ -111,7 +111,7 @@ def _collect(sql: Sql, key: BookKey, point: Checkpoint, since: Position) -> _Und
             undone.give_back(part)
         change, sign = to_decimal(quantity, scale.quantity), 1 if quantity > 0 else -1
         gone = sum((p.quantity for p in mine), ZERO)
-        undone.quantity += -gone if leaves else change + (missing[0] if missing is not None else ZERO)
+        undone.quantity += -gone if leaves else change - sign * (missing[0] if missing is not None else ZERO)
         undone.cost -= sum((p.cost - sign * p.lot_fees for p in mine), ZERO)
         opened = abs(change) - gone
         if opened and missing is None and not leaves:

@@ -12,10 +12,12 @@ from trademon.core.model import Broker, Method
 from trademon.core.pnl import Tally
 from trademon.core.pnl_reports import PnlRow
 from trademon.core.reports import ExecutionRow, FillsReport
+from trademon.core.symbols import with_sides
 from trademon.core.times import to_us
 from trademon.errors import Busy
 from trademon.store.booking import Bookkeeper
 from trademon.store.carried_fees import carried_coins
+from trademon.store.database import in_list
 from trademon.store.entry_rows import CoinFee, group_fees, read_entries
 from trademon.store.fill_rows import IMPORT
 from trademon.store.reading import (
@@ -60,21 +62,21 @@ class UserBooks(UserBrokers):
         return (row[0] or 0) if row else 0
 
     def newest_fill(self, account_id: int, symbol: str, *, before: datetime) -> str | None:
-        """The trade id of the newest stored fill executed before that time."""
+        """The trade id of the newest stored fill executed before that time, on either position side."""
         with self._database.read() as sql:
             row = sql.one(
                 f"""SELECT trade_id FROM fills JOIN markets ON markets.id = market_id
-                WHERE {OWNED} AND symbol = ? AND executed_at < ? AND source = 'api'
+                WHERE {OWNED} AND symbol IN {in_list(with_sides(symbol))} AND executed_at < ? AND source = 'api'
                 ORDER BY executed_at DESC, length(trade_id) DESC, trade_id DESC LIMIT 1""",
                 account_id,
                 self._user_id,
-                symbol,
+                *with_sides(symbol),
                 to_us(before),
             )
         return row[0] if row else None
 
     def known_trade_ids(self, account_id: int, symbol: str, trade_ids: Sequence[str]) -> set[str]:
-        """Which of these ids are stored for the symbol."""
+        """Which of these ids are stored for the symbol, on either position side."""
         with self._database.read() as sql:
             return read_known_ids(sql, account_id, symbol, trade_ids) if self._owns(sql, account_id) else set()
 

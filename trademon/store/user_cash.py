@@ -9,12 +9,17 @@ from decimal import Decimal
 from typing import Any
 
 from trademon.core.cash_reports import CashKind, CashLine, CashRow
+from trademon.core.coverage import Span
 from trademon.core.times import from_us, to_us
 from trademon.errors import DataError
+from trademon.store import coverage_rows
 from trademon.store.database import Sql, in_list, rerun
 from trademon.store.exact import decimal_text
+from trademon.store.fill_rows import API, IMPORT
 from trademon.store.scope import UserScope
 
+CASH = "cash"
+"""The stream of cash lines in coverage."""
 _MAX_IN = 500
 _COLUMNS = "cash_id, kind, currency, amount, at, symbol"
 _OF_USER = "account_id IN (SELECT id FROM accounts WHERE user_id = ?)"
@@ -35,14 +40,26 @@ class UserCash(UserScope):
     """The part of a user's store that holds cash lines."""
 
     @rerun
-    def save_cash(self, account_id: int, lines: Sequence[CashLine], *, source: str, seen_at: datetime) -> int:
-        """Store what is new among `lines`, all of it or nothing; how many were new.
+    def save_cash(
+        self,
+        account_id: int,
+        lines: Sequence[CashLine],
+        *,
+        source: str,
+        seen_at: datetime,
+        covered: Span | None = None,
+    ) -> int:
+        """Store what is new among `lines`, all of it or nothing, with the stretch that it proves; how many were new.
+
+        What a file said gives way to the exchange's own answer.
 
         Raises:
             DataError: a known id came back as another line.
         """
         with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
+            if source == API:
+                _give_way(sql, account_id, lines)
             known = _known_lines(sql, account_id, lines)
             fresh = [line for line in lines if _is_new(line, known)]
             sql.many(
@@ -50,6 +67,8 @@ class UserCash(UserScope):
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
                 [(account_id, *_values(line), source, to_us(seen_at), line.raw) for line in fresh],
             )
+            if covered is not None:
+                coverage_rows.extend(sql, account_id, CASH, "", covered)
         return len(fresh)
 
     def cash(self, query: CashQuery) -> tuple[CashRow, ...]:
@@ -98,6 +117,14 @@ def _where(user_id: int, query: CashQuery) -> tuple[str, list[Any]]:
             parts.append(condition)
             values.append(to_us(at))
     return " AND ".join(parts), values
+
+
+def _give_way(sql: Sql, account_id: int, lines: Sequence[CashLine]) -> None:
+    """Take out what files said under these ids."""
+    sql.many(
+        f"DELETE FROM cash WHERE account_id = ? AND kind = ? AND cash_id = ? AND source = '{IMPORT}'",
+        [(account_id, line.kind, line.cash_id) for line in lines],
+    )
 
 
 def _known_lines(sql: Sql, account_id: int, lines: Sequence[CashLine]) -> _Known:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,12 +13,15 @@ from typing import Any
 
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Candle, Contract, Market, OpenOrder, Position
+from trademon.core.symbols import without_side
 from trademon.core.times import from_us, to_us
 from trademon.store import balance_rows, coverage_rows, prices
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.market_rows import save_listing
 from trademon.store.scope import OWNED, UserScope, host_of, optional_time
+
+_MARKET = "symbol, base, quote, coalesce(exchange_symbol, ''), settle, contract_size, inverse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +53,35 @@ class UserLooks(UserScope):
         """What the broker's host was last seen to list."""
         with self._database.read() as sql:
             rows = sql.rows(
-                """SELECT symbol, base, quote, exchange_symbol FROM markets JOIN listings ON market_id = markets.id
+                f"""SELECT {_MARKET} FROM markets JOIN listings ON market_id = markets.id
                 WHERE host = ? AND exchange = ? AND market = ? ORDER BY symbol""",
                 host_of(broker),
                 broker.exchange,
                 broker.market,
             )
-        return tuple(Market(*row) for row in rows)
+        return tuple(map(_market, rows))
 
     def unlisted_markets(self, broker: Broker) -> tuple[Market, ...]:
         """Markets of the exchange that its host no longer lists: what is left of them may still be asked for."""
         with self._database.read() as sql:
             rows = sql.rows(
-                """SELECT symbol, base, quote, exchange_symbol FROM markets WHERE exchange = ? AND market = ?
+                f"""SELECT {_MARKET} FROM markets WHERE exchange = ? AND market = ?
                 AND exchange_symbol IS NOT NULL AND id NOT IN (SELECT market_id FROM listings WHERE host = ?)""",
                 broker.exchange,
                 broker.market,
                 host_of(broker),
             )
-        return tuple(Market(*row) for row in rows)
+        return tuple(map(_market, rows))
 
     def contracts(self, broker: Broker) -> tuple[Market, ...]:
         """The contracts of the broker's exchange that are known with their size, from a list or from a file."""
         with self._database.read() as sql:
             rows = sql.rows(
-                """SELECT symbol, base, quote, coalesce(exchange_symbol, ''), settle, contract_size, inverse
-                FROM markets WHERE exchange = ? AND market = ? AND settle IS NOT NULL""",
+                f"SELECT {_MARKET} FROM markets WHERE exchange = ? AND market = ? AND settle IS NOT NULL",
                 broker.exchange,
                 broker.market,
             )
-        return tuple(
-            Market(symbol, base, quote, wire, Contract(settle, Decimal(size), bool(inverse)))
-            for symbol, base, quote, wire, settle, size, inverse in rows
-        )
+        return tuple(map(_market, rows))
 
     def markets_seen_at(self, broker: Broker) -> datetime | None:
         with self._database.read() as sql:
@@ -117,7 +117,7 @@ class UserLooks(UserScope):
         return tuple({row[0] for row in (*traded, *listed)})
 
     def traded_symbols(self, account_id: int) -> dict[str, datetime]:
-        """Symbols with stored fills, and when the newest was executed."""
+        """Symbols with stored fills, and when the newest was executed; both position sides of a contract are one."""
         with self._database.read() as sql:
             rows = sql.rows(
                 f"""SELECT symbol, max(last_at) FROM books JOIN markets ON markets.id = market_id
@@ -125,7 +125,10 @@ class UserLooks(UserScope):
                 account_id,
                 self._user_id,
             )
-        return {symbol: from_us(at) for symbol, at in rows}
+        newest: dict[str, datetime] = {}
+        for symbol, at in sorted(rows, key=itemgetter(1)):
+            newest[without_side(symbol)] = from_us(at)
+        return newest
 
     def balances(self, account_id: int) -> dict[str, Balance]:
         """What the account held at the last look, by coin."""
@@ -304,19 +307,19 @@ class UserLooks(UserScope):
                 "SELECT stream, symbol, start_at, end_at FROM coverage WHERE account_id = ? ORDER BY 1, 2, 3",
                 account_id,
             )
-            counts = dict(
-                sql.rows(
-                    """SELECT symbol, sum(fills) FROM books JOIN markets ON markets.id = market_id
-                    WHERE account_id = ? GROUP BY symbol""",
-                    account_id,
-                )
-            )
+            counts: Counter[str] = Counter()
+            for symbol, fills in sql.rows(
+                """SELECT symbol, sum(fills) FROM books JOIN markets ON markets.id = market_id
+                WHERE account_id = ? GROUP BY symbol""",
+                account_id,
+            ):
+                counts[without_side(symbol)] += fills
         return tuple(
             Covered(
                 stream,
                 symbol,
                 tuple(Span(from_us(start), from_us(end)) for _, _, start, end in group),
-                counts.get(symbol, 0) if stream == "fills" else 0,
+                counts[symbol] if stream == "fills" else 0,
             )
             for (stream, symbol), group in groupby(rows, key=itemgetter(0, 1))
         )
@@ -358,3 +361,10 @@ def _position(row: Any) -> Position:
 
 def _stated(position: Position) -> tuple[Decimal | None, ...]:
     return position.entry_price, position.mark_price, position.unrealised
+
+
+def _market(row: Sequence[Any]) -> Market:
+    """A row of `_MARKET` as a value."""
+    symbol, base, quote, wire, settle, size, inverse = row
+    contract = None if settle is None else Contract(settle, Decimal(size), bool(inverse))
+    return Market(symbol, base, quote, wire, contract)

@@ -147,7 +147,8 @@ class UserLots(UserScope):
     ) -> str | None:
         """Why sales of a book within [since, until), or one of them, met no lot; None where all met one.
 
-        What is sold beyond the lots of a spot book does not depend on the method, so that the stored rows tell.
+        What is sold beyond the lots of a spot book, or closes more of a position side than is known, does not depend on
+        the method, so that the stored rows tell.
         """
         with self._database.read() as sql:
             return _reason(sql, ref, since, until, fill_id) if self._owns(sql, ref.account_id) else None
@@ -187,6 +188,8 @@ def _reason(sql: Sql, ref: BookRef, since: datetime | None, until: datetime | No
 
 def _causes(sql: Sql, ref: BookRef, last_us: int) -> list[str]:
     """What may have brought the coins that were sold: deposits, other symbols, a history that begins too late."""
+    if ref.signed:  # a position is opened by fills alone
+        return [_begins(sql, ref)]
     base = ref.symbol.partition("/")[0]
     causes = []
     deposit = sql.one(
@@ -208,11 +211,14 @@ def _causes(sql: Sql, ref: BookRef, last_us: int) -> list[str]:
     if others:
         names = ", ".join(row[0] for row in others)
         causes.append(f"{base} was also traded as {names}: --book coin --in CUR takes them together")
+    return [*causes, _begins(sql, ref)]
+
+
+def _begins(sql: Sql, ref: BookRef) -> str:
     first = sql.one(
         "SELECT min(executed_at) FROM fills WHERE account_id = ? AND market_id = ? AND source IN ('api', 'import')",
         *ref.key,
     )
     begins = sql.one("SELECT min(since_at) FROM brokers WHERE account_id = ?", ref.account_id)
     known = [row[0] for row in (first, begins) if row is not None and row[0] is not None]
-    causes.append(f"the history known here begins on {from_us(min(known)):%Y-%m-%d}")
-    return causes
+    return f"the history known here begins on {from_us(min(known)):%Y-%m-%d}"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 
 from trademon.core.cash_reports import CashLine
 from trademon.core.coverage import Span
@@ -26,6 +27,7 @@ from trademon.core.replay import (
     step_of_fill,
     step_of_transfer,
 )
+from trademon.core.symbols import without_side
 from trademon.core.times import MICROSECOND, from_us, to_us
 from trademon.errors import DataError
 from trademon.store import balance_rows, coverage_rows
@@ -121,8 +123,10 @@ class UserVerify(UserScope):
         for stream, symbol, start, end in spans:
             covered.setdefault((stream, symbol), []).append(Span(from_us(start), from_us(end)))
         return Known(
-            traded={symbol: from_us(at) for symbol, at, _ in books},
-            prices={symbol: Decimal(price) for symbol, _, price in books if price is not None and Decimal(price) > 0},
+            traded={without_side(symbol): from_us(at) for symbol, at, _ in sorted(books, key=itemgetter(1))},
+            prices={
+                without_side(s): Decimal(price) for s, _, price in books if price is not None and Decimal(price) > 0
+            },
             covered={symbol: tuple(found) for (stream, symbol), found in covered.items() if stream == "fills"},
             orders=tuple(covered.get(("orders", ""), ())),
             transfers={s: tuple(covered.get((s, ""), ())) for s in ("deposits", "withdrawals")},

@@ -23,6 +23,7 @@ from trademon.core.lot_reports import (
 )
 from trademon.core.money import EXACT, format_figure
 from trademon.core.reports import FillRow
+from trademon.core.symbols import position_side
 from trademon.core.times import format_time
 from trademon.ui.csv_out import write_csv
 from trademon.ui.grid import Column, Grid, Row
@@ -258,6 +259,8 @@ def _unmatched_text(report: ExplainReport, glyphs: Glyphs) -> str:
     said = (
         f"{glyphs.warn} {format_quantity(report.unmatched)} met no lot and is in no figure: {report.unmatched_reason}"
     )
+    if position_side(report.fill.symbol) is not None:
+        return said
     return f"{said}. It brought {format_figure(bound)} {report.currency}, which is the most it can have gained"
 
 

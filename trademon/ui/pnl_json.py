@@ -41,7 +41,7 @@ def _row(row: PnlRow, *, marked: bool) -> Json:
         "unmatched_proceeds": format_figure(row.unmatched_proceeds),
         "unmatched_fees": format_figure(row.unmatched_fees),
         "unmatched_reason": row.unmatched_reason,
-        "net_if_unmatched_free": format_figure(row.net_if_free),
+        "net_if_unmatched_free": _figure(row.net_if_free),
         "unvalued_fees": [{"currency": c, "amount": format_figure(a)} for c, a in row.unvalued_fees],
         "provisional": row.provisional,
         "return_percent": _figure(row.return_percent),

@@ -21,6 +21,7 @@ from trademon.core.pnl_reports import (
     PnlTotal,
     Unvalued,
 )
+from trademon.core.symbols import position_side
 from trademon.ui.chart import Chart
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
@@ -245,6 +246,8 @@ def _unvalued(missing: Unvalued) -> str:
 def _unmatched(row: PnlRow) -> str:
     how_much = "some" if row.unmatched_quantity is None else format_quantity(row.unmatched_quantity)
     why = f" ({row.unmatched_reason})" if row.unmatched_reason else ""
+    if position_side(row.symbol) is not None:
+        return f"? {how_much} closed without a known opening{why}"
     return f"? {how_much} sold without known cost{why}; {_bound(row)}"
 
 
