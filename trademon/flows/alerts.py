@@ -31,7 +31,7 @@ def check_gaps(store: UserStore, now: datetime, *, capabilities_of: Capabilities
 def _ends(row: CoverageRow, broker: Broker, capabilities_of: CapabilitiesOf) -> list[datetime]:
     """When the exchange begins to forget each stretch that was not read, what came after the last look among them."""
     ends = [gap.lost_from for gap in row.gaps if gap.lost_from is not None and not gap.is_lost]
-    able = capabilities_of(broker.exchange)
+    able = capabilities_of(broker.exchange, broker.market)
     if row.stream == "fills" and row.until is not None and able is not None and able.history is not None:
         ends.append(row.until + able.history)
     return ends
