@@ -125,8 +125,8 @@ class Stop:
         return response
 
 
-def kill_at_request(house: House, exchange: ServerThread, number: int, *, half: bool) -> bool:
-    """Kill a scan that waits for the answer to its n-th request; False if it did not ask so often."""
+def kill_at_request(house: House, exchange: ServerThread, number: int, *, half: bool) -> int:
+    """Kill a scan that waits for the answer to its n-th request; how it ended, if it did not ask so often."""
     stop = Stop(number, half=half)
     exchange.server.faults[:] = [stop]
     child = house.start("scan", "--json")
@@ -135,7 +135,7 @@ def kill_at_request(house: House, exchange: ServerThread, number: int, *, half: 
     exchange.server.faults.clear()
     child.kill()
     child.communicate()
-    return child.returncode == KILLED
+    return child.returncode
 
 
 BOUNDARIES = [
@@ -177,12 +177,13 @@ def test_a_kill_at_a_boundary_loses_and_doubles_nothing(
     while done < kills:
         number = rng.randint(1, counts[boundary])
         if boundary in ("request sent", "half an answer"):
-            killed = kill_at_request(house, exchange, number, half=boundary != "request sent")
+            code = kill_at_request(house, exchange, number, half=boundary != "request sent")
         else:
-            killed = house.run(*command, kill=f"{boundary}:{number}").code == KILLED
-        done += killed
+            code = house.run(*command, kill=f"{boundary}:{number}").code
+        done += code == KILLED
         house.check_so_far(world)
-        if not killed:  # what was left to do had fewer of them: it was read whole
+        # Where the machine is too busy to answer itself in time, a run gives up and says so; the next one goes on.
+        if code == 0:  # what was left to do had fewer of them: it was read whole
             house.check(world)
             homes += 1
             house = untouched.copy(house.home.with_name(f"home{homes}"))
