@@ -144,8 +144,9 @@ def listed_as_an_open_order(scene: Scene) -> None:
 @failure
 def asked_by_doctor(scene: Scene) -> None:
     scene.echo()
-    assert scene.run("doctor", "--json") == 4
-    scene.run("doctor")
+    assert scene.run("doctor", "--json") == 0
+    scene.echo(status=401, body=lambda text: json.dumps({"code": -2015, "msg": text}))
+    assert scene.run("doctor") == 4
 
 
 @failure
@@ -469,8 +470,8 @@ def interrupted_while_it_seals(scene: Scene) -> None:
 
 @failure
 def keys_rotated_and_killed(scene: Scene) -> None:
-    for number in (5, 12, 20):
-        assert scene.run("key", "rotate", kill=f"step:{number}") == -signal.SIGKILL
+    for number in (5, 12, 20):  # one that only ends what was begun has fewer steps
+        assert scene.run("key", "rotate", kill=f"step:{number}") in (-signal.SIGKILL, 0)
     assert scene.run("key", "rotate") == 0
     assert scene.run("broker", "test", "main") == 0
 
