@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import SECRETS, ServerThread, Shell, now
+from tests.cli.telegram import TelegramThread
 from trademon.demo.scripted import ScriptedWorld
 from trademon.demo.server import DemoAccount
 
@@ -56,4 +57,10 @@ def exchange() -> Iterator[ServerThread]:
         DemoAccount("bitget", SECRETS["K"], SECRETS["S"], SECRETS["P"], "22", ScriptedWorld(clock=now)),
     ]
     with ServerThread(*accounts) as running:
+        yield running
+
+
+@pytest.fixture
+def telegram() -> Iterator[TelegramThread]:
+    with TelegramThread() as running:
         yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -14,11 +15,15 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tests.cli.conftest import founding_world
 from tests.cli.shell import ENVELOPE, SECRETS, ServerThread, Shell
+from tests.cli.telegram import TelegramThread
+from tests.notify.desk import CHAT
 from trademon.demo import faults
 from trademon.demo.server import DemoAccount
+from trademon.demo.telegram import refusing, too_many
 
 
 @pytest.fixture
@@ -38,9 +43,14 @@ def no_scheduler_left(shell: Shell) -> Iterator[None]:
         os.kill(pid, signal.SIGKILL)
 
 
+async def dawdle(request: web.Request) -> None:
+    """Each answer takes its time, though none so long that the host is given up: a round of a minute."""
+    await asyncio.sleep(2.5)
+
+
 def asked(shell: Shell) -> dict[str, Any]:
-    """The one user's state."""
-    (user,) = shell.run("automation", "status", "--json").check(0).json["data"]["users"]
+    """The first user's state."""
+    user, *_ = shell.run("automation", "status", "--json").check(0).json["data"]["users"]
     return dict(user)
 
 
@@ -128,7 +138,7 @@ def test_start_leaves_a_scheduler_that_obeys_within_two_seconds(shell: Shell, ex
 
 def test_stop_ends_a_round_that_hangs(shell: Shell, exchange: ServerThread) -> None:
     """With an end in the log, and the scheduler gone."""
-    exchange.server.faults.append(faults.hang())
+    exchange.server.faults.append(dawdle)
     shell.run("automation", "start").check(0)
     within(5, lambda: asked(shell)["running_since"])
     shell.run("automation", "stop").check(0)
@@ -165,7 +175,7 @@ def test_a_second_scheduler_does_not_start(shell: Shell) -> None:
 
 def test_a_killed_scheduler_is_noticed_and_its_round_has_an_end(shell: Shell, exchange: ServerThread) -> None:
     """kill -9 in the middle of a round: `status` says that nobody is at work, `start` begins again."""
-    exchange.server.faults.append(faults.hang())
+    exchange.server.faults.append(dawdle)
     shell.run("automation", "start").check(0)
     within(5, lambda: asked(shell)["running_since"])
     os.kill(scheduler(shell)["pid"], signal.SIGKILL)
@@ -176,6 +186,29 @@ def test_a_killed_scheduler_is_noticed_and_its_round_has_an_end(shell: Shell, ex
     assert [one["outcome"] for one in rounds(shell)] == ["success", "failed"]
     shell.run("automation", "resume").check(0)
     assert scheduler(shell)["alive"]
+
+
+def test_three_messages_after_a_round_with_one_broker_down(
+    shell: Shell, exchange: ServerThread, telegram: TelegramThread
+) -> None:
+    """Telegram asks to wait, then fails: the summary, the answers and the error each arrive once all the same. A kill
+    in a round is told of by the next."""
+    shell.run("user", "add", "bob", "--telegram-chat", CHAT).check(0)
+    shell.add("good", "binance", exchange.url, "--since", "1d", "--user", "bob").check(0)
+    shell.add("down", "binance", exchange.url, "--user", "bob").check(0)
+    shell.run("broker", "set", "down", "--base-url", "http://127.0.0.1:9", "--user", "bob").check(0)
+    telegram.demo.faults[:] = [too_many(1, times=1), refusing(500, "Internal Server Error", times=1)]
+    shell.run("automation", "run", "--force", "--user", "bob", **telegram.env).check(3).one_line("down")
+    within(20, lambda: shell.run("notify", "send", **telegram.env).code == 0 and len(telegram.demo.texts) >= 3)
+    titles = sorted(text.splitlines()[0] for text in telegram.demo.texts)
+    assert [re.sub(r"[\d.]+ s$", "N s", title) for title in titles] == [
+        "Round: 1 error",
+        "Round: partial, N s",
+        "What the brokers answered",
+    ]
+    summary = next(text for text in telegram.demo.texts if "partial" in text)
+    assert "good: 3 new trades, 2 positions" in summary
+    assert len(shell.run("fills", "--user", "bob", "--json").json["data"]["fills"]) == 3
 
 
 def test_what_is_no_interval(shell: Shell) -> None:

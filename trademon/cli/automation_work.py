@@ -23,6 +23,7 @@ from trademon.core.rounds import Round
 from trademon.core.schedule import State, check_minutes
 from trademon.errors import ConfigError, TrademonError
 from trademon.flows import automation as flow
+from trademon.flows.notify import keep_sending
 from trademon.redaction import RedactedFormatter
 from trademon.settings import Settings, child_environment
 from trademon.store.lease import hold, holder
@@ -111,9 +112,11 @@ def run_due(user: str | None, *, force: bool) -> Result:
 
     async def work(home: Home) -> Result:
         stores = home.users(user)
-        async with home.network() as ports:
+        async with home.network() as ports, home.sender(stores) as sender:
             rounds = flow.Rounds(ports, home.settings.default_minutes, _After(home, stores).tell)
             report = await flow.run_due(stores, rounds, force=force)
+            if any(sender.channels_of(store) for store in stores):
+                await sender.send()  # what is not taken now waits for the next run
         if report.off and not report.rounds:  # said in cron too: a schedule that does nothing is no schedule
             users = ", ".join(report.off)
             sys.stderr.write(f"trademon: the rounds of {users} are not on (trademon automation start --cron)\n")
@@ -164,9 +167,14 @@ def serve(user: str | None, *, in_front: bool) -> int:
 
 
 async def _serve(home: Home, user: str | None) -> int:
-    async with home.network() as ports:
+    async with home.network() as ports, home.sender(home.users(user)) as sender:
         after = _After(home, ())
-        rounds = flow.Rounds(ports, home.settings.default_minutes, after.tell)
+
+        async def after_round(ended: Round) -> None:
+            sender.stores = home.users(user)  # they come and go
+            await after.tell(ended)
+
+        rounds = flow.Rounds(ports, home.settings.default_minutes, after_round)
         keeper = flow.Keeper(lambda: home.users(user), rounds, on_tick=lambda: systemd.tell("WATCHDOG=1"))
         got: list[int] = []
 
@@ -177,7 +185,12 @@ async def _serve(home: Home, user: str | None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop, number)
         systemd.tell("READY=1")
-        await keeper.run()
+        sending = asyncio.create_task(keep_sending(sender))
+        try:
+            await keeper.run()
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
         systemd.tell("STOPPING=1")
         return 128 + got[0] if got else 0
 

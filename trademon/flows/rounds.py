@@ -92,11 +92,21 @@ class _Work:
                 _told(done),
                 broker=done.broker,
                 new_fills=done.new_fills,
+                positions=self._positions(done.broker),
                 requests=done.requests,
                 problem=done.problem,
             )
         )
         return done
+
+    def _positions(self, name: str) -> int:
+        """How many positions the exchange stated; of a spot account, how many coins are held."""
+        broker = self.store.broker(name)
+        if broker.account_id is None:
+            return 0
+        stated = len(self.store.positions(broker.account_id))
+        held = sum(bool(balance.total) for balance in self.store.balances(broker.account_id).values())
+        return held if broker.market == "spot" and not stated else stated
 
     def _verified_today(self) -> frozenset[str]:
         """The brokers whose balances a round of this UTC day has compared: once a day is enough."""

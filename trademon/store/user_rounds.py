@@ -10,9 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from trademon.core.reports import Problem, Status
+from trademon.core.round_notices import round_notices
 from trademon.core.rounds import Round, Task, Trigger, round_outcome
 from trademon.core.schedule import Schedule, State, is_due, round_after
 from trademon.core.times import from_us, to_us
+from trademon.store import outbox
 from trademon.store.database import Sql, rerun
 from trademon.store.scope import UserScope, optional_time
 
@@ -109,6 +111,7 @@ class UserRounds(UserScope):
         done = replace(round_, finished_at=self._clock(), outcome=round_outcome(round_.tasks))
         with self._database.write() as sql:
             self._update(sql, done)
+            self._tell(sql, done)
             oldest = to_us(self._clock() - KEPT)
             sql.run("DELETE FROM rounds WHERE user_id = ? AND started_at < ?", self._user_id, oldest)
         return done
@@ -126,7 +129,14 @@ class UserRounds(UserScope):
     def _close_dead(self, sql: Sql, now: datetime) -> None:
         rows = sql.rows(f"SELECT {_COLUMNS} FROM rounds WHERE user_id = ? AND finished_at IS NULL", self._user_id)
         for row in rows:
-            self._update(sql, ended_from_outside(self._round(row), now))
+            dead = ended_from_outside(self._round(row), now)
+            self._update(sql, dead)
+            self._tell(sql, dead)
+
+    def _tell(self, sql: Sql, done: Round) -> None:
+        """Queue what the user is told of a round, in the transaction that ends it."""
+        for notice in round_notices(done):
+            outbox.queue(sql, self._user_id, notice, self._clock())
 
     def rounds(
         self, *, since: datetime | None = None, limit: int | None = None, outcome: Status | None = None
