@@ -104,6 +104,10 @@ class BadAnswer(Transient):
     kind = "answer"
 
 
+class NotServed(BadAnswer):
+    """The host has no such address: a test network, say, that leaves some of them out."""
+
+
 class OtherExecution(BadAnswer):
     """A known id that came back as another execution.
 

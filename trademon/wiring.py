@@ -71,8 +71,9 @@ class Home:
             raise
 
     @contextlib.asynccontextmanager
-    async def network(self) -> AsyncIterator[Ports]:
-        """Ports with a way to the exchanges, for the length of a run."""
+    async def network(self, keys: Credentials | None = None) -> AsyncIterator[Ports]:
+        """Ports with a way to the exchanges, for the length of a run. `keys` sign in place of the stored ones: a key is
+        examined before it is stored."""
         from trademon.flows.ports import Ports  # noqa: PLC0415 - what only reads the store needs no network
 
         async with Connections(self.clock) as connections, _DemoHost(self.clock) as demo:
@@ -87,9 +88,8 @@ class Home:
                     account, base_url = await demo.account_of(broker)
                     keys = Credentials(account.api_key, account.api_secret, account.passphrase)
                     return connections.open(account.exchange, keys, base_url=base_url)
-                return connections.open(
-                    broker.exchange, store.credentials(broker), market=broker.market, base_url=broker.base_url
-                )
+                keys = candidate or store.credentials(broker)
+                return connections.open(broker.exchange, keys, market=broker.market, base_url=broker.base_url)
 
             yield Ports(open_exchange, self.store.locks, self.clock)
 

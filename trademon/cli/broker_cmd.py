@@ -47,6 +47,11 @@ Capital = Annotated[
 ]
 
 
+AllowWithdraw = Annotated[
+    bool, typer.Option("--allow-withdraw-key", help="Take a key that can withdraw, which is refused otherwise.")
+]
+
+
 @app.callback()
 def broker() -> None:
     """The accounts that are watched."""
@@ -68,6 +73,7 @@ def add(
     since: Since = None,
     method: MethodOption = None,
     initial_capital: Capital = None,
+    allow_withdraw_key: AllowWithdraw = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -76,7 +82,8 @@ def add(
 ) -> None:
     """Add an account. Its key is asked for without an echo, or read from the environment variables you name.
 
-    A key that can only read is all that is needed. --since is where its history begins for us (by default a day ago).
+    A key that can only read is all that is needed, and one that can withdraw is refused. --since is where its history
+    begins for us (by default a day ago).
     """
     from trademon.cli.broker_work import KeyNames, add_broker  # noqa: PLC0415
 
@@ -85,7 +92,19 @@ def add(
     run(
         "broker add",
         flags,
-        lambda: add_broker(name, exchange, market, user, base_url, keys, symbol or [], since, method, initial_capital),
+        lambda: add_broker(
+            name,
+            exchange,
+            market,
+            user,
+            base_url,
+            keys,
+            symbol or [],
+            since,
+            method,
+            initial_capital,
+            allow_withdraw=allow_withdraw_key,
+        ),
     )
 
 
@@ -102,18 +121,33 @@ def set_(
     since: Since = None,
     method: MethodOption = None,
     initial_capital: Capital = None,
+    allow_withdraw_key: AllowWithdraw = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Change an account: a new key, other options."""
+    """Change an account: a new key, which is examined as a first one is, or other options."""
     from trademon.cli.broker_work import KeyNames, set_broker  # noqa: PLC0415
 
     flags = Flags(json, quiet, verbose, debug, no_color)
     keys = KeyNames(api_key_env, api_secret_env, api_password_env, ask=new_key)
-    run("broker set", flags, lambda: set_broker(name, user, base_url, keys, symbol, since, method, initial_capital))
+    run(
+        "broker set",
+        flags,
+        lambda: set_broker(
+            name,
+            user,
+            base_url,
+            keys,
+            symbol,
+            since,
+            method,
+            initial_capital,
+            allow_withdraw=allow_withdraw_key,
+        ),
+    )
 
 
 @app.command("list")
@@ -148,19 +182,22 @@ def try_(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Ask the exchange whether the key works. Stores no fill."""
+    """Ask the exchange whether the key works, and what it may do. Stores no fill. Ends with 4 for a key that can
+    withdraw."""
     flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker test", flags, lambda: _test(name, user))
 
 
 def _test(name: str, user: str | None) -> Result:
+    from trademon.core.reports import outcome  # noqa: PLC0415
     from trademon.flows.broker_test import ask_broker  # noqa: PLC0415
     from trademon.wiring import Home, open_home  # noqa: PLC0415
 
     async def work(home: Home) -> Result:
         store = home.user(user)
         async with home.network() as ports:
-            return Result(await ask_broker(store, store.broker(name), ports))
+            test = await ask_broker(store, store.broker(name), ports)
+            return Result(test, test.problems, outcome(0, test.problems), test.exit_code)
 
     with open_home() as home:
         return run_async(lambda: work(home))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from trademon.cli.common import TIME_HINT, Result
+from trademon.cli.common import TIME_HINT, Result, run_async
 from trademon.core.model import Broker, Credentials, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
@@ -20,7 +20,10 @@ from trademon.exchanges.registry import DEMO, NEEDS_PASSWORD, WITHOUT_API, check
 from trademon.redaction import register
 from trademon.settings import secret_from
 from trademon.store.store import UserStore
-from trademon.wiring import open_home
+from trademon.wiring import Home, open_home
+
+if TYPE_CHECKING:
+    from trademon.flows.key_rights import KeyExam
 
 DEFAULT_HISTORY = timedelta(hours=24)
 _NAME = re.compile(r"[\w.-]{1,40}")
@@ -53,8 +56,11 @@ def add_broker(
     since: str | None,
     method: Method | None,
     capital: str | None = None,
+    *,
+    allow_withdraw: bool = False,
 ) -> Result:
-    """Add it, once everything about it was found good."""
+    """Add it, once everything about it was found good. A key that can withdraw is refused; one that could not be
+    examined, or that the exchange refuses, is stored and said: it may be meant for another address than this one."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name[:40]!r} is no broker name", hint="letters, digits and . _ -")
     exchange = check_exchange(exchange)
@@ -73,7 +79,12 @@ def add_broker(
             )
         left = store.fills_of(store.removed_brokers(name))
         credentials = None if exchange in (*WITHOUT_API, DEMO) else read_keys(exchange, keys)
-        store.add_broker(
+        exam = None
+        if credentials is not None:
+            draft = Broker(0, name, store.user, exchange, market, start, now, base_url)
+            exam = _examine(home, store, draft, credentials)
+            exam.check(name, withdraw_allowed=allow_withdraw)
+        broker = store.add_broker(
             name,
             exchange=exchange,
             market=market,
@@ -85,11 +96,35 @@ def add_broker(
             initial_capital=amount,
             capital_currency=currency,
         )
+        warned = _keep(home, store, broker, exam, allow_withdraw=allow_withdraw)
     said = f"added broker {name} ({exchange})"
     if left:
         fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")
         said += f"; {fills} of a removed broker {name} {are} still stored"
-    return Result(Done(said, _next_step(name, exchange)), is_data=False)
+    return Result(Done(said, _next_step(name, exchange), warnings=warned), is_data=False, warnings=warned)
+
+
+def _examine(home: Home, store: UserStore, broker: Broker, credentials: Credentials) -> KeyExam:
+    from trademon.flows.key_rights import examine  # noqa: PLC0415 - only where a key is given
+
+    async def work() -> KeyExam:
+        async with home.network(credentials) as ports:
+            return await examine(store, broker, ports)
+
+    return run_async(work)
+
+
+def _keep(
+    home: Home, store: UserStore, broker: Broker, exam: KeyExam | None, *, allow_withdraw: bool
+) -> tuple[str, ...]:
+    """Store what was said of a key that is stored now; what a person should know of it."""
+    if exam is None:
+        return ()
+    if exam.rights is not None:
+        store.save_key_rights(broker, exam.rights, home.clock(), withdraw_allowed=allow_withdraw)
+    elif allow_withdraw:
+        store.allow_withdraw_key(broker)
+    return exam.warnings(broker.name, withdraw_allowed=allow_withdraw)
 
 
 def set_broker(
@@ -101,8 +136,11 @@ def set_broker(
     since: str | None,
     method: Method | None,
     capital: str | None = None,
+    *,
+    allow_withdraw: bool = False,
 ) -> Result:
-    """Change what was named, leave the rest."""
+    """Change what was named, leave the rest. A new key is examined as by `add_broker`; one of another account is
+    said."""
     changes: dict[str, Any] = {}
     if base_url is not None:
         changes["base_url"] = check_base_url(base_url)
@@ -118,11 +156,31 @@ def set_broker(
         if since is not None:
             changes["since_at"] = _since(since, home.clock())
         credentials = read_keys(broker.exchange, keys) if keys.given or keys.ask else None
-        if not changes and credentials is None:
+        if not changes and credentials is None and not allow_withdraw:
             raise UsageError("nothing to change was named", hint="trademon broker set --help")
+        exam = None
+        if credentials is not None and broker.exchange not in (*WITHOUT_API, DEMO):
+            exam = _examine(
+                home, store, replace(broker, base_url=changes.get("base_url", broker.base_url)), credentials
+            )
+            exam.check(name, withdraw_allowed=allow_withdraw)
+        warned = _other_account(store, broker, exam)
         store.set_broker(broker, credentials=credentials, **changes)
+        warned += _keep(home, store, broker, exam, allow_withdraw=allow_withdraw)
+        if allow_withdraw and credentials is None:
+            store.allow_withdraw_key(broker)
         store.keep_methods()
-    return Result(Done(f"changed broker {name}", f"trademon broker test {name}"), is_data=False)
+    done = Done(f"changed broker {name}", f"trademon broker test {name}", warnings=warned)
+    return Result(done, is_data=False, warnings=warned)
+
+
+def _other_account(store: UserStore, broker: Broker, exam: KeyExam | None) -> tuple[str, ...]:
+    """That a new key opens another account than the one before."""
+    before = store.account_uid(broker)
+    if exam is None or exam.uid is None or before is None or exam.uid == before:
+        return ()
+    stays = "what is stored of that one stays as it is, what is read from now on is the new one's"
+    return (f"{broker.name}: this key opens account {exam.uid}, not {before} as the one before: {stays}",)
 
 
 def find_to_remove(store: UserStore, name: str, *, with_fills: bool) -> tuple[Broker, ...]:

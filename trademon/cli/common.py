@@ -86,7 +86,7 @@ class Flags:
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a command has to say. `is_data`: it was asked for data, which is printed in a pipe too; otherwise success
-    is silent without a terminal, for cron."""
+    is silent without a terminal, for cron. `warnings` are lines on stderr, of what is no failure and must be heard."""
 
     report: Any
     problems: Sequence[Problem] = ()
@@ -94,6 +94,7 @@ class Result:
     exit_code: int = 0
     is_data: bool = True
     write: Callable[[], None] | None = None
+    warnings: Sequence[str] = ()
 
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
@@ -142,16 +143,23 @@ def _show(command: str, flags: Flags, result: Result) -> None:
 
         console = flags.console()
         console.print(render(result.report, console_glyphs(console)))
+    for warning in result.warnings:
+        print_warning(warning)
     for problem in result.problems:
         if problem.kind != Stopped.kind:  # who stopped it knows
             print_problem(problem)
 
 
-def print_problem(problem: Problem) -> None:
-    """One line on stderr: what, which broker, what to do."""
+def print_warning(text: str) -> None:
+    """One line on stderr."""
     from trademon.ui.foreign import clean  # noqa: PLC0415
 
-    sys.stderr.write(f"trademon: {clean(problem.line)}\n")
+    sys.stderr.write(f"trademon: {clean(text)}\n")
+
+
+def print_problem(problem: Problem) -> None:
+    """One line on stderr: what, which broker, what to do."""
+    print_warning(problem.line)
 
 
 def _set_up_logging(flags: Flags) -> None:

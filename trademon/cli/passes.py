@@ -38,7 +38,8 @@ def run_pass(
             sys.stderr.write(f"trademon: there is no broker to {verb} in {home.store.place} ({add})\n")
         async with home.network() as ports:
             report = replace(await flow(targets, ports, since), manual=manual)
-        return Result(report, report.problems, report.status, report.exit_code, is_data=False)
+        warnings = tuple(b.alert.line for b in report.brokers if b.alert is not None)
+        return Result(report, report.problems, report.status, report.exit_code, is_data=False, warnings=warnings)
 
     with open_home() as home:
         return run_async(lambda: work(home))

@@ -12,7 +12,7 @@ from trademon.core.model import Method
 from trademon.errors import TrademonError
 
 if TYPE_CHECKING:
-    pass
+    from trademon.core.key_rights import KnownRights
 
 Status = Literal["success", "partial", "failed"]
 ScanStatus = Literal["ok", "failed", "skipped"]
@@ -68,7 +68,8 @@ class BrokerScan:
     """One broker's part of a pass. `skipped`: its host asked us to wait, or another run holds it (`busy`).
 
     `unread` is the part of `note` that names a stream that could not be read beside the fills; `left` counts
-    symbols that may have executions and were not reached."""
+    symbols that may have executions and were not reached. `alert` is what a person must hear of once, though the pass
+    was a good one."""
 
     broker: str
     user: str
@@ -83,6 +84,7 @@ class BrokerScan:
     """The time since which no execution is missing; None where something that may have some was not asked for yet."""
     unread: str | None = None
     left: int = 0
+    alert: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,8 @@ class BrokerInfo:
     errors_in_row: int
     fills: int
     complete_since: datetime | None
+    key: KnownRights | None = None
+    """What its key may do, where that was ever asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,8 @@ class BrokersReport:
 
 @dataclass(frozen=True, slots=True)
 class BrokerTest:
-    """What a broker answered to a first question. `clock_offset_s`: its clock minus ours."""
+    """What a broker answered to a first question. `clock_offset_s`: its clock minus ours; `key`: what its key may do,
+    where the exchange says."""
 
     broker: str
     user: str
@@ -236,6 +241,12 @@ class BrokerTest:
     clock_offset_s: Decimal
     seconds: Decimal
     notes: tuple[str, ...] = ()
+    key: KnownRights | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return exit_code(1, self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +266,10 @@ class UsersReport:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A change that was made: one sentence, what a person does next, and the id of what was made, if it has one."""
+    """A change that was made: one sentence, what a person does next, and the id of what was made, if it has one.
+    `warnings` are lines on stderr, in cron too."""
 
     message: str
     next_step: str | None = None
     id: str | None = None
+    warnings: tuple[str, ...] = ()

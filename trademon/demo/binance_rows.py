@@ -152,10 +152,11 @@ def account_answer(uid: str, update_ms: int, balances: list[Row]) -> Row:
     }
 
 
-def restrictions_answer(*, can_trade: bool, can_withdraw: bool) -> Row:
-    """GET /sapi/v1/account/apiRestrictions: what the key may do."""
-    return {
-        "ipRestrict": False,
+def restrictions_answer(*, can_trade: bool, can_withdraw: bool, is_address_limited: bool) -> Row:
+    """GET /sapi/v1/account/apiRestrictions: what the key may do. A right to trade from any address ends one day."""
+    ends = {"tradingAuthorityExpirationTime": 1893456000000} if can_trade and not is_address_limited else {}
+    return ends | {
+        "ipRestrict": is_address_limited,
         "createTime": 1623840271000,
         "enableReading": True,
         "enableWithdrawals": can_withdraw,

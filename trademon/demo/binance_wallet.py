@@ -47,7 +47,11 @@ class BinanceWallet:
 
 
 def _restrictions(q: Question, account: DemoAccount) -> Json:
-    return restrictions_answer(can_trade=account.can_trade, can_withdraw=account.can_withdraw)
+    return restrictions_answer(
+        can_trade=account.can_trade,
+        can_withdraw=account.can_withdraw,
+        is_address_limited=account.is_address_limited,
+    )
 
 
 def _deposits(q: Question, account: DemoAccount) -> Json:

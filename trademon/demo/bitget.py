@@ -144,7 +144,12 @@ class BitgetApi:
         return [name] if name else list(self._markets)
 
     def _info(self, q: Question, account: DemoAccount) -> Json:
-        return info_row(account.uid, can_trade=account.can_trade, can_withdraw=account.can_withdraw)
+        return info_row(
+            account.uid,
+            can_trade=account.can_trade,
+            can_withdraw=account.can_withdraw,
+            is_address_limited=account.is_address_limited,
+        )
 
     def _assets(self, q: Question, account: DemoAccount) -> Json:
         """Coins held; `assetType=all` lists the others too."""

@@ -171,14 +171,14 @@ def asset_row(coin: str, total: Decimal, frozen: Decimal, updated_ms: int) -> Ro
     }
 
 
-def info_row(uid: str, *, can_trade: bool, can_withdraw: bool) -> Row:
+def info_row(uid: str, *, can_trade: bool, can_withdraw: bool, is_address_limited: bool) -> Row:
     """The data of account/info; `authorities`: stor and stow are spot reading and trading, wwow withdrawal."""
     return {
         "userId": uid,
         "inviterId": "",
         "channelCode": "",
         "channel": "",
-        "ips": "",
+        "ips": "127.0.0.1" if is_address_limited else "",
         "authorities": ["stor", *(["stow"] if can_trade else []), *(["wwow"] if can_withdraw else [])],
         "parentId": int(uid),
         "traderType": "not_trader",

@@ -30,6 +30,7 @@ class DemoAccount:
     world: WorldView
     can_trade: bool = False
     can_withdraw: bool = False
+    is_address_limited: bool = True
     futures: FuturesWorld | None = None
 
 

@@ -67,6 +67,7 @@ class Binance:
         fills_name_order_type=False,
         candles=1000,
         transfer_history=None,
+        has_rights=True,
         opened=OPENED,
     )
 
@@ -93,7 +94,7 @@ class Binance:
         return ()
 
     async def fetch_rights(self) -> KeyRights | None:
-        return None
+        return await binance_wallet.read_rights(self._call)
 
     async def fetch_cash(self, span: Span) -> AsyncIterator[CashPage]:
         """A spot account has none."""

@@ -1,8 +1,9 @@
-"""Deposits and withdrawals of a Binance account.
+"""Deposits and withdrawals of a Binance account, and what its key may do.
 
-Source: the exchange's documentation of the wallet endpoints (capital: deposit history, withdraw history). Facts that
-shape this file: windows of less than 90 days, at most 1,000 rows with an offset into the rest; ten questions a second
-for withdrawals; `applyTime` is UTC as text, to the second; a withdrawal's `amount` is without its `transactionFee`.
+Source: the exchange's documentation of the wallet endpoints (capital: deposit history, withdraw history; account: API
+key permission). Facts that shape this file: windows of less than 90 days, at most 1,000 rows with an offset into the
+rest; ten questions a second for withdrawals; `applyTime` is UTC as text, to the second; a withdrawal's `amount` is
+without its `transactionFee`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from trademon.core.coverage import Span
-from trademon.core.model import Transfer, TransferKind
+from trademon.core.model import KeyRights, Transfer, TransferKind
 from trademon.core.money import ZERO
 from trademon.core.times import parse_time, to_ms
-from trademon.errors import BadAnswer, DataError
+from trademon.errors import BadAnswer, DataError, NotServed
 from trademon.exchanges import validate
 from trademon.exchanges.transfers import Record, State, optional_text
 from trademon.exchanges.validate import Row
@@ -61,6 +62,40 @@ async def read_window(ask: Ask, kind: TransferKind, window: Span) -> list[Record
             return records
         if len({record.record_id for record in records}) != len(records):
             raise BadAnswer("Binance: a transfer that comes twice: the list moved while it was read")
+
+
+_TRADING = (
+    "enableSpotAndMarginTrading",
+    "enableMargin",
+    "enableFutures",
+    "enableVanillaOptions",
+    "enablePortfolioMarginTrading",
+    "enableFixApiTrade",
+)
+
+
+async def read_rights(ask: Ask) -> KeyRights:
+    """What the key may do; nothing is known where the host has no wallet endpoints, as test networks have none."""
+    try:
+        answer = await ask("sapi_get_account_apirestrictions", {})
+    except NotServed:
+        return KeyRights()
+    return parse_rights(validate.as_object(answer, "apiRestrictions"))
+
+
+def parse_rights(row: Row) -> KeyRights:
+    """An answer of `apiRestrictions`. Moving coins between one's own wallets is no withdrawal. A right to trade ends at
+    `tradingAuthorityExpirationTime`, where the key works from any address."""
+    trading = [validate.flag(row, name) for name in _TRADING if name in row]
+    return KeyRights(
+        can_trade=any(trading) if trading else None,
+        can_withdraw=validate.flag(row, "enableWithdrawals"),
+        is_address_limited=validate.flag(row, "ipRestrict"),
+        created_at=validate.time_ms(row, "createTime") if row.get("createTime") else None,
+        expires_at=validate.time_ms(row, "tradingAuthorityExpirationTime")
+        if row.get("tradingAuthorityExpirationTime")
+        else None,
+    )
 
 
 def parse_deposit(row: Row) -> Record:

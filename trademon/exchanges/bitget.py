@@ -74,6 +74,7 @@ class Bitget:
         fills_name_order_type=True,
         candles=200,
         transfer_history=None,
+        has_rights=True,
         opened=OPENED,
     )
 
@@ -82,6 +83,7 @@ class Bitget:
         self._credentials = credentials
         self._clock = clock
         self._requests = 0
+        self._info: Row | None = None
 
     @property
     def requests(self) -> int:
@@ -99,7 +101,12 @@ class Bitget:
         return ()
 
     async def fetch_rights(self) -> KeyRights | None:
-        return None
+        """From the answer that named the account, where this look has it: one call a second is all there is."""
+        return bitget_wallet.parse_rights(self._info or await self._account_info())
+
+    async def _account_info(self) -> Row:
+        self._info = validate.as_object(await self._call("private_spot_get_v2_spot_account_info"), "account info")
+        return self._info
 
     async def fetch_cash(self, span: Span) -> AsyncIterator[CashPage]:
         """A spot account has none."""
@@ -128,8 +135,7 @@ class Bitget:
     async def fetch_account(self, *, with_uid: bool) -> AccountView:
         uid = None
         if with_uid:  # one call a second is all that this endpoint allows
-            info = validate.as_object(await self._call("private_spot_get_v2_spot_account_info"), "account info")
-            uid = validate.identifier(info, "userId")
+            uid = validate.identifier(await self._account_info(), "userId")
         rows = validate.as_rows(await self._call("private_spot_get_v2_spot_account_assets"), "assets")
         balances = validate.each_once(tuple(_parse_balance(row) for row in rows))
         return AccountView(uid, tuple(b for b in balances if b.total))

@@ -1,4 +1,4 @@
-"""Deposits and withdrawals of a Bitget account.
+"""Deposits and withdrawals of a Bitget account, and what its key may do.
 
 Source: the exchange's API documentation (spot, account: deposit records, withdrawal records). Facts that shape this
 file: both times are required and 90 days apart at most; at most 100 rows, newest first; a withdrawal's `fee` is
@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from trademon.core.model import Transfer, TransferKind
+from trademon.core.model import KeyRights, Transfer, TransferKind
 from trademon.core.money import EXACT, ZERO
 from trademon.core.times import MILLISECOND
 from trademon.errors import BadAnswer
@@ -33,6 +33,34 @@ _STATES: dict[str, State] = {
     "reject": "ended",
     "pending_review_fail": "ended",
 }
+
+
+_WITHDRAWS = "wwow"
+
+
+def parse_rights(info: Row) -> KeyRights:
+    """The rights in an account's info. `authorities` are codes that end in `r` where they read and in `w` where they
+    write; those of the wallet begin with `w`, of which `wwow` withdraws. `ips` is what the key is limited to.
+
+    A code that is not known counts as a right to trade where it writes: rather one warning too many.
+    """
+    codes = _texts(info.get("authorities"), "authorities")
+    limits = _texts(info.get("ips"), "ips")
+    return KeyRights(
+        can_trade=None if codes is None else any(c.endswith("w") and not c.startswith("w") for c in codes),
+        can_withdraw=None if codes is None else _WITHDRAWS in codes,
+        is_address_limited=None if limits is None else bool(limits),
+    )
+
+
+def _texts(value: object, name: str) -> list[str] | None:
+    """A list of texts, or one text of several; None where it is left out."""
+    if value is None:
+        return None
+    found = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise BadAnswer(f"Bitget: field {name} is no list of texts")
+    return [one.strip().lower() for one in found if one.strip()]
 
 
 def parse_record(row: Row, kind: TransferKind) -> Record:

@@ -24,8 +24,8 @@ import aiohttp
 
 from trademon.core.model import Credentials
 from trademon.core.times import MILLISECOND, to_ms
-from trademon.errors import AuthError, BadAnswer, HostAskedToWait, NetworkError, NoAnswer, TrademonError
-from trademon.exchanges import validate
+from trademon.errors import AuthError, BadAnswer, HostAskedToWait, NetworkError, NoAnswer, NotServed, TrademonError
+from trademon.exchanges import read_paths, validate
 from trademon.exchanges.transport import Answer, send
 from trademon.redaction import register
 
@@ -94,6 +94,7 @@ class CcxtClient:
         throttle: bool = True,
         deadline_s: float = CALL_DEADLINE_S,
     ) -> None:
+        self._exchange_id = exchange_id
         self._session = session
         self._clock = clock
         self._explain = explain
@@ -129,8 +130,10 @@ class CcxtClient:
         anew.
 
         Raises:
-            TrademonError: whatever the transport or `explain` makes of the answer.
+            TrademonError: whatever the transport or `explain` makes of the answer; WouldWrite for one that could change
+                something.
         """
+        read_paths.check_endpoint(self._exchange_id, endpoint)
         signing = credentials or Credentials()
         register(signing.api_key, signing.api_secret, signing.password)
         token = _credentials.set(signing)
@@ -160,6 +163,7 @@ class CcxtClient:
         self._ccxt.session = None  # it is ours; ccxt warns about one it still holds
 
     async def _send(self, url: str, method: str, headers: Mapping[str, str] | None, body: str | None) -> Any:
+        read_paths.check_request(self._exchange_id, method, url)
         sent_at = self._clock()
         answer = await send(self._session, method, url, headers=headers, body=body, deadline_s=self._deadline_s)
         _round_trip.set((sent_at, self._clock()))
@@ -175,6 +179,8 @@ class CcxtClient:
             raise error
         if answer.status >= 500:
             raise NetworkError(f"{host} is not available ({answer.status})")
+        if answer.status == 404:
+            raise NotServed(f"{host} has no {urlsplit(url).path[:80]} (404)")
         if answer.status != 200:
             raise BadAnswer(f"{host} answered {answer.status}")
         if not answer.is_json:

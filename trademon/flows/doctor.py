@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from trademon.core.doctor_reports import Check, DoctorReport, Health
+from trademon.core.key_rights import ENDS_SOON, in_words, new_key_hint, warnings
 from trademon.core.model import Broker
 from trademon.core.notices import MANY_ERRORS
 from trademon.errors import ActionNeeded, ConfigError, TrademonError
 from trademon.exchanges.base import Exchange
 from trademon.flows.coverage import CapabilitiesOf, coverage
 from trademon.flows.isolate import isolate
+from trademon.flows.key_rights import fetch_rights
 from trademon.flows.ports import Ports
 from trademon.flows.scan import Target
 from trademon.store.lease import holder
@@ -124,6 +126,7 @@ async def _broker(target: Target, ports: Ports, capabilities_of: CapabilitiesOf)
         checks.append(Check("state", "ok", "disabled: it is not scanned"))
     else:
         checks += await _asked(target, ports)
+    checks += _key(store, broker, now)
     return [replace(check, broker=broker.name, user=broker.user) for check in checks]
 
 
@@ -185,6 +188,9 @@ async def _ask(target: Target, ports: Ports) -> list[Check]:
     try:
         offset = await exchange.sync_clock()
         view = await exchange.fetch_account(with_uid=True)
+        rights, _ = await fetch_rights(exchange)
+        if rights is not None:
+            target.store.save_key_rights(target.broker, rights, ports.clock())
         took = ports.monotonic() - started
         return [
             _clock(offset),
@@ -193,6 +199,26 @@ async def _ask(target: Target, ports: Ports) -> list[Check]:
         ]
     finally:
         await exchange.close()
+
+
+def _key(store: UserStore, broker: Broker, now: datetime) -> Iterator[Check]:
+    """What its key may do, as it was last read: now, where the exchange answered."""
+    known = store.key_rights(broker)
+    if known is None or known.read_at is None:
+        return
+    rights = known.rights
+    told = [in_words(rights)]
+    if rights.is_address_limited is not None:
+        told.append("from listed addresses only" if rights.is_address_limited else "from any address")
+    if rights.created_at is not None:
+        told.append(f"{(now - rights.created_at).days:,} days old")
+    told.append(f"read {known.read_at:%Y-%m-%d %H:%M} UTC")
+    health: Health = "act" if known.is_danger else "warn" if rights.can_withdraw or any(warnings(rights)) else "ok"
+    hint = new_key_hint(broker.name) if known.is_danger else next(warnings(rights), None)
+    yield Check("key rights", health, ", ".join(told), hint)
+    if rights.expires_at is not None:
+        soon = rights.expires_at - now < ENDS_SOON
+        yield Check("key ends", "warn" if soon else "ok", f"{rights.expires_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _clock(offset: timedelta) -> Check:

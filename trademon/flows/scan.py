@@ -19,7 +19,7 @@ from typing import Protocol
 from trademon.core.coverage import Span, wanted_spans
 from trademon.core.entries import third_coins
 from trademon.core.model import Broker, Fill, Market, Method, OpenOrder, Position
-from trademon.core.reports import BrokerScan, ScanReport
+from trademon.core.reports import BrokerScan, Problem, ScanReport
 from trademon.core.symbol_plan import Plan, Signs, plan_symbols
 from trademon.core.symbols import compact
 from trademon.core.times import EPOCH
@@ -36,6 +36,7 @@ from trademon.errors import (
 )
 from trademon.exchanges.base import AccountView, Exchange, FillPage
 from trademon.flows.isolate import isolate
+from trademon.flows.key_rights import read_if_due
 from trademon.flows.ports import Ports
 from trademon.flows.prices import Dated, Told, fetch_prices, paths_of
 from trademon.flows.read_cash import read_cash
@@ -160,6 +161,7 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         complete_since=_complete_since(store, broker.name),
         unread=count.unread,
         left=count.left,
+        alert=count.alert,
     )
     if error is None or problem is None:
         return done
@@ -190,6 +192,7 @@ class _Count:
     note: str | None = None
     unread: str | None = None
     left: int = 0
+    alert: Problem | None = None
 
 
 async def _hold_and_look(
@@ -211,6 +214,8 @@ async def _hold_and_look(
                 except ClockSkew:
                     await exchange.sync_clock()
                     await look.run()
+                news = await read_if_due(store, broker, exchange, ports.clock())
+                count.alert, count.note = news.alert, count.note or news.unread
         except TimeoutError:
             raise Transient("not done in the time there was; the rest is read next time") from None
         except BadAnswer as fault:

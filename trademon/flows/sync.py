@@ -90,6 +90,7 @@ async def _to_the_end(target: Target, ports: Ports, limits: ScanLimits, tell: Ca
             new_fills=total.new_fills + again.new_fills,
             requests=total.requests + again.requests,
             seconds=EXACT.add(total.seconds, again.seconds),
+            alert=total.alert or again.alert,
         )
     return total
 

@@ -227,6 +227,12 @@ class Watch:
         """One broker's new state, and whether it is news."""
         before, seen.problem, seen.note, seen.seconds = seen.problem, scan.problem, scan.note, scan.seconds
         at = self.ports.clock()
+        if scan.alert is not None:
+            self._problems.appendleft(scan.alert)
+            event = WatchEvent(
+                "alert", at, self._cycle, broker=scan.broker, user=scan.user, problem=scan.alert, ok=False
+            )
+            self._tell(event)
         if scan.problem is not None:
             seen.state = "action" if scan.problem.exit_code == 4 else "failed"
             self._errors_total += 1

@@ -20,7 +20,7 @@ OWNED: Final[dict[str, str]] = {
     **dict.fromkeys(("coin_fees", "unmatched", "disposals", "lots", "days", "entries", "books"), "account_id"),
     **dict.fromkeys(("fills", "cash", "transfers", "coverage", "looks"), "account_id"),
     **dict.fromkeys(("balances", "balance_points", "open_orders", "positions"), "account_id"),
-    **dict.fromkeys(("quarantine", "broker_state", "secrets"), "broker_id"),
+    **dict.fromkeys(("quarantine", "broker_state", "key_rights", "secrets"), "broker_id"),
     **dict.fromkeys(("deliveries", "messages", "alerts", "notify_modes", "notify_options"), "user_id"),
     **dict.fromkeys(("rounds", "schedules", "brokers", "accounts", "data_keys"), "user_id"),
     "users": "id",

@@ -30,6 +30,7 @@ from trademon.store.scope import Clock
 from trademon.store.sqlite import SqliteFile
 from trademon.store.user_cash import UserCash
 from trademon.store.user_exports import UserExports
+from trademon.store.user_keys import UserKeys
 from trademon.store.user_looks import UserLooks
 from trademon.store.user_lots import UserLots
 from trademon.store.user_messages import UserMessages
@@ -192,6 +193,7 @@ class UserStore(
     UserLots,
     UserLooks,
     UserOrders,
+    UserKeys,
     UserTransfers,
     UserCash,
     UserVerify,

@@ -127,6 +127,21 @@ class BrokerStateRow(Row, table=True):
     last_error: str | None = Field(default=None, sa_type=Text)
 
 
+class KeyRightsRow(Row, table=True):
+    """What the exchange says a broker's key may do; NULL where it does not say. `asked_at` is the newest attempt."""
+
+    __tablename__ = "key_rights"
+    broker_id: int = Field(primary_key=True, foreign_key="brokers.id", ondelete="CASCADE")
+    can_trade: bool | None = None
+    can_withdraw: bool | None = None
+    is_address_limited: bool | None = None
+    key_created_at: datetime | None = _time(default=None)
+    key_expires_at: datetime | None = _time(default=None)
+    asked_at: datetime = _time()
+    read_at: datetime | None = _time(default=None)
+    withdraw_allowed: bool = False
+
+
 class QuarantineRow(Row, table=True):
     """An answer that was not believed: why, and how it began. It moved nothing."""
 

@@ -25,6 +25,7 @@ from trademon.store.outbox import (
     note_acted,
 )
 from trademon.store.scope import host_of, optional_time
+from trademon.store.user_keys import load_rights
 from trademon.store.user_secrets import UserSecrets
 
 _IDENTITIES = {
@@ -189,6 +190,7 @@ class UserBrokers(UserSecrets):
             if not self._owns_broker(sql, broker):
                 return 0
             sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
+            sql.run("DELETE FROM key_rights WHERE broker_id = ?", broker.id)
             sql.run(
                 "UPDATE brokers SET removed_at = ?, enabled = ? WHERE id = ?", to_us(self._clock()), False, broker.id
             )
@@ -218,6 +220,7 @@ class UserBrokers(UserSecrets):
     def _broker_info(self, broker: Broker) -> BrokerInfo:
         state = self.broker_state(broker)
         with self._database.read() as sql:
+            known = load_rights(sql, broker.id, self._user_id)
             has_key = sql.one("SELECT 1 FROM secrets WHERE broker_id = ?", broker.id) is not None
             fills = sql.one(
                 "SELECT count(*) FROM fills WHERE account_id = ? AND source IN ('api', 'import')", broker.account_id
@@ -237,6 +240,7 @@ class UserBrokers(UserSecrets):
             errors_in_row=state.errors_in_row,
             fills=fills[0] if fills else 0,
             complete_since=self.complete_since(broker),
+            key=known,
         )
 
     @rerun
@@ -260,11 +264,15 @@ class UserBrokers(UserSecrets):
                 _hand_over(sql, account_id)
         return account_id
 
-    def has_named_account(self, broker: Broker) -> bool:
-        """Whether the exchange has said whose account the broker's key opens."""
+    def account_uid(self, broker: Broker) -> str | None:
+        """The exchange's own id of the account that the broker's key opens; None where that is not known."""
         with self._database.read() as sql:
             row = sql.one("SELECT uid FROM accounts WHERE id = ? AND user_id = ?", broker.account_id, self._user_id)
-        return row is not None and row[0] != f"broker:{broker.id}"
+        return None if row is None or row[0] == f"broker:{broker.id}" else str(row[0])
+
+    def has_named_account(self, broker: Broker) -> bool:
+        """Whether the exchange has said whose account the broker's key opens."""
+        return self.account_uid(broker) is not None
 
     def _find_account(self, sql: Sql, exchange: str, uid: str, market: str) -> int | None:
         row = sql.one(
@@ -324,9 +332,9 @@ class UserBrokers(UserSecrets):
                 self._user_id,
             )
             wait = sql.one("SELECT wait_until FROM hosts WHERE host = ?", host_of(broker))
-        if row is None:
-            return BrokerState()
         wait_until = from_us(wait[0]) if wait else None
+        if row is None:
+            return BrokerState(wait_until=wait_until)
         return BrokerState(optional_time(row[0]), optional_time(row[1]), row[2], wait_until, row[3])
 
     @rerun

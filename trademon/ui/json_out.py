@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from trademon.core.key_rights import KnownRights
 from trademon.core.money import format_decimal, format_figure
 from trademon.core.reports import (
     BrokerInfo,
@@ -96,7 +97,11 @@ def _broker_scan(scan: BrokerScan) -> Json:
         "seconds": format_millis(scan.seconds),
         "complete_since": _time(scan.complete_since),
     }
-    return row | ({"note": scan.note} if scan.note else {})
+    return (
+        row
+        | ({"note": scan.note} if scan.note else {})
+        | ({"alert": problem_to_json(scan.alert)} if scan.alert else {})
+    )
 
 
 def _fills(report: FillsReport) -> Json:
@@ -139,8 +144,9 @@ def _rebuild(report: RebuildReport) -> Json:
 
 
 def _done(report: Done) -> Json:
-    made = {} if report.id is None else {"id": report.id}
-    return {"message": report.message, "next_step": report.next_step, **made}
+    made: Json = {} if report.id is None else {"id": report.id}
+    warned: Json = {"warnings": list(report.warnings)} if report.warnings else {}
+    return {"message": report.message, "next_step": report.next_step, **made, **warned}
 
 
 # --- brokers, users -----------------------------------------------------------------------------------------------
@@ -166,6 +172,21 @@ def _broker(info: BrokerInfo) -> Json:
         "errors_in_row": info.errors_in_row,
         "fills": info.fills,
         "complete_since": _time(info.complete_since),
+        "key": None if info.key is None else _key(info.key),
+    }
+
+
+def _key(known: KnownRights) -> Json:
+    """What a key may do; null where the exchange does not say."""
+    rights = known.rights
+    return {
+        "can_trade": rights.can_trade,
+        "can_withdraw": rights.can_withdraw,
+        "withdraw_allowed": known.withdraw_allowed,
+        "address_limited": rights.is_address_limited,
+        "created_at": _time(rights.created_at),
+        "expires_at": _time(rights.expires_at),
+        "read_at": _time(known.read_at),
     }
 
 
@@ -180,6 +201,7 @@ def _broker_test(test: BrokerTest) -> Json:
         "clock_offset_s": format_millis(test.clock_offset_s),
         "seconds": format_millis(test.seconds),
         "notes": list(test.notes),
+        "key": None if test.key is None else _key(test.key),
     }
 
 

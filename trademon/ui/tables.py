@@ -15,6 +15,7 @@ from trademon.core.db_reports import ConfigReport, DbStatus, PathsReport
 from trademon.core.doctor_reports import DoctorReport
 from trademon.core.holding_reports import BalancesReport, OrdersReport, PositionsReport
 from trademon.core.key_reports import KeysRotated, KeyStatus
+from trademon.core.key_rights import in_words
 from trademon.core.lot_reports import CompareReport, ExplainReport, LotsReport, WhatIfReport
 from trademon.core.notice_reports import NotifyReport, OutboxReport, SendReport
 from trademon.core.pnl_reports import PnlReport
@@ -162,6 +163,8 @@ def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
 
 def _scan_row(scan: BrokerScan, glyphs: Glyphs) -> Row:
     said = [scan.note] if scan.note else []
+    if scan.alert:
+        said.append(f"{glyphs.warn} {scan.alert.message} {glyphs.then} {scan.alert.hint}")
     if scan.problem:
         said.append(scan.problem.message + (f" {glyphs.then} {scan.problem.hint}" if scan.problem.hint else ""))
     return Row(
@@ -194,6 +197,7 @@ _BROKER_COLUMNS: Final = (
     Column("exchange"),
     Column("market", leaves=1),
     Column("state"),
+    Column("key", leaves=3),
     Column("fills", "right"),
     Column("complete since"),
     Column("last answer", leaves=2),
@@ -217,12 +221,19 @@ def _broker_row(info: BrokerInfo, glyphs: Glyphs) -> Row:
             plain(info.exchange),
             plain(info.market),
             state,
+            _key_cell(info),
             plain(f"{info.fills:,}"),
             plain(format_stamp(info.complete_since) if info.complete_since else "not yet"),
             plain(format_stamp(info.last_good_at) if info.last_good_at else "never"),
         ),
         plain(remedy) if remedy else None,
     )
+
+
+def _key_cell(info: BrokerInfo) -> Text:
+    if info.key is None or info.key.read_at is None:
+        return plain("")
+    return plain(in_words(info.key.rights), "red" if info.key.is_danger else "")
 
 
 def _broker_state(info: BrokerInfo, glyphs: Glyphs) -> tuple[Text, str]:
@@ -292,9 +303,11 @@ def render_broker_test(test: BrokerTest, glyphs: Glyphs = UNICODE) -> Renderable
     head = plain(f"{glyphs.ok} {test.broker} answers", "green")
     whom = plain(f"{test.exchange} account {test.account}")
     holds = plain(f"{count(test.coins, 'coin')}, {count(test.open_orders, 'open order')}")
+    key = plain("" if test.key is None or test.key.read_at is None else f"key: {in_words(test.key.rights)}")
     clock = plain(f"clock {format(test.clock_offset_s, '+,f')} s", "dim")
     notes = [sentence(f"{glyphs.warn} {note}", "cyan") for note in test.notes]
-    return Group(_Flowing(head, whom, holds, clock, plain(f"took {format_seconds(test.seconds)}", "dim")), *notes)
+    said = (head, whom, holds, *([key] if key.plain else []), clock)
+    return Group(_Flowing(*said, plain(f"took {format_seconds(test.seconds)}", "dim")), *notes)
 
 
 def render_import(report: ImportReport, glyphs: Glyphs = UNICODE) -> RenderableType:

@@ -1,0 +1,80 @@
+"""What may be asked of an exchange at all: trademon watches, so whatever could change something is never sent.
+
+Two checks, both by allow-lists. A raw endpoint of an exchange with an adapter of its own must be among its `ENDPOINTS`
+before ccxt builds a request. And whatever ccxt builds, by a raw endpoint or by one of its unified methods, leaves only
+as a GET, or as a POST to a path among `POST_READS`: some exchanges take every private question so.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from trademon.errors import TrademonError
+
+ENDPOINTS: Final[dict[str, frozenset[str]]] = {
+    "binance": frozenset(
+        {
+            "public_get_time",
+            "public_get_exchangeinfo",
+            "public_get_klines",
+            "public_get_ticker_price",
+            "private_get_account",
+            "private_get_openorders",
+            "private_get_allorders",
+            "private_get_mytrades",
+            "sapi_get_capital_deposit_hisrec",
+            "sapi_get_capital_withdraw_history",
+            "sapi_get_account_apirestrictions",
+        }
+    ),
+    "bitget": frozenset(
+        {
+            "public_common_get_v2_public_time",
+            "public_spot_get_v2_spot_public_symbols",
+            "public_spot_get_v2_spot_market_candles",
+            "public_spot_get_v2_spot_market_history_candles",
+            "public_spot_get_v2_spot_market_tickers",
+            "private_spot_get_v2_spot_account_info",
+            "private_spot_get_v2_spot_account_assets",
+            "private_spot_get_v2_spot_trade_unfilled_orders",
+            "private_spot_get_v2_spot_trade_history_orders",
+            "private_spot_get_v2_spot_trade_fills",
+            "private_spot_get_v2_spot_wallet_deposit_records",
+            "private_spot_get_v2_spot_wallet_withdrawal_records",
+        }
+    ),
+}
+"""ccxt's names of the endpoints that our own adapters call."""
+
+_KRAKEN = (
+    "Balance BalanceEx TradeBalance OpenOrders ClosedOrders QueryOrders TradesHistory QueryTrades OpenPositions "
+    "Ledgers QueryLedgers TradeVolume DepositStatus WithdrawStatus"
+)
+POST_READS: Final[dict[str, frozenset[str]]] = {
+    "kraken": frozenset(f"/0/private/{name}" for name in _KRAKEN.split()),
+    "hyperliquid": frozenset({"/info"}),
+}
+"""Paths that are asked by POST and change nothing, by ccxt's id of the exchange."""
+
+
+class WouldWrite(TrademonError):
+    """Something was about to be sent that could change an account: a fault of ours, and nothing was sent."""
+
+
+def check_endpoint(exchange_id: str, endpoint: str) -> None:
+    """Raises WouldWrite for a raw endpoint that is not known to read; any of an exchange without an adapter passes."""
+    known = ENDPOINTS.get(exchange_id)
+    if known is not None and endpoint not in known:
+        raise _refused(f"{exchange_id}'s {endpoint}")
+
+
+def check_request(exchange_id: str, method: str, url: str) -> None:
+    """Raises WouldWrite for a request that is neither a GET nor a POST that is known to read."""
+    path = urlsplit(url).path
+    if method != "GET" and not (method == "POST" and path in POST_READS.get(exchange_id, frozenset())):
+        raise _refused(f"{method} {path[:80]} of {exchange_id}")
+
+
+def _refused(what: str) -> WouldWrite:
+    return WouldWrite(f"trademon only reads: {what} was not sent", hint="report it: a fault of ours")
