@@ -71,8 +71,8 @@ class Home:
             raise
 
     @contextlib.asynccontextmanager
-    async def network(self, keys: Credentials | None = None) -> AsyncIterator[Ports]:
-        """Ports with a way to the exchanges, for the length of a run. `keys` sign in place of the stored ones: a key is
+    async def network(self, candidate: Credentials | None = None) -> AsyncIterator[Ports]:
+        """Ports with a way to the exchanges, for the length of a run. `candidate` signs in place of stored keys: one is
         examined before it is stored."""
         from trademon.flows.ports import Ports  # noqa: PLC0415 - what only reads the store needs no network
 

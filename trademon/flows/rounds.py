@@ -146,7 +146,8 @@ def _told(done: BrokerScan) -> str:
     if done.problem is not None:
         return done.problem.message
     fills = f"{done.new_fills:,} new execution{'' if done.new_fills == 1 else 's'}"
-    return "; ".join(filter(None, (None if done.status == "skipped" else fills, done.note)))
+    alert = None if done.alert is None else done.alert.message
+    return "; ".join(filter(None, (None if done.status == "skipped" else fills, done.note, alert)))
 
 
 def _compared(task: Task) -> bool:

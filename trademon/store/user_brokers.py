@@ -177,6 +177,7 @@ class UserBrokers(UserSecrets):
                 )
             if credentials is not None and self._owns_broker(sql, broker):
                 self._save_credentials(sql, broker.id, credentials)
+                sql.run("DELETE FROM key_rights WHERE broker_id = ?", broker.id)  # those were of another key
                 if broker.exchange != "manual":
                     sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
                 sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)

@@ -6,8 +6,8 @@ from alembic import op
 from trademon.store.row_security import protect
 from trademon.store.types import UtcTime
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
