@@ -126,7 +126,7 @@ async def _broker(target: Target, ports: Ports, capabilities_of: CapabilitiesOf)
         checks.append(Check("state", "ok", "disabled: it is not scanned"))
     else:
         checks += await _asked(target, ports)
-    checks += _key(store, broker, now)
+    checks += _key_rights(store, broker, now)
     return [replace(check, broker=broker.name, user=broker.user) for check in checks]
 
 
@@ -201,7 +201,7 @@ async def _ask(target: Target, ports: Ports) -> list[Check]:
         await exchange.close()
 
 
-def _key(store: UserStore, broker: Broker, now: datetime) -> Iterator[Check]:
+def _key_rights(store: UserStore, broker: Broker, now: datetime) -> Iterator[Check]:
     """What its key may do, as it was last read: now, where the exchange answered."""
     known = store.key_rights(broker)
     if known is None or known.read_at is None:
