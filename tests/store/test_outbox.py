@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.store.world import NOON, add_broker, book, fill, minute, open_store
+from trademon.core.model import KeyRights
 from trademon.core.notices import Notice
 from trademon.errors import OtherExecution
 from trademon.store.database import Database
@@ -211,15 +212,29 @@ def test_the_other_alerts_are_told_once_each(ann: UserStore) -> None:
     broker = add_broker(ann)
     for _ in range(3):
         ann.alert_gap(broker, NOON, 2)
-        ann.alert_withdraw_right(broker, can_withdraw=True)
+        ann.save_key_rights(broker, KeyRights(can_withdraw=True), NOON)
         ann.alert_session_lost(broker, "refresh refused", "trademon broker login spot")
         fail(ann, broker, 1, needs_person=True)
     assert kinds(ann) == ["gap", "withdraw_right", "session_lost"]
     ann.alert_gap(broker, None, 0)
-    ann.alert_withdraw_right(broker, can_withdraw=False)
+    ann.save_key_rights(broker, KeyRights(can_withdraw=False), NOON)
     ann.alert_gap(broker, NOON, 2)
-    ann.alert_withdraw_right(broker, can_withdraw=True)
+    ann.save_key_rights(broker, KeyRights(can_withdraw=True), NOON)
     assert kinds(ann) == ["gap", "withdraw_right", "session_lost", "gap", "withdraw_right"]
+
+
+def test_a_right_to_withdraw_that_was_allowed_is_no_alert(ann: UserStore) -> None:
+    """Nor one that could not be read; taking the permission for it ends an alert that was raised."""
+    broker = add_broker(ann)
+    ann.save_key_rights(broker, None, NOON)
+    ann.save_key_rights(broker, KeyRights(can_withdraw=True), NOON, withdraw_allowed=True)
+    assert kinds(ann) == []
+    ann.save_key_rights(broker, KeyRights(can_withdraw=True), NOON, withdraw_allowed=False)
+    ann.allow_withdraw_key(broker)
+    ann.save_key_rights(broker, KeyRights(can_withdraw=True), NOON)
+    assert kinds(ann) == ["withdraw_right"]
+    with ann._database.read() as sql:
+        assert sql.rows("SELECT name FROM alerts") == []
 
 
 def test_the_limit_of_a_day_is_over_all_brokers_and_told_once_a_day(ann: UserStore) -> None:

@@ -33,7 +33,7 @@ from trademon.core.money import EXACT, ZERO
 from trademon.core.symbols import make_symbol, of_side
 from trademon.core.times import to_ms
 from trademon.errors import BadAnswer
-from trademon.exchanges import binance_income, prices, validate
+from trademon.exchanges import binance_income, binance_wallet, prices, validate
 from trademon.exchanges.base import AccountView, Capabilities, CashPage, FillPage, TransferPage
 from trademon.exchanges.binance_budget import BudgetedCaller
 from trademon.exchanges.binance_walk import PAGE, Walk
@@ -59,6 +59,7 @@ class BinanceUsdm:
         candles=1000,
         transfer_history=binance_income.HISTORY,
         has_positions=True,
+        has_rights=True,
         has_cash=True,
         cash_history=binance_income.HISTORY,
         names_history=binance_income.HISTORY,
@@ -90,7 +91,8 @@ class BinanceUsdm:
         """The client is shared and closed by whoever opened it."""
 
     async def fetch_rights(self) -> KeyRights | None:
-        return None
+        """Of the key, whichever market it trades on: the wallet's interface tells it."""
+        return await binance_wallet.read_rights(self._call)
 
     async def sync_clock(self) -> timedelta:
         answer = validate.as_object(await self._call("fapipublic_get_time", signed=False), "time")

@@ -26,7 +26,7 @@ from trademon.core.model import (
 )
 from trademon.core.times import EPOCH, MILLISECOND, to_ms
 from trademon.errors import AuthError, BadAnswer
-from trademon.exchanges import bitget_mix_rows, prices, validate
+from trademon.exchanges import bitget_mix_rows, bitget_wallet, prices, validate
 from trademon.exchanges.base import AccountView, Capabilities, CashPage, FillPage, TransferPage
 from trademon.exchanges.ccxt_client import CcxtClient, Clock, last_answer
 from trademon.exchanges.validate import Row
@@ -59,6 +59,7 @@ class BitgetMix:
         candles=200,
         transfer_history=HISTORY - _MARGIN,
         has_positions=True,
+        has_rights=True,
         has_cash=True,
         cash_history=HISTORY - _MARGIN,
     )
@@ -68,6 +69,7 @@ class BitgetMix:
         self._credentials = credentials
         self._clock = clock
         self._requests = 0
+        self._info: Row | None = None
 
     @property
     def requests(self) -> int:
@@ -90,7 +92,12 @@ class BitgetMix:
         """The client is shared and closed by whoever opened it."""
 
     async def fetch_rights(self) -> KeyRights | None:
-        return None
+        """From the answer that named the account, where this look has it: one call a second is all there is."""
+        return bitget_wallet.parse_rights(self._info or await self._account_info())
+
+    async def _account_info(self) -> Row:
+        self._info = validate.as_object(await self._call("private_spot_get_v2_spot_account_info"), "account info")
+        return self._info
 
     async def sync_clock(self) -> timedelta:
         answer = validate.as_object(await self._call("public_common_get_v2_public_time", signed=False), "time")
@@ -117,7 +124,7 @@ class BitgetMix:
     async def _uid(self) -> str | None:
         """Whose key it is: the spot interface alone says it, which a key for futures may not ask."""
         try:
-            info = validate.as_object(await self._call("private_spot_get_v2_spot_account_info"), "account info")
+            info = await self._account_info()
         except AuthError:
             return None  # a key that is wrong altogether is refused by the next question
         return validate.identifier(info, "userId")

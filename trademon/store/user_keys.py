@@ -7,7 +7,9 @@ from typing import Any
 
 from trademon.core.key_rights import KnownRights
 from trademon.core.model import Broker, KeyRights
+from trademon.core.notices import Notice
 from trademon.core.times import from_us, to_us
+from trademon.store.outbox import clear_alert, raise_alert, withdraw_right
 from trademon.store.scope import UserScope, optional_time
 from trademon.store.sql import Sql, rerun
 
@@ -38,13 +40,24 @@ class UserKeys(UserScope):
             read_at = at if rights is not None else None if known is None else known.read_at
             told = rights or (KeyRights() if known is None else known.rights)
             sql.run(f"DELETE FROM key_rights WHERE {_OWN}", broker.id, self._user_id)
-            _insert(sql, broker.id, KnownRights(told, at, read_at, allowed))
+            now_known = KnownRights(told, at, read_at, allowed)
+            _insert(sql, broker.id, now_known)
+            self._judge(sql, broker, now_known, at)
         return known
+
+    def _judge(self, sql: Sql, broker: Broker, known: KnownRights, at: datetime) -> None:
+        """A message to a key that can withdraw, once as long as it is so."""
+        if known.is_danger:
+            notice = Notice("withdraw_right", {"broker": broker.name})
+            raise_alert(sql, self._user_id, withdraw_right(broker.id), notice, at)
+        else:
+            clear_alert(sql, self._user_id, withdraw_right(broker.id))
 
     @rerun
     def allow_withdraw_key(self, broker: Broker) -> None:
         """The person insists on the key that is stored."""
         with self._database.write() as sql:
+            clear_alert(sql, self._user_id, withdraw_right(broker.id))
             known = load_rights(sql, broker.id, self._user_id)
             if known is not None:
                 sql.run(f"UPDATE key_rights SET withdraw_allowed = ? WHERE {_OWN}", True, broker.id, self._user_id)

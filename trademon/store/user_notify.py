@@ -10,7 +10,7 @@ from trademon.core.notices import Event, Mode, Modes, Notice, NotifyOptions, par
 from trademon.core.times import to_us
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
-from trademon.store.outbox import clear_alert, gap, must_act, queue, raise_alert, read_modes, withdraw_right
+from trademon.store.outbox import clear_alert, gap, must_act, queue, raise_alert, read_modes
 from trademon.store.scope import UserScope
 
 
@@ -124,13 +124,6 @@ class UserNotify(UserScope):
         """The broker's sign-in is lost: once until a look is good again, together with `must_act`."""
         facts = {"broker": broker.name, "error": error, "remedy": remedy}
         return self.raise_alert(must_act(broker.id), Notice("session_lost", facts))
-
-    def alert_withdraw_right(self, broker: Broker, *, can_withdraw: bool) -> bool:
-        """A key is found to have the right to withdraw, or no longer to have it: told once, until it has lost it."""
-        if not can_withdraw:
-            self.clear_alert(withdraw_right(broker.id))
-            return False
-        return self.raise_alert(withdraw_right(broker.id), Notice("withdraw_right", {"broker": broker.name}))
 
     def alert_gap(self, broker: Broker, lost_from: datetime | None, gaps: int) -> bool:
         """The exchange is about to forget what was not read, from `lost_from` on; None: nothing is about to be lost."""

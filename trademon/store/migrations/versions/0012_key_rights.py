@@ -6,8 +6,8 @@ from alembic import op
 from trademon.store.row_security import protect
 from trademon.store.types import UtcTime
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
