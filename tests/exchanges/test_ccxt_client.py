@@ -418,7 +418,7 @@ async def test_a_key_is_not_in_a_traceback_with_its_context_either(open_client, 
     [
         ("binance", Credentials()),
         ("binance", Credentials("key", "")),
-        ("bitget", Credentials("key", "secret", "")),
+        ("bitget", Credentials("key", "bitget-secret", "")),
     ],
     ids=["no key", "no secret", "no passphrase"],
 )
