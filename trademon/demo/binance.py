@@ -10,6 +10,7 @@ from itertools import islice
 from aiohttp import web
 
 from trademon.demo.binance_door import SIGNED, MinuteWeight, Rule, authenticate
+from trademon.demo.binance_orders import ORDER_PATH, ORDER_RULES, answer_order
 from trademon.demo.binance_params import (
     array,
     bad_combination,
@@ -88,6 +89,8 @@ _RULES = {
 class BinanceApi:
     """Answers questions for a set of accounts; counts weight per clock minute over all of them, as per one address."""
 
+    ORDERS = frozenset({("POST", ORDER_PATH), ("DELETE", ORDER_PATH)})
+
     def __init__(
         self,
         accounts: list[DemoAccount],
@@ -137,7 +140,7 @@ class BinanceApi:
         return web.json_response(body, status=status, headers=headers)
 
     def _decide(self, q: Question) -> Json:
-        rule = _RULES.get(q.path)
+        rule = ORDER_RULES.get(q.method) if q.path == ORDER_PATH else _RULES.get(q.path)
         if rule is None:
             raise Refusal(404, -1000, "Path not found.")  # assumed: the body; the status is the real one's
         self._count(q, rule.weight_with if rule.lighter in q.params else rule.weight)
@@ -146,7 +149,7 @@ class BinanceApi:
             return self._public[q.path](q)
         account = authenticate(q, self._accounts)
         refuse_unread(q.params, rule.params | SIGNED)
-        return self._signed[q.path](q, account)
+        return answer_order(q, account) if q.path == ORDER_PATH else self._signed[q.path](q, account)
 
     def _count(self, q: Question, weight: int) -> None:
         """Add `weight` to this minute's; a refused request counts too."""

@@ -51,7 +51,7 @@ def authenticate(q: Question, accounts: Mapping[str, DemoAccount]) -> DemoAccoun
     account = accounts.get(key)
     if account is None:
         raise Refusal(401, -2015, "Invalid API-key, IP, or permissions for action.")
-    payload, mark, signature = q.raw_query.rpartition("&signature=")
+    payload, mark, signature = q.signed.rpartition("&signature=")
     if not mark or not signature:
         raise missing("signature")
     if not hmac.compare_digest(sha256_mac(account.api_secret, payload).hex(), signature):

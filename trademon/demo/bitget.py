@@ -14,6 +14,7 @@ from aiohttp import web
 
 from trademon.demo import bitget_mix
 from trademon.demo.bitget_market import candle_paths
+from trademon.demo.bitget_orders import ORDERS, order_paths
 from trademon.demo.bitget_params import empty, newest_below, page_limit, trade_window, unknown
 from trademon.demo.bitget_rows import (
     asset_row,
@@ -35,6 +36,9 @@ _RATES = {  # requests a second per uid; public ones (20 per address) are never 
     "/api/v2/spot/trade/unfilled-orders": 20,
     "/api/v2/spot/trade/history-orders": 20,
     "/api/v2/spot/trade/fills": 10,
+    "/api/v2/spot/trade/orderInfo": 20,
+    "/api/v2/spot/trade/place-order": 10,
+    "/api/v2/spot/trade/cancel-order": 10,
     "/api/v2/spot/wallet/deposit-records": 10,
     "/api/v2/spot/wallet/withdrawal-records": 10,
     **bitget_mix.MIX_RATES,
@@ -43,6 +47,8 @@ _RATES = {  # requests a second per uid; public ones (20 per address) are never 
 
 class BitgetApi:
     """Answers questions for a set of accounts; counts requests per uid, path and clock second."""
+
+    ORDERS = ORDERS
 
     def __init__(self, accounts: list[DemoAccount], *, has_rates: bool = True) -> None:
         """`has_rates` False lets any number of requests a second pass."""
@@ -66,6 +72,7 @@ class BitgetApi:
             "/api/v2/spot/trade/fills": self._fills,
             **wallet_paths(),
             **bitget_mix.private_paths(),
+            **order_paths(),
         }
 
     def account_of(self, question: Question) -> DemoAccount | None:
@@ -90,7 +97,7 @@ class BitgetApi:
             self._authenticate(q)
             msg = "You are in Classic Account mode, and the Unified Account API is not supported at this time"
             raise Refusal(400, "40084", msg)
-        if q.path not in self._private:
+        if q.path not in self._private or ((q.method != "GET") != (("POST", q.path) in ORDERS)):
             raise Refusal(404, "40404", "Request URL NOT FOUND")
         account = self._authenticate(q)
         self._count(q, account)
@@ -122,7 +129,7 @@ class BitgetApi:
             raise Refusal(400, "40037", "Apikey does not exist")
         # What is signed is the query as decoded text, not as percent codes.
         query = "?" + unquote(q.raw_query) if q.raw_query else ""
-        mac = sha256_mac(account.api_secret, f"{timestamp}GET{q.path}{query}")
+        mac = sha256_mac(account.api_secret, f"{timestamp}{q.method}{q.path}{query}{q.body}")
         if not hmac.compare_digest(base64.b64encode(mac), (signature or "").encode()):
             raise Refusal(400, "40009", "sign signature error")
         if passphrase != account.passphrase:

@@ -200,6 +200,19 @@ class WorldView(Protocol):
         """Whether the exchange knows a candle of that stretch."""
 
 
+class TradedWorld(WorldView, Protocol):
+    """A world in which orders can be placed while it runs."""
+
+    def new_ids(self, symbol: str, at: datetime) -> tuple[str, str] | None:
+        """An order's and a trade's id for what happens at `at`, after all that did; None for an untraded market."""
+
+    def add_order(self, order: WorldOrder) -> None:
+        """Publish an order with its executions."""
+
+    def replace_order(self, order: WorldOrder) -> None:
+        """Publish another state of an order without new executions, such as that it was taken back."""
+
+
 def by_time_and_id(execution: Execution) -> tuple[datetime, int, str]:
     """The order of the truth; the symbol only settles equal ids of two symbols."""
     return execution.executed_at, int(execution.trade_id), execution.symbol

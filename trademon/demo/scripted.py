@@ -63,6 +63,18 @@ class ScriptedWorld:
         self._list(order.symbol)
         self.add(*order.executions)
 
+    def new_ids(self, symbol: str, at: datetime) -> tuple[str, str] | None:
+        """The next order and trade id; None for a market that is not listed."""
+        if symbol not in self.markets:
+            return None
+        orders = [int(o.order_id) for o in (*self._orders, *self._implied())]
+        trades = [int(e.trade_id) for e in self._executions]
+        return str(max(orders, default=10_000) + 1), str(max(trades, default=100) + 1)
+
+    def replace_order(self, order: WorldOrder) -> None:
+        """Another state of an order that was added, without new executions."""
+        self._orders = [order if o.order_id == order.order_id else o for o in self._orders]
+
     def buy(self, symbol: str, quantity: str, price: str, at: datetime, **more: str | bool) -> Execution:
         """Add a purchase; `more` as in `trade`."""
         return self.trade("buy", symbol, quantity, price, at, **more)

@@ -73,6 +73,11 @@ class DemoServer:
             raise RuntimeError("the demo server is not started")
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def order_requests(self) -> list[RequestRecord]:
+        """Everything that was asked for that could trade: orders placed and taken back, however it ended."""
+        return [record for record in self.requests if record.method != "GET"]
+
     def now(self) -> datetime:
         """The server's clock, and the moment its worlds have reached."""
         return self._clock() + self.clock_offset
@@ -108,13 +113,12 @@ class DemoServer:
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Ask the faults first; record the request however it ends."""
-        status = 0
+        status, question = 0, await ask(request, self.now())
         try:
             response = await self._strike(request) or await handler(request)
             if request.transport is not None and not request.transport.is_closing():
                 status = response.status
         finally:
-            question = ask(request, self.now())
             api = self._api(question)
             account = api.account_of(question)
             self.requests.append(
@@ -138,9 +142,9 @@ class DemoServer:
         return None
 
     async def _answer(self, request: web.Request) -> web.Response:
-        question = ask(request, self.now())
-        if request.method != "GET":
-            return web.Response(status=405, text="")  # nothing here can be ordered
+        question = await ask(request, self.now())
+        if request.method != "GET" and (request.method, question.path) not in BinanceApi.ORDERS | BitgetApi.ORDERS:
+            return web.Response(status=405, text="")
         return self._api(question).answer(question)
 
     def _api(self, question: Question) -> BinanceApi | UsdmApi | BitgetApi:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,12 +47,15 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request as a handler sees it: `raw_query` undecoded as it was sent, `now` the server's clock."""
+    """One request as a handler sees it: `raw_query` undecoded as it was sent, `now` the server's clock. `body` is a
+    form or JSON, empty in a question that only reads."""
 
     path: str
     raw_query: str
     headers: Mapping[str, str]
     now: datetime
+    method: str = "GET"
+    body: str = ""
 
     @property
     def now_ms(self) -> int:
@@ -60,14 +64,27 @@ class Question:
 
     @property
     def params(self) -> dict[str, str]:
-        """The decoded parameters; an empty value counts as sent, as both exchanges see it."""
-        return dict(parse_qsl(self.raw_query, keep_blank_values=True))
+        """The decoded parameters; an empty value counts as sent, as both exchanges see it. Those of the body stand
+        beside those of the address."""
+        found = dict(parse_qsl(self.raw_query, keep_blank_values=True))
+        if self.body.startswith("{"):
+            try:
+                return found | {str(name): str(value) for name, value in json.loads(self.body).items()}
+            except ValueError:
+                return found
+        return found | dict(parse_qsl(self.body, keep_blank_values=True))
+
+    @property
+    def signed(self) -> str:
+        """What Binance signs: the address's parameters and the body's, one after the other."""
+        return self.raw_query + self.body
 
 
-def ask(request: web.Request, now: datetime) -> Question:
+async def ask(request: web.Request, now: datetime) -> Question:
     """The question in a request. The raw path is used: a parsed query may be quoted anew, and no longer be signed."""
     path, _, query = request.raw_path.partition("?")
-    return Question(path, query, request.headers, now)
+    body = await request.text() if request.method != "GET" else ""
+    return Question(path, query, request.headers, now, request.method, body)
 
 
 def sha256_mac(secret: str, text: str) -> bytes:

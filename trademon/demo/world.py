@@ -105,6 +105,30 @@ class World:
         """Always: a minute without a trade shows the price before it."""
         return True
 
+    def new_ids(self, symbol: str, at: datetime) -> tuple[str, str] | None:
+        """Ids that follow all that happened up to `at`; None for a market without trades of its own."""
+        if symbol not in self._symbols:
+            return None
+        self._advance(to_ms(at))
+        return self._ids.order(symbol, to_ms(at)), self._ids.trade(symbol, to_ms(at))
+
+    def add_order(self, order: WorldOrder) -> None:
+        """An order from outside, placed now: it takes what it costs from what the world itself can still trade with."""
+        here = self._symbols[order.symbol]
+        here.orders.append(order)
+        here.executions.extend(order.executions)
+        base, _, quote = order.symbol.partition("/")
+        rest = order.quantity - order.executed if order.is_open else Decimal(0)
+        if order.side == "buy":
+            self._take(quote, order.quote_executed + rest * order.price)
+        else:
+            self._take(base, order.executed + rest)
+
+    def replace_order(self, order: WorldOrder) -> None:
+        """Another state of an order from outside."""
+        orders = self._symbols[order.symbol].orders
+        orders[:] = [order if o.order_id == order.order_id else o for o in orders]
+
     def _chosen(self, symbol: str | None) -> list[_Symbol]:
         if symbol is None:
             return list(self._symbols.values())
