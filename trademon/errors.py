@@ -47,6 +47,12 @@ class DataError(TrademonError):
     kind = "data"
 
 
+class StrategyError(TrademonError):
+    """A strategy whose code cannot be run, fails, takes too long or answers with nonsense. Nothing of it is done."""
+
+    kind = "strategy"
+
+
 # --- a person must act -------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trademon.core.model import Broker, Credentials
+from trademon.core.strategy_reports import HaltReport
 from trademon.core.symbols import match_symbol, nearest, with_sides
-from trademon.errors import UnknownName, UsageError
-from trademon.exchanges.registry import DEMO, WITHOUT_API, Connections
+from trademon.errors import StoreError, TrademonError, UnknownName, UsageError
+from trademon.exchanges.registry import DEMO, WITHOUT_API, Connections, check_takes_orders
 from trademon.settings import Settings, load_settings
+from trademon.store.halts import FILE_NAME, halt_by_file, halted_by_file
 from trademon.store.store import Store, UserStore
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from trademon.demo.server import DemoAccount, DemoServer
     from trademon.exchanges.base import Exchange
+    from trademon.exchanges.order_client import OrderDesk
     from trademon.flows.notify import Sender
     from trademon.flows.ports import Ports
     from trademon.flows.scan import Target
@@ -74,7 +78,7 @@ class Home:
     async def network(self, candidate: Credentials | None = None) -> AsyncIterator[Ports]:
         """Ports with a way to the exchanges, for the length of a run. `candidate` signs in place of stored keys: one is
         examined before it is stored."""
-        from trademon.flows.ports import Ports  # noqa: PLC0415 - what only reads the store needs no network
+        from trademon.flows.ports import Ports, Trading  # noqa: PLC0415 - what only reads the store needs no network
 
         async with Connections(self.clock) as connections, _DemoHost(self.clock) as demo:
 
@@ -91,7 +95,24 @@ class Home:
                 keys = candidate or store.credentials(broker)
                 return connections.open(broker.exchange, keys, market=broker.market, base_url=broker.base_url)
 
-            yield Ports(open_exchange, self.store.locks, self.clock)
+            def open_orders(store: UserStore, broker: Broker, clock: Clock) -> OrderDesk:
+                check_takes_orders(broker.exchange, broker.market)
+                keys = store.credentials(broker)
+                return connections.open_orders(broker.exchange, keys, clock, base_url=broker.base_url)
+
+            trading = Trading(open_orders, self.halt_file, self.private_paths)
+            yield Ports(open_exchange, self.store.locks, self.clock, trading=trading)
+
+    @property
+    def halt_file(self) -> Path:
+        """While it is there, no order leaves this machine."""
+        return self.settings.state_dir / FILE_NAME
+
+    @property
+    def private_paths(self) -> tuple[Path, ...]:
+        """Where keys and the store are: what no strategy's code may read."""
+        settings = self.settings
+        return (settings.data_dir, settings.state_dir, settings.config_dir, settings.key_file, Path.cwd() / ".env")
 
     @contextlib.asynccontextmanager
     async def sender(self, stores: Sequence[UserStore]) -> AsyncIterator[Sender]:
@@ -141,6 +162,48 @@ def open_home(settings: Settings | None = None) -> Iterator[Home]:
         yield Home(settings, store)
     finally:
         store.close()
+
+
+HALT_PATIENCE_S = 3.0
+"""How long `halt` waits for the store; the file stops orders by then."""
+
+
+def halt_everything(settings: Settings, reason: str) -> HaltReport:
+    """No order leaves any more: the file first, which needs nothing but a disk, then the store, as far as it answers.
+
+    Raises:
+        StoreError: neither could be written.
+    """
+    file, now = settings.state_dir / FILE_NAME, utc_now()
+    failed: StoreError | None = None
+    try:
+        halt_by_file(file, now, reason)
+    except StoreError as error:
+        failed = error
+    told: list[HaltReport] = []
+    wrong: list[str] = []
+
+    def tell_store() -> None:
+        try:
+            with open_home(settings) as home:
+                home.store.set_halt(reason)
+                users = [home.store.for_user(user.name) for user in home.store.users()]
+                waiting = sum(len(user.strategy_orders(mode="live", statuses=("open",))) for user in users)
+                told.append(HaltReport(home.store.halted(), None, waiting))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, the file has stopped orders
+            wrong.append(error.message if isinstance(error, TrademonError) else type(error).__name__)
+
+    # A thread that is not waited for: a store that is locked, or a server that is gone, holds nobody up.
+    thread = threading.Thread(target=tell_store, daemon=True)
+    thread.start()
+    thread.join(HALT_PATIENCE_S)
+    if told:
+        by_file = halted_by_file(file) if failed is None else None
+        return replace(told[0], file=by_file, note=None if failed is None else failed.line)
+    why = wrong[0] if wrong else f"it did not answer within {HALT_PATIENCE_S:g} s"
+    if failed is not None:
+        raise StoreError(f"NOT halted: {failed.message}, and the store: {why}", hint=f"touch {file}")
+    return HaltReport(None, halted_by_file(file), note=f"the store could not be told: {why}")
 
 
 @contextlib.asynccontextmanager

@@ -41,6 +41,7 @@ SUBCOMMANDS = {
     "pnl": ("explain", "compare", "what-if", "export"),
     "prices": ("list", "fetch"),
     "notify": ("send", "test", "outbox", "list", "set", "quiet", "digest", "fallback", "limit"),
+    "strategy": ("add", "list", "show", "run", "enable", "disable", "remove", "arm", "disarm", "log"),
 }
 
 

@@ -16,6 +16,17 @@ from trademon.exchanges.registry import ADAPTERS, Connections
 from trademon.store.store import Store
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Drop what is marked `nightly` unless the command line names marks itself; give it time."""
+    long = [item for item in items if item.get_closest_marker("nightly")]
+    for item in long:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(1800))
+    if long and not config.getoption("markexpr"):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a store with one user and nothing else."""

@@ -34,6 +34,8 @@ COMMANDS: Final[dict[str, str]] = {
     "doctor": "Examine the store, this machine and every broker.",
     "prices": "Dated prices, for P&L in one currency: list, fetch.",
     "cash": "Funding and interest beside the trades; import some from a CSV file.",
+    "strategy": "Strategies, on paper until you arm one: add, run, arm.",
+    "halt": "Stop every order of every strategy, at once.",
     "rebuild": "Derive all P&L again from the stored fills.",
     "db": "The store: its state, whole copies of it, bring one back.",
     "paths": "Where the store, the key file, logs and settings lie.",

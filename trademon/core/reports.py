@@ -125,7 +125,7 @@ def takes_files(names: Sequence[str]) -> str:
 @dataclass(frozen=True, slots=True)
 class FillRow:
     """A stored fill as it is listed. `fee` and `fee_currency` are the first fee's; `more_fees` the others'. Of a
-    contract `quantity` counts contracts, each of `contract_size`."""
+    contract `quantity` counts contracts, each of `contract_size`. `strategy` is the one that ordered it, if any did."""
 
     id: int
     broker: str
@@ -142,6 +142,7 @@ class FillRow:
     source: str
     more_fees: tuple[tuple[Decimal, str], ...] = ()
     contract_size: Decimal | None = None
+    strategy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

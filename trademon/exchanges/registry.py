@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     import aiohttp
 
     from trademon.exchanges.ccxt_client import CcxtClient, Clock, Explain
+    from trademon.exchanges.order_client import OrderDesk
 
 ADAPTERS = ("binance", "bitget")
 WITHOUT_API = ("manual",)
 DEMO = "demo"
 KNOWN = (*ADAPTERS, *WITHOUT_API, DEMO)
+TAKES_ORDERS = ("binance", "bitget")
+"""Whose spot orders a strategy may send."""
 NEEDS_PASSWORD = frozenset({"bitget"})
 _CLASSES: dict[tuple[str, MarketType], tuple[str, str]] = {
     ("binance", "spot"): ("binance", "Binance"),
@@ -37,6 +40,15 @@ def check_exchange(name: str) -> str:
     close = difflib.get_close_matches(name, KNOWN, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KNOWN)}"
     raise UsageError(f"unknown exchange {name!r}", hint=hint)
+
+
+def check_takes_orders(exchange: str, market: MarketType = "spot") -> None:
+    """Raises UsageError for an account that no order can be sent to from here."""
+    if exchange in TAKES_ORDERS and market == "spot":
+        return
+    if exchange == DEMO:
+        raise UsageError("the demo exchange takes no orders", hint="it is gone after each run: try it on paper")
+    raise UsageError(f"{market} orders on {exchange} are not supported", hint=f"supported: {', '.join(TAKES_ORDERS)} (spot)")
 
 
 def markets_of(exchange: str) -> tuple[MarketType, ...]:
@@ -73,6 +85,7 @@ class Connections:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self._order_session: aiohttp.ClientSession | None = None
         self._clients: dict[tuple[str, MarketType, str | None], CcxtClient] = {}
 
     async def __aenter__(self) -> Connections:
@@ -82,9 +95,10 @@ class Connections:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, self._order_session):
+            if session is not None:
+                await session.close()
+        self._session = self._order_session = None
 
     def open(
         self,
@@ -111,6 +125,46 @@ class Connections:
             return mix_or_spot
         raise UsageError(f"{exchange} has no API to ask", hint="trademon fills import FILE.csv --broker NAME")
 
+    def open_orders(
+        self,
+        exchange: str,
+        credentials: Credentials,
+        clock: Clock,
+        *,
+        base_url: str | None = None,
+        deadline_s: float | None = None,
+    ) -> OrderDesk:
+        """The way orders of one account take; `clock` is the exchange's. Raises UsageError where there is none."""
+        check_takes_orders(exchange)
+        from trademon.exchanges import binance_orders, bitget_orders  # noqa: PLC0415 - for an armed strategy alone
+        from trademon.exchanges.order_client import DEADLINE_S, OrderClient  # noqa: PLC0415
+
+        module = binance_orders if exchange == "binance" else bitget_orders
+        client = OrderClient(
+            exchange,
+            module.ENDPOINTS,
+            credentials,
+            session=self._order_session_of_all(),
+            clock=clock,
+            base_url=base_url,
+            deadline_s=deadline_s or DEADLINE_S,
+        )
+        return binance_orders.BinanceOrders(client) if exchange == "binance" else bitget_orders.BitgetOrders(client)
+
+    def _order_session_of_all(self) -> aiohttp.ClientSession:
+        from trademon.exchanges.transport import make_session  # noqa: PLC0415
+
+        if self._order_session is None:
+            self._order_session = make_session(for_orders=True)
+        return self._order_session
+
+    def _session_of_all(self) -> aiohttp.ClientSession:
+        from trademon.exchanges.transport import make_session  # noqa: PLC0415
+
+        if self._session is None:
+            self._session = make_session()
+        return self._session
+
     def _client(
         self,
         exchange: str,
@@ -122,15 +176,12 @@ class Connections:
         throttle: bool,
     ) -> CcxtClient:
         from trademon.exchanges.ccxt_client import CcxtClient  # noqa: PLC0415
-        from trademon.exchanges.transport import make_session  # noqa: PLC0415
 
         key = (exchange, market, base_url)  # spot and futures are hosts of their own, with budgets of their own
         if key not in self._clients:
-            if self._session is None:
-                self._session = make_session()
             self._clients[key] = CcxtClient(
                 exchange,
-                session=self._session,
+                session=self._session_of_all(),
                 clock=self._clock,
                 explain=explain,
                 base_url=base_url,

@@ -44,13 +44,20 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
-def make_session() -> aiohttp.ClientSession:
-    """A session for all exchanges of a run: one TLS context, one pool of connections."""
+def make_session(*, for_orders: bool = False) -> aiohttp.ClientSession:
+    """A session for all exchanges of a run: one TLS context, one pool of connections.
+
+    `for_orders`: each request has a connection of its own, and is sent once. A connection that waited may have been
+    closed meanwhile, which looks like an order whose answer was lost; and of a DELETE whose connection broke aiohttp
+    itself would send a second one.
+    """
     import certifi  # noqa: PLC0415 - only with a session
 
     context = ssl.create_default_context(cafile=certifi.where())
-    connector = aiohttp.TCPConnector(ssl=context, limit=100)
-    return aiohttp.ClientSession(connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
+    connector = aiohttp.TCPConnector(ssl=context, limit=100, force_close=for_orders)
+    session = aiohttp.ClientSession(connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
+    session._retry_connection = not for_orders  # it has no public name; a test counts what arrives
+    return session
 
 
 async def send(

@@ -21,13 +21,15 @@ OWNED: Final[dict[str, str]] = {
     **dict.fromkeys(("fills", "cash", "transfers", "coverage", "looks"), "account_id"),
     **dict.fromkeys(("balances", "balance_points", "open_orders", "positions"), "account_id"),
     **dict.fromkeys(("quarantine", "broker_state", "key_rights", "secrets"), "broker_id"),
+    **dict.fromkeys(("paper_fills", "strategy_orders", "strategy_runs", "strategy_states"), "strategy_id"),
     **dict.fromkeys(("deliveries", "messages", "alerts", "notify_modes", "notify_options"), "user_id"),
-    **dict.fromkeys(("rounds", "schedules", "brokers", "accounts", "data_keys"), "user_id"),
+    **dict.fromkeys(("strategies", "rounds", "schedules", "brokers", "accounts", "data_keys"), "user_id"),
     "users": "id",
 }
 """Each table with rows of users, by the column that says whose they are; in the order in which all that a user has can
 be deleted."""
 
+_NAMED_BY: Final = {"account_id": "accounts", "broker_id": "brokers", "strategy_id": "strategies"}
 _FIRST, _LAST = "trademon.first_user", "trademon.last_user"
 _LARGEST: Final = 2**31 - 1
 POLICY: Final = "own_rows"
@@ -42,9 +44,9 @@ def scope_of(user_id: int | None) -> str:
 def _condition(column: str) -> str:
     """Whether a row is one of the transaction's user. What does not depend on the row is a subquery of its own, so that
     it is computed once a statement and not once a row."""
-    if column in ("account_id", "broker_id"):
+    if column in _NAMED_BY:
         # What that table shows is the user's already: it has a policy, too.
-        return f"{column} = ANY (ARRAY(SELECT id FROM {column.removesuffix('_id')}s))"
+        return f"{column} = ANY (ARRAY(SELECT id FROM {_NAMED_BY[column]}))"
     bounds = (f"nullif(current_setting('{name}', true), '')::integer" for name in (_FIRST, _LAST))
     return "{0} >= {1} AND {0} <= {2}".format(column, *bounds)
 
@@ -75,7 +77,7 @@ def gaps(sql: Sql) -> Iterator[str]:
 
 def protect(table: str, *, by: str) -> None:
     """In a migration: put up the wall around a table of users' rows, known by the column `by`: `account_id`,
-    `broker_id` or `user_id`. An SQLite file has no such wall."""
+    `broker_id`, `strategy_id` or `user_id`. An SQLite file has no such wall."""
     from alembic import op  # noqa: PLC0415 - only a store that is behind pays for it
 
     if op.get_bind().dialect.name == "postgresql":

@@ -22,6 +22,7 @@ from trademon.core.times import from_us, to_us
 from trademon.errors import UnknownName, UsageError
 from trademon.store import rotation
 from trademon.store.database import Database, rerun
+from trademon.store.halts import end_halt, read_halt, set_halt
 from trademon.store.key_file import KeyFile
 from trademon.store.lease import hold
 from trademon.store.migrations import HEAD
@@ -37,6 +38,7 @@ from trademon.store.user_messages import UserMessages
 from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_rounds import UserRounds
+from trademon.store.user_strategy_orders import UserStrategyOrders
 from trademon.store.user_transfers import UserTransfers
 from trademon.store.user_verify import UserVerify
 
@@ -116,6 +118,20 @@ class Store:
         """
         with hold(self._database.locks, "master-key"):
             return rotation.rotate(self._database, self._key_file, self._clock, lost=lost)
+
+    # --- what stops every order (see halts.py) -------------------------------------------------------------------
+
+    def halted(self) -> str | None:
+        """Since when and why no order leaves, as the store says; None where it does not."""
+        with self._database.read() as sql:
+            return read_halt(sql)
+
+    def set_halt(self, reason: str) -> None:
+        set_halt(self._database, self._clock(), reason)
+
+    def end_halt(self) -> bool:
+        """Whether the store said until now that no order leaves."""
+        return end_halt(self._database)
 
     # --- users ---------------------------------------------------------------------------------------------------
 
@@ -199,6 +215,7 @@ class UserStore(
     UserVerify,
     UserRounds,
     UserMessages,
+    UserStrategyOrders,
 ):
     """What one user has. Every query names that user."""
 

@@ -660,4 +660,125 @@ class NotifyOptionsRow(Row, table=True):
     gaps_seen_at: datetime | None = _time(default=None)
 
 
+class HaltRow(Row, table=True):
+    """While there is this one row, no order leaves. A file in the state directory says the same for one machine."""
+
+    __tablename__ = "halts"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _time()
+    reason: str = Field(sa_type=Text)
+
+
+class StrategyRow(Row, table=True):
+    """A strategy. `armed` is what it may do with money, as JSON; without it everything is on paper.
+
+    Removing one keeps what it ordered.
+    """
+
+    __tablename__ = "strategies"
+    __table_args__ = (
+        Index(
+            "one_strategy_name",
+            "user_id",
+            "name",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="users.id")
+    name: str
+    source: str = Field(sa_type=Text)
+    file: str = Field(sa_type=Text)
+    parameters: str = Field(sa_type=Text)
+    brokers: str = Field(sa_type=Text)
+    enabled: bool = True
+    fee_rate: Decimal = _money()
+    armed: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = _time()
+    removed_at: datetime | None = _time(default=None)
+
+
+class StrategyStateRow(Row, table=True):
+    """What the last good run of a strategy left for the next one; on paper and with money apart."""
+
+    __tablename__ = "strategy_states"
+    strategy_id: int = Field(primary_key=True, foreign_key="strategies.id", ondelete="CASCADE")
+    mode: str = Field(primary_key=True)
+    state: str = Field(sa_type=Text)
+    saved_at: datetime = _time()
+
+
+class StrategyRunRow(Row, table=True):
+    """One run. Without an `outcome` it is under way, or was killed."""
+
+    __tablename__ = "strategy_runs"
+    __table_args__ = (Index("runs_of_strategy", "strategy_id", "started_at"),)
+    id: int | None = Field(default=None, primary_key=True)
+    strategy_id: int = Field(foreign_key="strategies.id", ondelete="CASCADE")
+    mode: str
+    started_at: datetime = _time()
+    seconds: Decimal | None = _money(default=None)
+    outcome: str | None = None
+    detail: str = Field(default="", sa_type=Text)
+    said: str = Field(default="", sa_type=Text)
+
+
+class StrategyOrderRow(Row, table=True):
+    """One intent and what became of it. A row of an order that is sent is committed before it is sent.
+
+    `client_id` is our own name of an order at the exchange; `target` that of the order which a cancellation means.
+    """
+
+    __tablename__ = "strategy_orders"
+    __table_args__ = (
+        UniqueConstraint("client_id", name="one_client_id"),
+        Index("orders_of_strategy", "strategy_id", "created_at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    strategy_id: int = Field(foreign_key="strategies.id", ondelete="CASCADE")
+    run_id: int = Field(foreign_key="strategy_runs.id", ondelete="CASCADE")
+    mode: str
+    broker_id: int = Field(foreign_key="brokers.id")
+    symbol: str
+    side: str
+    order_type: str
+    quantity: Decimal | None = _money(default=None)
+    amount: Decimal | None = _money(default=None)
+    price: Decimal | None = _money(default=None)
+    value: Decimal | None = _money(default=None)
+    reason: str = Field(sa_type=Text)
+    status: str
+    detail: str = Field(sa_type=Text)
+    client_id: str
+    target: str
+    order_id: str
+    filled: Decimal = _money()
+    filled_value: Decimal = _money()
+    created_at: datetime = _time()
+    sent_at: datetime | None = _time(default=None)
+
+
+class PaperFillRow(Row, table=True):
+    """What would have been executed. `source` `held` is a lot that the account really had, brought in at its average
+    cost when it was sold on paper. No real fill is ever among them, nor one of them among the real ones."""
+
+    __tablename__ = "paper_fills"
+    __table_args__ = (Index("paper_of_strategy", "strategy_id", "broker_id", "symbol"),)
+    id: int | None = Field(default=None, primary_key=True)
+    strategy_id: int = Field(foreign_key="strategies.id", ondelete="CASCADE")
+    order_row_id: int = Field(foreign_key="strategy_orders.id", ondelete="CASCADE")
+    broker_id: int = Field(foreign_key="brokers.id")
+    symbol: str
+    base: str
+    quote: str
+    side: str
+    quantity: Decimal = _money()
+    price: Decimal = _money()
+    fee: Decimal = _money()
+    executed_at: datetime = _time()
+    source: str
+
+
 metadata = SQLModel.metadata

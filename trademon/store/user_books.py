@@ -20,6 +20,7 @@ from trademon.store.carried_fees import carried_coins
 from trademon.store.database import in_list
 from trademon.store.entry_rows import CoinFee, group_fees, read_entries
 from trademon.store.fill_rows import IMPORT
+from trademon.store.ordered_by import name_strategies, read_ordered_by
 from trademon.store.reading import (
     BookRef,
     FillQuery,
@@ -47,6 +48,7 @@ class UserBooks(UserBrokers):
         """The fills found, oldest first."""
         with self._database.read() as sql:
             rows, total = read_fills(sql, self._user_id, query)
+            rows = name_strategies(rows, read_ordered_by(sql, self._user_id))
         return FillsReport(rows, total, self.fills_stored())
 
     def fills_stored(self) -> int:

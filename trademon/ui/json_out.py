@@ -109,7 +109,7 @@ def _fills(report: FillsReport) -> Json:
 
 
 def fill_to_json(fill: FillRow) -> Json:
-    """A fill; `id` is a string, because it is handed back as an argument. `more_fees` and `contract_size`
+    """A fill; `id` is a string, because it is handed back as an argument. `more_fees`, `contract_size` and `strategy`
     only where there are any."""
     row: Json = {
         "id": str(fill.id),
@@ -129,6 +129,8 @@ def fill_to_json(fill: FillRow) -> Json:
     more = [{"fee": format_decimal(amount), "fee_currency": currency} for amount, currency in fill.more_fees]
     if fill.contract_size is not None:
         row["contract_size"] = format_decimal(fill.contract_size)
+    if fill.strategy is not None:
+        row["strategy"] = fill.strategy
     return row | ({"more_fees": more} if more else {})
 
 
@@ -267,6 +269,11 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "OutboxReport": "notify_json:outbox_to_json",
     "SendReport": "notify_json:send_to_json",
     "NotifyReport": "notify_json:notify_to_json",
+    "StrategiesReport": "strategy_json:strategies_to_json",
+    "StrategyReport": "strategy_json:strategy_to_json",
+    "StrategyRunsReport": "strategy_json:strategy_runs_to_json",
+    "StrategyLogReport": "strategy_json:strategy_runs_to_json",
+    "HaltReport": "strategy_json:halt_to_json",
 }
 
 

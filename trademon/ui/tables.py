@@ -35,6 +35,13 @@ from trademon.core.reports import (
     UsersReport,
     takes_files,
 )
+from trademon.core.strategy_reports import (
+    HaltReport,
+    StrategiesReport,
+    StrategyLogReport,
+    StrategyReport,
+    StrategyRunsReport,
+)
 from trademon.core.transfer_reports import TransfersReport
 from trademon.core.verify_reports import VerifyReport
 from trademon.ui.automation_tables import render_automation_status, render_rounds, render_run
@@ -49,6 +56,13 @@ from trademon.ui.lot_tables import render_compare, render_explain, render_lots, 
 from trademon.ui.notify_tables import render_notify, render_outbox, render_send
 from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.price_tables import render_price_fetch, render_prices
+from trademon.ui.strategy_tables import (
+    render_halt,
+    render_strategies,
+    render_strategy,
+    render_strategy_log,
+    render_strategy_runs,
+)
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
@@ -369,5 +383,10 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     OutboxReport: render_outbox,
     SendReport: render_send,
     NotifyReport: render_notify,
+    StrategiesReport: render_strategies,
+    StrategyReport: render_strategy,
+    StrategyRunsReport: render_strategy_runs,
+    StrategyLogReport: render_strategy_log,
+    HaltReport: render_halt,
     Done: render_done,
 }
