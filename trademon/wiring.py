@@ -112,7 +112,8 @@ class Home:
     def private_paths(self) -> tuple[Path, ...]:
         """Where keys and the store are: what no strategy's code may read."""
         settings = self.settings
-        return (settings.data_dir, settings.state_dir, settings.config_dir, settings.key_file, Path.cwd() / ".env")
+        places = [settings.data_dir, settings.state_dir, settings.config_dir, settings.key_file, Path.cwd() / ".env"]
+        return (*places, *((settings.credentials_dir,) if settings.credentials_dir else ()))
 
     @contextlib.asynccontextmanager
     async def sender(self, stores: Sequence[UserStore]) -> AsyncIterator[Sender]:

@@ -25,7 +25,7 @@ from trademon.store.tables import metadata
 
 psycopg = pytest.importorskip("psycopg", reason="the extra postgres is not installed")
 
-OWNERS = ("user_id", "account_id", "broker_id")
+OWNERS = ("user_id", "account_id", "strategy_id", "broker_id")
 ANN, BOB = 1, 2
 EACH_TABLE = pytest.mark.parametrize("table", sorted(OWNED))
 _numbers = count(1)
@@ -140,6 +140,7 @@ def owners_of(table: str) -> str:
     return {
         "account_id": f"SELECT DISTINCT a.user_id FROM {table} t JOIN accounts a ON a.id = t.account_id",
         "broker_id": f"SELECT DISTINCT b.user_id FROM {table} t JOIN brokers b ON b.id = t.broker_id",
+        "strategy_id": f"SELECT DISTINCT s.user_id FROM {table} t JOIN strategies s ON s.id = t.strategy_id",
         "user_id": f"SELECT DISTINCT user_id FROM {table}",
         "id": f"SELECT DISTINCT id FROM {table}",
     }[OWNED[table]]
