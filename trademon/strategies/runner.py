@@ -23,6 +23,7 @@ MEGABYTES = 2048
 MOST_CODE = 1024 * 1024
 _MOST_ANSWER = 1024 * 1024
 _MOST_SAID = 2000
+_GONE_WITHIN_S = 5.0
 _CHILD = Path(__file__).with_name("child.py")
 # Nothing of our environment: keys may stand in it.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1"}
@@ -141,19 +142,34 @@ async def _run(request: bytes, deadline_s: float) -> tuple[bytes, str]:
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
+    feeding = asyncio.create_task(_feed(process.stdin, request))
+    answering = asyncio.create_task(_read(process.stdout, _MOST_ANSWER))
+    saying = asyncio.create_task(_drain(process.stderr))
     try:
         async with asyncio.timeout(deadline_s):
-            _, answer, said = await asyncio.gather(
-                _feed(process.stdin, request), _read(process.stdout, _MOST_ANSWER), _drain(process.stderr)
-            )
+            _, answer, said = await asyncio.gather(feeding, answering, saying)
             await process.wait()
     except TimeoutError:
         raise StrategyError(f"not done within {deadline_s:g} s: it was ended") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # it leads a group of its own: whatever it began ends with it
-        await process.wait()
+        for task in (feeding, answering, saying):
+            task.cancel()
+        await asyncio.gather(feeding, answering, saying, return_exceptions=True)
+        await _close(process)
     return answer, said
+
+
+async def _close(process: asyncio.subprocess.Process) -> None:
+    """Wait for its end, and read what is left in its pipes, so that they close."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdin.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GONE_WITHIN_S):
+            await asyncio.gather(_drain(process.stdout), _drain(process.stderr), process.wait())
 
 
 async def _feed(stream: asyncio.StreamWriter, request: bytes) -> None:
