@@ -137,7 +137,7 @@ def test_while_the_lock_of_an_account_is_held_nothing_is_sent(shell: Shell, trad
     shell.run(*ARM).check(0)
     with (shell.home / "data" / "locks" / "strategy-1.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert shell.run("strategy", "run", "s", "--json").json["data"]["runs"][0]["outcome"] == "skipped"
+        assert shell.run("strategy", "run", "s", "--json").check(75).json["data"]["runs"][0]["outcome"] == "skipped"
     assert trading.server.order_requests == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trademon.core.model import Market
@@ -70,6 +70,7 @@ AMOUNT = st.decimals(min_value=D("0.00000001"), max_value=D(10**9), places=8)
 STEP = st.sampled_from([D(1).scaleb(-n) for n in range(9)] + [D("0.5"), D("0.25"), D(5), D(10)])
 
 
+@settings(deadline=None)
 @given(AMOUNT, STEP)
 def test_law_rounded_down_is_the_largest_multiple_below(value: Decimal, step: Decimal) -> None:
     down = round_down(value, step)
@@ -77,6 +78,7 @@ def test_law_rounded_down_is_the_largest_multiple_below(value: Decimal, step: De
     assert down % step == 0
 
 
+@settings(deadline=None)
 @given(AMOUNT, AMOUNT, STEP)
 def test_law_a_share_costs_no_more_than_was_given(value: Decimal, by: Decimal, step: Decimal) -> None:
     import decimal
@@ -86,6 +88,7 @@ def test_law_a_share_costs_no_more_than_was_given(value: Decimal, by: Decimal, s
         assert share * by <= value < (share + step) * by
 
 
+@settings(deadline=None)
 @given(AMOUNT, STEP, st.sampled_from(("buy", "sell")))
 def test_law_a_limit_is_never_made_worse(limit: Decimal, step: Decimal, side: str) -> None:
     price = round_price(limit, step, side)  # type: ignore[arg-type]
@@ -94,6 +97,7 @@ def test_law_a_limit_is_never_made_worse(limit: Decimal, step: Decimal, side: st
     assert price <= limit if side == "buy" else price >= limit
 
 
+@settings(deadline=None)
 @given(st.sampled_from(("buy", "sell")), st.booleans(), AMOUNT, st.none() | AMOUNT, AMOUNT, STEP, STEP, STEP)
 def test_law_an_order_is_worth_no_more_than_was_wanted(
     side: str,

@@ -255,3 +255,23 @@ async def test_listed_and_opened(trader: Trader) -> None:
     assert shown.info.armed_file_changed
     assert "tired" in (shown.halted or "")
     assert len(shown.orders) == 1
+
+
+async def test_a_round_runs_the_strategies_that_are_on(trader: Trader) -> None:
+    """Once the accounts were read; one that fails makes the round partial and stops nothing."""
+    from trademon.flows.rounds import do_round
+
+    await trader.open()
+    imports = "from decimal import Decimal\nfrom trademon.strategies import Buy\n\n\n"
+    decide = imports + "class Strategy:\n    def decide(self, context):\n        "
+    trader.add("good", code=decide + "return [Buy('BTC/USDT', quote=Decimal(10))]\n")
+    trader.add("raises", code=decide + "raise RuntimeError('x')\n")
+    done = await do_round(trader.desk.user, trader.ports, "manual", only_due=False, default_minutes=30)
+    assert done is not None
+    parts = {task.name: task for task in done.tasks}
+    assert parts["sync main"].outcome == "success"
+    assert (parts["strategy good"].outcome, parts["strategy good"].detail) == ("success", "1 of 1 on paper")
+    assert parts["strategy raises"].outcome == "failed"
+    assert "RuntimeError: x" in parts["strategy raises"].detail
+    assert done.outcome == "partial"
+    assert trader.order_requests == []

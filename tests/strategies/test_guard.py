@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trademon.core.strategy_model import Arming, Limits, Standing
@@ -97,6 +97,7 @@ FACTS_DRAWN = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(ASKS, STANDINGS, FACTS_DRAWN)
 def test_law_what_may_leave_meets_every_condition_and_only_that(asked: Asked, standing: Standing, facts: Facts) -> None:
     """The conditions written down a second time, another way: both must agree on every order there can be."""

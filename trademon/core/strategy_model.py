@@ -135,7 +135,8 @@ RunOutcome = Literal["success", "partial", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class StrategyRun:
-    """One run of one strategy. `orders` were sent (or filled on paper) of its `intents`."""
+    """One run of one strategy. `orders` were sent (or filled on paper) of its `intents`. `busy`: another run is at work
+    on it."""
 
     strategy: str
     user: str
@@ -149,3 +150,4 @@ class StrategyRun:
     made: tuple[StrategyOrder, ...] = field(default=())
     said: str = ""
     """What its code printed, cut."""
+    busy: bool = False

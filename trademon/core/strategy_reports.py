@@ -90,6 +90,8 @@ class StrategyRunsReport:
 
     @property
     def exit_code(self) -> int:
+        if self.runs and all(run.busy for run in self.runs):
+            return 75
         return {"success": 0, "failed": 1, "partial": 3}[self.status]
 
 

@@ -1,4 +1,5 @@
-"""One unattended round of one user: every account brought up to date, once a day held against its balances.
+"""One unattended round of one user: every account brought up to date, once a day held against its balances, then the
+strategies that are on.
 
 Parts that have nothing to do with each other run side by side, each isolated: one that fails stops no other. What a
 part did is stored when it ends, so that a round that is killed has told what it did until then.
@@ -20,6 +21,7 @@ from trademon.core.verify_reports import BrokerVerify, VerifyStatus
 from trademon.exchanges.registry import WITHOUT_API
 from trademon.flows.ports import Ports
 from trademon.flows.scan import ScanLimits, Target, by_account, scan_broker
+from trademon.flows.strategies import run_active
 from trademon.flows.verify import verify_broker
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
@@ -68,6 +70,7 @@ class _Work:
             self.note(Task("sync", "sync", "skipped", None, "there is no broker with an API"))
         verified = self._verified_today()
         await asyncio.gather(*(self._in_turn(group, verified) for group in by_account(targets)))
+        await self._strategies()
 
     def note(self, task: Task) -> None:
         """Add what a part did, and store it."""
@@ -107,6 +110,22 @@ class _Work:
         stated = len(self.store.positions(broker.account_id))
         held = sum(bool(balance.total) for balance in self.store.balances(broker.account_id).values())
         return held if broker.market == "spot" and not stated else stated
+
+    async def _strategies(self) -> None:
+        """Run what is enabled, once the accounts are up to date."""
+        for run in await run_active(self.store, self.ports):
+            is_good = run.outcome == "success"
+            problem = Problem("strategy", f"{run.strategy}: {run.detail}", user=run.user, at=self.ports.clock())
+            self.note(
+                Task(
+                    f"strategy {run.strategy}",
+                    "strategy",
+                    "success" if is_good else "skipped" if run.outcome == "skipped" else "failed",
+                    run.seconds,
+                    run.detail,
+                    problem=None if is_good or run.outcome == "skipped" else problem,
+                )
+            )
 
     def _verified_today(self) -> frozenset[str]:
         """The brokers whose balances a round of this UTC day has compared: once a day is enough."""

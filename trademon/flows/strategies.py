@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from trademon.core.model import Broker, Market
 from trademon.core.money import strip_zeros
 from trademon.core.reports import Problem
-from trademon.core.strategy_model import Mode, RunOutcome, Strategy, StrategyRun
+from trademon.core.strategy_model import UNSETTLED, Mode, RunOutcome, Strategy, StrategyRun
 from trademon.core.times import format_time
 from trademon.errors import Busy, StrategyError, TrademonError
 from trademon.exchanges.base import Exchange
@@ -104,7 +104,7 @@ async def run_strategy(store: UserStore, name: str, ports: Ports, *, runner: Run
             made = store.strategy_orders(strategy, run_id=run_id)
             return dataclasses.replace(done, intents=run.wanted, orders=run.taken, made=made, said=run.said)
     except Busy as busy:
-        return ended("skipped", busy.message)
+        return dataclasses.replace(ended("skipped", busy.message), busy=True)
     except TrademonError as error:
         return ended("failed", Problem.of(error).line)
 
@@ -265,9 +265,11 @@ class _Run:
         live = Live(self.store, self.strategy, self.run_id, self.lease, code.hash, self.ports, trading)
         exchanges: dict[str, Exchange] = {}
         markets: dict[int, Mapping[str, Market]] = {}
+        unsettled = self.store.strategy_orders(self.strategy, mode="live", statuses=UNSETTLED)
+        waiting = {order.broker_id for order in unsettled}
         for broker in self._brokers():
             exchanges[broker.name] = exchange = await self._open(broker, opened)
-            if broker.name in arming.limits.brokers:
+            if broker.name in arming.limits.brokers or broker.id in waiting:
                 live.orders[broker.id] = self._orders(broker, exchange)
                 live.rights[broker.id] = await exchange.fetch_rights()
             markets[broker.id] = {market.symbol: market for market in self.store.markets(broker)}

@@ -211,12 +211,12 @@ class Live:
 
     async def _find_soon(self, desk: Desk, market: Market, new: NewOrder, number: int) -> None:
         """Look an order up at once, a few times. It may still be on its way: not being there proves nothing yet."""
+        if new.side == "cancel":
+            return  # the order that it means is asked for instead
         for pause in _LOOK_AGAIN_S:
             await self.ports.sleep(pause)
             with contextlib.suppress(TrademonError):
-                outcome = None
-                if new.side != "cancel":
-                    outcome = await self.orders[desk.broker.id].find(market, new.client_id)
+                outcome = await self.orders[desk.broker.id].find(market, new.client_id)
                 if outcome is not None:
                     self.store.settle_order(number, outcome)
                     return
