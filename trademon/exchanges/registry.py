@@ -48,7 +48,9 @@ def check_takes_orders(exchange: str, market: MarketType = "spot") -> None:
         return
     if exchange == DEMO:
         raise UsageError("the demo exchange takes no orders", hint="it is gone after each run: try it on paper")
-    raise UsageError(f"{market} orders on {exchange} are not supported", hint=f"supported: {', '.join(TAKES_ORDERS)} (spot)")
+    raise UsageError(
+        f"{market} orders on {exchange} are not supported", hint=f"supported: {', '.join(TAKES_ORDERS)} (spot)"
+    )
 
 
 def markets_of(exchange: str) -> tuple[MarketType, ...]:

@@ -190,7 +190,10 @@ class _Run:
         found = _wanted(self.store, self.strategy)
         lacking = set(self.strategy.brokers) - {b.name for b in found}
         if lacking:
-            raise StrategyError(f"its broker {min(lacking)} is gone, disabled, or no spot account with an API", hint="trademon broker list")
+            raise StrategyError(
+                f"its broker {min(lacking)} is gone, disabled, or no spot account with an API",
+                hint="trademon broker list",
+            )
         if not found:
             raise StrategyError("there is no broker to look at", hint="trademon broker add NAME --exchange binance")
         return found
