@@ -153,7 +153,7 @@ BAD_ARMING = {
     "no broker": (arm_with(14, "other"), 4, "no broker"),
     "demo": (arm_with(14, "demo"), 2, "takes no orders"),
     "zero": (arm_with(7, "0"), 2, "above zero"),
-    "no number": (arm_with(9, "some"), 2, "no number"),
+    "no number": (arm_with(9, "some"), 2, "not a number"),
     "unknown": (arm_with(2, "other"), 4, "no strategy"),
     "past": ([*ARM, "--until", "2020-01-01"], 2, "past"),
 }
