@@ -34,6 +34,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"chaos: {line}")
 
 
+@pytest.fixture(autouse=True)
+def no_secret_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test has for a secret may be an ordinary word to the next."""
+    from trademon import redaction
+
+    monkeypatch.setattr(redaction, "_known", redaction.Known())
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL, started by the first test that asks for it."""

@@ -26,12 +26,6 @@ ODD = 'o\'dd "key" with/+%&=<\\ and é'
 WORD = "hunter22"
 
 
-@pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test begins with no secret, and leaves none."""
-    monkeypatch.setattr(redaction, "_known", Known())
-
-
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "in a URL": quote,
