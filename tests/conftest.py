@@ -52,6 +52,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What passes is asked again without the pause a real exchange is given."""
-    from trademon.exchanges import ccxt_client
+    from trademon.exchanges import ccxt_client, saxo_client
 
-    monkeypatch.setattr(ccxt_client, "_PAUSES_S", (0.01, 0.02))
+    for client in (ccxt_client, saxo_client):
+        monkeypatch.setattr(client, "_PAUSES_S", (0.01, 0.02))

@@ -81,6 +81,12 @@ class AuthError(ActionNeeded):
     kind = "auth"
 
 
+class SignInNeeded(AuthError):
+    """A session that ended, or never began: only a person can sign in. `is_news`: it was lost just now."""
+
+    is_news = False
+
+
 class StoreError(ActionNeeded):
     """The store is none, is newer than this program, or cannot be written."""
 
@@ -100,6 +106,10 @@ class NetworkError(Transient):
     """No answer, or none in time."""
 
 
+class Unreachable(NetworkError):
+    """No connection came about: nothing was sent."""
+
+
 class NoAnswer(NetworkError):
     """Silence, or not all of an answer in time: asking again within the look would cost as long again."""
 
@@ -112,6 +122,10 @@ class BadAnswer(Transient):
 
 class NotServed(BadAnswer):
     """The host has no such address: a test network, say, that leaves some of them out."""
+
+
+class NothingListed(BadAnswer):
+    """A list that names nothing at all."""
 
 
 class OtherExecution(BadAnswer):

@@ -172,6 +172,13 @@ class RedactedStream:
         return getattr(self._stream, name)
 
 
+def write_address(stream: TextIO, address: str) -> None:
+    """Show a person where to sign in, unmasked: the address names the app and this one sign-in, which is what it is
+    for, and is worth nothing without the secret half that stays here. The only thing that leaves so."""
+    getattr(stream, "_stream", stream).write(f"{address}\n")
+    stream.flush()
+
+
 class RedactedFormatter(logging.Formatter):
     """A log record without a secret, its traceback as well."""
 

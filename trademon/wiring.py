@@ -15,7 +15,7 @@ from trademon.core.model import Broker, Credentials
 from trademon.core.strategy_reports import HaltReport
 from trademon.core.symbols import match_symbol, nearest, with_sides
 from trademon.errors import StoreError, TrademonError, UnknownName, UsageError
-from trademon.exchanges.registry import DEMO, WITHOUT_API, Connections, check_takes_orders
+from trademon.exchanges.registry import DEMO, NEEDS_SIGN_IN, WITHOUT_API, Connections, check_takes_orders
 from trademon.settings import Settings, load_settings
 from trademon.store.halts import FILE_NAME, halt_by_file, halted_by_file
 from trademon.store.store import Store, UserStore
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trademon.demo.server import DemoAccount, DemoServer
     from trademon.exchanges.base import Exchange
     from trademon.exchanges.order_client import OrderDesk
+    from trademon.exchanges.saxo_login import SaxoLogin
     from trademon.flows.notify import Sender
     from trademon.flows.ports import Ports
     from trademon.flows.scan import Target
@@ -79,6 +80,7 @@ class Home:
         """Ports with a way to the exchanges, for the length of a run. `candidate` signs in place of stored keys: one is
         examined before it is stored."""
         from trademon.flows.ports import Ports, Trading  # noqa: PLC0415 - what only reads the store needs no network
+        from trademon.flows.tokens import Tokens  # noqa: PLC0415
 
         async with Connections(self.clock) as connections, _DemoHost(self.clock) as demo:
 
@@ -92,8 +94,17 @@ class Home:
                     account, base_url = await demo.account_of(broker)
                     keys = Credentials(account.api_key, account.api_secret, account.passphrase)
                     return connections.open(account.exchange, keys, base_url=base_url)
-                keys = candidate or store.credentials(broker)
-                return connections.open(broker.exchange, keys, market=broker.market, base_url=broker.base_url)
+                return connections.open(
+                    broker.exchange,
+                    candidate or store.credentials(broker),
+                    market=broker.market,
+                    base_url=broker.base_url,
+                    sandbox=broker.sandbox,
+                    tokens=Tokens(store, broker, ports) if broker.exchange in NEEDS_SIGN_IN else None,
+                )
+
+            def open_login(store: UserStore, broker: Broker) -> SaxoLogin:
+                return connections.login(store.credentials(broker), base_url=broker.base_url, sandbox=broker.sandbox)
 
             def open_orders(store: UserStore, broker: Broker, clock: Clock) -> OrderDesk:
                 check_takes_orders(broker.exchange, broker.market)
@@ -101,7 +112,8 @@ class Home:
                 return connections.open_orders(broker.exchange, keys, clock, base_url=broker.base_url)
 
             trading = Trading(open_orders, self.halt_file, self.private_paths)
-            yield Ports(open_exchange, self.store.locks, self.clock, trading=trading)
+            ports = Ports(open_exchange, self.store.locks, self.clock, trading=trading, open_login=open_login)
+            yield ports
 
     @property
     def halt_file(self) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.exchanges.helpers import BINANCE_KEY, BITGET_KEY, Handler, wall_clock
+from tests.saxo import saxo_account
 from trademon.demo.model import WorldView
 from trademon.demo.scripted import ScriptedWorld
 from trademon.demo.server import DemoAccount, DemoServer
@@ -102,10 +103,11 @@ def world() -> ScriptedWorld:
 
 @pytest.fixture
 async def demo(world: WorldView) -> AsyncIterator[DemoServer]:
-    """The demo exchange with that account at both exchanges; without limits."""
+    """The demo exchange with that account at each of its exchanges; without limits."""
     accounts = [
         DemoAccount("binance", BINANCE_KEY.api_key, BINANCE_KEY.api_secret, "", "11", world),
         DemoAccount("bitget", BITGET_KEY.api_key, BITGET_KEY.api_secret, BITGET_KEY.password, "22", world),
+        saxo_account(world, uid="33"),
     ]
     async with DemoServer(accounts, clock=wall_clock, weight_limit=10**9, has_rates=False) as server:
         yield server

@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.exchanges.helpers import wall_clock
+from tests.saxo import FixedTokens
 from trademon.core.model import Credentials
 from trademon.errors import UsageError
-from trademon.exchanges.registry import ADAPTERS, KNOWN, NEEDS_PASSWORD, Connections, check_exchange
+from trademon.exchanges.registry import (
+    ADAPTERS,
+    HAS_SANDBOX,
+    KNOWN,
+    NEEDS_NO_SECRET,
+    NEEDS_PASSWORD,
+    NEEDS_SIGN_IN,
+    Connections,
+    check_exchange,
+)
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -29,7 +39,8 @@ async def test_every_adapter_opens_and_the_others_say_what_to_do():
     """`manual` has nothing to ask: fills are imported."""
     async with Connections(wall_clock) as connections:
         for name in ADAPTERS:
-            assert connections.open(name, Credentials("k", "s", "p")).requests == 0
+            tokens = FixedTokens("t") if name in NEEDS_SIGN_IN else None
+            assert connections.open(name, Credentials("k", "s", "p"), tokens=tokens).requests == 0
         with pytest.raises(UsageError, match="no API") as caught:
             connections.open("manual", Credentials())
     assert "import" in str(caught.value.hint)
@@ -37,4 +48,4 @@ async def test_every_adapter_opens_and_the_others_say_what_to_do():
 
 def test_who_needs_a_passphrase_is_an_adapter():
     """Else nobody would ask for it."""
-    assert set(ADAPTERS) >= NEEDS_PASSWORD
+    assert set(ADAPTERS) >= NEEDS_PASSWORD | NEEDS_NO_SECRET | NEEDS_SIGN_IN | HAS_SANDBOX

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from trademon.errors import ActionNeeded, BadAnswer, ClockSkew, NetworkError
-from trademon.exchanges import binance, bitget
+from trademon.exchanges import binance, bitget, saxo_client
 from trademon.exchanges.remedies import REFUSALS, remedy_for
 from trademon.exchanges.transport import Answer
 
-EXPLAIN = {"Binance": binance.explain, "Bitget": bitget.explain}
+EXPLAIN = {"Binance": binance.explain, "Bitget": bitget.explain, "Saxo": saxo_client.explain}
 ROWS = [(exchange, code) for exchange, table in REFUSALS.items() for code in table]
 
 
@@ -18,7 +18,10 @@ def test_a_code_of_the_table_is_one_line_with_the_code_in_it(exchange: str, code
     """Through the adapter's own reading of the answer, whatever HTTP says beside it."""
     written: object = int(code) if exchange == "Binance" else code
     for status in (400, 401, 503):
-        error = EXPLAIN[exchange](Answer(status, {}, {"code": written, "msg": "words of the exchange"}, True))
+        body = {"code": written, "msg": "words of the exchange"}
+        if exchange == "Saxo":
+            body = {"ErrorInfo": {"ErrorCode": written, "Message": "words of the exchange"}}
+        error = EXPLAIN[exchange](Answer(status, {}, body, True))
         assert error is not None
         assert (code in error.message, exchange in error.message, "\n" in error.line) == (True, True, False)
         assert isinstance(error, NetworkError | ClockSkew | ActionNeeded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.saxo import APP, approve
 from trademon.core.coverage import Span
 from trademon.core.model import Broker, Credentials, MarketType, Method
 from trademon.core.reports import ScanReport
@@ -17,9 +19,12 @@ from trademon.demo.model import Execution, Market, Transfer, WorldOrder, WorldVi
 from trademon.demo.scripted import ScriptedWorld
 from trademon.demo.server import DemoAccount, DemoServer
 from trademon.exchanges.base import Exchange
-from trademon.exchanges.registry import Connections
+from trademon.exchanges.registry import NEEDS_SIGN_IN, Connections
+from trademon.exchanges.saxo_login import SaxoLogin
+from trademon.flows.login import begin_login, end_login
 from trademon.flows.ports import Ports
 from trademon.flows.scan import ScanLimits, Target, scan
+from trademon.flows.tokens import Tokens
 from trademon.store.reading import FillQuery
 from trademon.store.store import Store, UserStore
 
@@ -29,7 +34,7 @@ ACCOUNT_PATH = {"binance": "/api/v3/account", "bitget": "/account/assets"}
 TRADED = tuple(
     Market(base, "USDT", Decimal(1), Decimal("0.01"), Decimal("0.001")) for base in ("BTC", "ETH", "SOL", "BNB")
 )
-KEYS = {"binance": ("A" * 64, "s1", ""), "bitget": ("bg_1", "s2", "p2")}
+KEYS = {"binance": ("A" * 64, "s1", ""), "bitget": ("bg_1", "s2", "p2"), "saxo": (APP, "", "")}
 
 
 @dataclass
@@ -106,11 +111,27 @@ class Desk:
     def ports(self) -> Ports:
         async def open_exchange(store: UserStore, broker: Broker) -> Exchange:
             keys = store.credentials(broker)
+            tokens = Tokens(store, broker, ports) if broker.exchange in NEEDS_SIGN_IN else None
             return self.connections.open(
-                broker.exchange, keys, market=broker.market, base_url=broker.base_url, deadline_s=self.deadline_s
+                broker.exchange,
+                keys,
+                market=broker.market,
+                base_url=broker.base_url,
+                deadline_s=self.deadline_s,
+                tokens=tokens,
             )
 
-        return Ports(open_exchange, self.locks, self.clock)
+        def open_login(store: UserStore, broker: Broker) -> SaxoLogin:
+            return self.connections.login(store.credentials(broker), base_url=broker.base_url)
+
+        ports = Ports(open_exchange, self.locks, self.clock, open_login=open_login)
+        return ports
+
+    async def sign_in(self, name: str = "main") -> None:
+        """A person signs in at the broker's login server."""
+        broker = self.user.broker(name)
+        started = begin_login(self.user, broker, self.ports, "http://localhost/trademon")
+        await end_login(self.user, broker, self.ports, await asyncio.to_thread(approve, started.address))
 
     async def serve(self, *accounts: DemoAccount, weight_limit: int = 10**9) -> DemoServer:
         """A server of these accounts, for the length of the test."""

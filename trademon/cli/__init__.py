@@ -40,7 +40,7 @@ COMMANDS: Final[dict[str, str]] = {
     "db": "The store: its state, whole copies of it, bring one back.",
     "paths": "Where the store, the key file, logs and settings lie.",
     "config": "The settings that hold, and where each comes from.",
-    "broker": "The accounts: add, set, list, test, enable, remove.",
+    "broker": "The accounts: add, set, list, test, login, enable, remove.",
     "key": "The keys that seal secrets: rotate, status.",
     "notify": "Messages: who is told what, what waits, send it now, a test.",
     "user": "The people whose accounts they are: add, list.",

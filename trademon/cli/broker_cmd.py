@@ -60,12 +60,15 @@ def broker() -> None:
 @app.command(epilog="Example: trademon broker add main --exchange binance --since 7d")
 def add(
     name: Name,
-    exchange: Annotated[str, typer.Option("--exchange", metavar="ID", help="binance, bitget, manual or demo.")],
+    exchange: Annotated[str, typer.Option("--exchange", metavar="ID", help="binance, bitget, saxo, manual or demo.")],
     user: User = None,
     market: Annotated[
         str, typer.Option("--market", metavar="M", help="spot or swap (futures); if manual, margin too.")
     ] = "spot",
     base_url: BaseUrl = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="The exchange's own test environment (Saxo: SIM).")
+    ] = False,
     api_key_env: KeyEnv = None,
     api_secret_env: SecretEnv = None,
     api_password_env: PasswordEnv = None,
@@ -104,6 +107,7 @@ def add(
             method,
             initial_capital,
             allow_withdraw=allow_withdraw_key,
+            sandbox=sandbox,
         ),
     )
 
@@ -201,6 +205,62 @@ def _test(name: str, user: str | None) -> Result:
 
     with open_home() as home:
         return run_async(lambda: work(home))
+
+
+@app.command(epilog="Over ssh: trademon broker login saxo --no-browser, and paste where your own browser ended.")
+def login(
+    name: Name,
+    user: User = None,
+    code: Annotated[
+        str | None,
+        typer.Option(
+            "--code", metavar="CODE", help="End a sign-in that was begun: the address you came to, or its code."
+        ),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Show the address, and take the one you came to.")
+    ] = False,
+    redirect: Annotated[
+        str | None,
+        typer.Option("--redirect", metavar="URL", help="As the app is registered (http://localhost/trademon)."),
+    ] = None,
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="Where the browser is waited for; any by default."),
+    ] = 0,
+    token_env: Annotated[
+        str | None,
+        typer.Option("--token-env", metavar="V", help="Environment variable with a developer token of the simulation."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Sign in where the exchange wants a person (Saxo): in the browser that opens, or by a pasted address."""
+    from trademon.cli.broker_login import REDIRECT, LoginOptions, login  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    options = LoginOptions(code, redirect or REDIRECT, port, not no_browser, token_env=token_env, json=json)
+    run("broker login", flags, lambda: login(name, user, options))
+
+
+@app.command(epilog="Example, in a crontab: */10 * * * * trademon broker refresh")
+def refresh(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The broker's name; all of them without.")] = None,
+    user: User = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Renew the tokens of a sign-in, which end after minutes. watch does it by itself."""
+    from trademon.cli.broker_login import refresh  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("broker refresh", flags, lambda: refresh(name, user))
 
 
 @app.command()

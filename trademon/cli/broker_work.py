@@ -16,7 +16,16 @@ from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
 from trademon.core.times import parse_begin
 from trademon.errors import ConfigError, DataError, UnknownName, UsageError
-from trademon.exchanges.registry import DEMO, NEEDS_PASSWORD, WITHOUT_API, check_exchange, markets_of
+from trademon.exchanges.registry import (
+    DEMO,
+    HAS_SANDBOX,
+    NEEDS_NO_SECRET,
+    NEEDS_PASSWORD,
+    NEEDS_SIGN_IN,
+    WITHOUT_API,
+    check_exchange,
+    markets_of,
+)
 from trademon.redaction import register
 from trademon.settings import secret_from
 from trademon.store.store import UserStore
@@ -58,6 +67,7 @@ def add_broker(
     capital: str | None = None,
     *,
     allow_withdraw: bool = False,
+    sandbox: bool = False,
 ) -> Result:
     """Add it, once everything about it was found good. A key that can withdraw is refused; one that could not be
     examined, or that the exchange refuses, is stored and said: it may be meant for another address than this one."""
@@ -67,6 +77,9 @@ def add_broker(
     if market not in markets_of(exchange):
         hint = f"of {exchange} these are: {', '.join(markets_of(exchange))}"
         raise UsageError(f"--market {market} of {exchange} is not read by this release", hint=hint)
+    if sandbox and exchange not in HAS_SANDBOX:
+        hint = f"known of {', '.join(sorted(HAS_SANDBOX))}; --base-url names another host"
+        raise UsageError(f"--sandbox: no test environment of {exchange} is known", hint=hint)
     base_url = check_base_url(base_url)
     amount, currency = read_capital(capital)
     with open_home() as home:
@@ -80,7 +93,7 @@ def add_broker(
         left = store.fills_of(store.removed_brokers(name))
         credentials = None if exchange in (*WITHOUT_API, DEMO) else read_keys(exchange, keys)
         exam = None
-        if credentials is not None:
+        if credentials is not None and exchange not in NEEDS_SIGN_IN:  # an app's key opens nothing by itself
             draft = Broker(0, name, store.user, exchange, market, start, now, base_url)
             exam = _examine(home, store, draft, credentials)
             exam.check(name, withdraw_allowed=allow_withdraw)
@@ -95,6 +108,7 @@ def add_broker(
             credentials=credentials,
             initial_capital=amount,
             capital_currency=currency,
+            sandbox=sandbox,
         )
         warned = _keep(home, store, broker, exam, allow_withdraw=allow_withdraw)
     said = f"added broker {name} ({exchange})"
@@ -159,7 +173,7 @@ def set_broker(
         if not changes and credentials is None and not allow_withdraw:
             raise UsageError("nothing to change was named", hint="trademon broker set --help")
         exam = None
-        if credentials is not None and broker.exchange not in (*WITHOUT_API, DEMO):
+        if credentials is not None and broker.exchange not in (*WITHOUT_API, DEMO, *NEEDS_SIGN_IN):
             exam = _examine(
                 home, store, replace(broker, base_url=changes.get("base_url", broker.base_url)), credentials
             )
@@ -170,7 +184,10 @@ def set_broker(
         if allow_withdraw and credentials is None:
             store.allow_withdraw_key(broker)
         store.keep_methods()
-    done = Done(f"changed broker {name}", f"trademon broker test {name}", warnings=warned)
+    needs_login = credentials is not None and broker.exchange in NEEDS_SIGN_IN
+    done = Done(
+        f"changed broker {name}", f"trademon broker {'login' if needs_login else 'test'} {name}", warnings=warned
+    )
     return Result(done, is_data=False, warnings=warned)
 
 
@@ -235,13 +252,13 @@ def read_keys(exchange: str, names: KeyNames) -> Credentials:
     Raises:
         ConfigError: a named variable is not set, or there is no terminal to ask on.
     """
-    needs_password = exchange in NEEDS_PASSWORD
+    needs_password, needs_secret = exchange in NEEDS_PASSWORD, exchange not in NEEDS_NO_SECRET
     if names.given:
         missing = [
             option
             for option, name, needed in (
                 ("--api-key-env", names.api_key, True),
-                ("--api-secret-env", names.api_secret, True),
+                ("--api-secret-env", names.api_secret, needs_secret),
                 ("--api-password-env", names.password, needs_password),
             )
             if needed and not name
@@ -251,23 +268,25 @@ def read_keys(exchange: str, names: KeyNames) -> Credentials:
         return _whole(
             Credentials(
                 secret_from(names.api_key or ""),
-                secret_from(names.api_secret or ""),
+                secret_from(names.api_secret) if names.api_secret else "",
                 secret_from(names.password) if names.password else "",
             )
         )
     if not sys.stdin.isatty():
-        options = "--api-key-env V --api-secret-env V" + (" --api-password-env V" if needs_password else "")
+        options = "--api-key-env V" + " --api-secret-env V" * needs_secret + " --api-password-env V" * needs_password
         raise ConfigError(
             f"no key was given for {exchange}", hint=f"name environment variables that hold it: {options}"
         )
-    return _whole(Credentials(_ask("API key"), _ask("API secret"), _ask("API passphrase") if needs_password else ""))
+    key = _ask("API key")
+    secret = _ask("API secret") if needs_secret else _ask("App secret (none: just Enter)", may_be_empty=True)
+    return _whole(Credentials(key, secret, _ask("API passphrase") if needs_password else ""))
 
 
-def _ask(what: str) -> str:
+def _ask(what: str, *, may_be_empty: bool = False) -> str:
     import getpass  # noqa: PLC0415 - only where a person is asked
 
     value = getpass.getpass(f"{what}: ").strip()
-    if not value:
+    if not value and not may_be_empty:
         raise ConfigError(f"the {what} is empty", hint="nothing was stored; try again")
     register(value)
     return value
@@ -293,4 +312,6 @@ def _since(text: str, now: datetime) -> datetime:
 def _next_step(name: str, exchange: str) -> str:
     if exchange in WITHOUT_API:
         return f"trademon fills import FILE.csv --broker {name}"
+    if exchange in NEEDS_SIGN_IN:
+        return f"trademon broker login {name}, then trademon scan"
     return f"trademon broker test {name}, then trademon scan"

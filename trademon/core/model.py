@@ -84,6 +84,9 @@ class Fill:
     contract: Contract | None = None
     acquired_at: datetime | None = None
     leaves: bool = False
+    revision: int | None = None
+    """Where an exchange tells an execution more than once, how final this telling is: a later one takes the place of an
+    earlier one. Below `FINAL` its costs are not told yet. None where it is told once and for all."""
     raw: str = field(default="", compare=False)
 
     @property
@@ -113,6 +116,10 @@ class Fill:
             raise DataError(f"fill {self.trade_id} of {self.symbol} has a price below zero")
         if self.executed_at.tzinfo is None:
             raise DataError(f"fill {self.trade_id} of {self.symbol} has a time without a zone")
+
+
+FINAL = 2
+"""The `revision` of a fill of which nothing more is to be told."""
 
 
 def fill_order(fill: Fill) -> tuple[datetime, int, int, str]:
@@ -243,6 +250,27 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedClose:
+    """A closed position as its exchange reckons it: beside our own P&L, never part of it.
+
+    `gross` is the difference of the prices, `costs` what opening and closing it cost, above zero when paid, both in
+    `currency`; `quantity` is above zero, in base units.
+    """
+
+    close_id: str
+    symbol: str
+    side: PositionSide
+    quantity: Decimal
+    open_price: Decimal
+    close_price: Decimal
+    gross: Decimal
+    costs: Decimal
+    currency: str
+    opened_at: datetime
+    closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRights:
     """What a key may do, as its exchange says; None where it does not."""
 
@@ -309,6 +337,8 @@ class Broker:
     base_url: str | None = None
     enabled: bool = True
     symbols: tuple[str, ...] = ()
+    sandbox: bool = False
+    """At the exchange's own test environment."""
     method: Method | None = None
     account_id: int | None = None
     initial_capital: Decimal | None = None

@@ -99,6 +99,8 @@ class PnlRow:
     return_percent: Decimal | None = None
     unvalued: tuple[Unvalued, ...] = ()
     carried_unvalued: tuple[str, ...] = ()
+    costs_untold: int = 0
+    """Of how many fills the exchange has not said yet what they cost: nothing of it is in `fees`."""
 
     @property
     def net(self) -> Decimal:
@@ -120,8 +122,8 @@ class PnlRow:
 
     @property
     def provisional(self) -> bool:
-        """Whether something is missing from the figures that a price would add."""
-        return bool(self.unvalued_fees or self.unvalued or self.carried_unvalued)
+        """Whether something is missing from the figures that a price, or what fills cost, would add."""
+        return bool(self.unvalued_fees or self.unvalued or self.carried_unvalued or self.costs_untold)
 
     @property
     def unvalued_sums(self) -> tuple[Unvalued, ...]:

@@ -143,6 +143,8 @@ class FillRow:
     more_fees: tuple[tuple[Decimal, str], ...] = ()
     contract_size: Decimal | None = None
     strategy: str | None = None
+    is_cost_told: bool = True
+    """Whether its exchange has said what it cost; until then its fee is nothing, and not known."""
 
 
 @dataclass(frozen=True, slots=True)

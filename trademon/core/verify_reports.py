@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from trademon.core.money import EXACT
 from trademon.core.reports import Problem, Status, exit_code, outcome
 
 VerifyStatus = Literal["agrees", "recorded", "drift", "failed", "skipped"]
@@ -41,6 +42,23 @@ class CoinDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedPnl:
+    """What the exchange says that the positions closed since `since` gained, by price alone, beside what ours of the
+    same time did. It need not be the same: the exchange may match other lots than the book's method."""
+
+    symbol: str
+    currency: str
+    positions: int
+    stated: Decimal
+    ours: Decimal
+    since: datetime
+
+    @property
+    def difference(self) -> Decimal:
+        return EXACT.subtract(self.stated, self.ours)
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerVerify:
     """One broker's part. `recorded`: there was nothing to compare with, and from now on there is.
 
@@ -61,6 +79,8 @@ class BrokerVerify:
     """Coins that cannot be replayed: the settle coins of contracts."""
     mended: tuple[CoinDrift, ...] = ()
     """Coins that differed until the time in which that began was read again."""
+    stated: tuple[StatedPnl, ...] = ()
+    """What the exchange itself reckons, where it says so: for comparing, it decides nothing."""
 
     @property
     def compared_well(self) -> bool:

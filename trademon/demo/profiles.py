@@ -56,6 +56,7 @@ class Profile:
     rejected_share: float = 0.01
     resting_share: float = 0.06
     rest_s: tuple[int, int] = (60, 4 * 3600)
+    fees_in_quote: bool = False  # as a bank takes them
     walk_ppm: int = 2500  # standard deviation of one price step, parts per million
 
     def __post_init__(self) -> None:
@@ -123,5 +124,24 @@ BITGET_DEMO = replace(
     cancelled_empty_share=0.04,
     several_fills_share=0.3,
     tie_orders_share=0.02,
+    rest_s=(20, 900),
+)
+SAXO_DEMO = Profile(
+    name="saxo",
+    ids="snowflake",
+    markets=(
+        _market("AAPL:xnas/USD", "228.50", "0.01", "1", ("500", "6000")),
+        _market("NOVOb:xcse/DKK", "612.40", "0.10", "1", ("4000", "40000")),
+        _market("EUR/USD", "1.0845", "0.00001", "1000", ("5000", "40000")),
+    ),
+    deposits={"USD": Decimal(120_000), "DKK": Decimal(300_000)},
+    third_coin="DKK",
+    third_coin_price=Decimal("0.145"),
+    quiet=(),
+    fee_decimals=2,
+    third_coin_share=0,
+    fees_in_quote=True,
+    n_history_orders=60,
+    mean_live_s=6.0,
     rest_s=(20, 900),
 )

@@ -1,4 +1,4 @@
-"""The demo exchange on loopback: Binance's and Bitget's interfaces on one port, with a record of what was asked."""
+"""The demo exchange on loopback: all its interfaces on one port, with a record of what was asked."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from trademon.demo.demo_transfers import binance_transfers, bitget_transfers
 from trademon.demo.faults import Fault
 from trademon.demo.model import Clock
 from trademon.demo.profiles import BINANCE_DEMO, BITGET_DEMO
+from trademon.demo.saxo import SaxoApi
 from trademon.demo.wire import DemoAccount, ExchangeName, Question, ask
 from trademon.demo.world import World
 
@@ -62,6 +63,7 @@ class DemoServer:
         )
         self.bitget = BitgetApi([a for a in accounts if a.exchange == "bitget"], has_rates=has_rates)
         self.usdm = UsdmApi([a for a in accounts if a.exchange == "binance"])
+        self.saxo = SaxoApi([a for a in accounts if a.exchange == "saxo"], has_rates=has_rates)
         self._clock = clock
         self._runner: web.AppRunner | None = None
         self._port = 0
@@ -123,7 +125,7 @@ class DemoServer:
             account = api.account_of(question)
             self.requests.append(
                 RequestRecord(
-                    exchange="bitget" if api is self.bitget else "binance",
+                    exchange="saxo" if api is self.saxo else "bitget" if api is self.bitget else "binance",
                     uid=account.uid if account else None,
                     method=request.method,
                     path=question.path,
@@ -143,12 +145,16 @@ class DemoServer:
 
     async def _answer(self, request: web.Request) -> web.Response:
         question = await ask(request, self.now())
+        if question.path == "/token" and request.method == "POST":
+            return self.saxo.answer(question, await request.text())
         if request.method != "GET" and (request.method, question.path) not in BinanceApi.ORDERS | BitgetApi.ORDERS:
             return web.Response(status=405, text="")
         return self._api(question).answer(question)
 
-    def _api(self, question: Question) -> BinanceApi | UsdmApi | BitgetApi:
+    def _api(self, question: Question) -> BinanceApi | UsdmApi | BitgetApi | SaxoApi:
         """By path; /api/v3 is Binance's and, with Bitget's key header, its unified account's."""
+        if self.saxo.knows(question.path):
+            return self.saxo
         if question.path.startswith("/fapi/"):
             return self.usdm
         is_bitget = question.path.startswith("/api/v2/") or "ACCESS-KEY" in question.headers

@@ -1,4 +1,4 @@
-"""What both wire formats share: the account behind a key, the question, a refusal, exact text for money."""
+"""What the wire formats share: the account behind a key, the question, a refusal, exact text for money."""
 
 import hashlib
 import hmac
@@ -15,13 +15,13 @@ from aiohttp import web
 from trademon.demo.futures import FuturesWorld
 from trademon.demo.model import Market, WorldView, to_ms
 
-ExchangeName = Literal["binance", "bitget", "okx", "kraken"]
+ExchangeName = Literal["binance", "bitget", "okx", "kraken", "saxo"]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
     """An account at one of the exchanges with its only key; `uid` is a decimal string. `futures` is what it did with
-    contracts, in a wallet of its own."""
+    contracts, in a wallet of its own; `nets_at_once`: Saxo's netting in real time, not at the end of the day."""
 
     exchange: ExchangeName
     api_key: str
@@ -33,6 +33,7 @@ class DemoAccount:
     can_withdraw: bool = False
     is_address_limited: bool = True
     futures: FuturesWorld | None = None
+    nets_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,8 @@ class World:
             if fee * 2 <= self._free.get(third, Decimal(0)):
                 fill.fee, fill.fee_currency = fee, third
                 return
-        amount, fill.fee_currency = (fill.quantity, market.base) if side == "buy" else (value, market.quote)
+        in_base = side == "buy" and not self.profile.fees_in_quote
+        amount, fill.fee_currency = (fill.quantity, market.base) if in_base else (value, market.quote)
         fill.fee = _floor(amount * rate, unit)
 
     def _usdt(self, coin: str) -> Decimal:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trademon.core.cash_reports import CashLine
 from trademon.core.coverage import Span
@@ -18,6 +18,7 @@ from trademon.core.model import (
     Market,
     OpenOrder,
     Position,
+    StatedClose,
     Transfer,
     TransferKind,
 )
@@ -37,6 +38,7 @@ class Capabilities:
     has_transfers: deposits and withdrawals can be asked for.
     has_positions: it states positions, beside what is held of a coin.
     has_rights: it says what a key may do.
+    lists_all: `fetch_markets` tells all that is listed; otherwise what the account touches.
     has_cash: it tells funding, interest and the like; `cash_history`: how far back, None without a limit.
     opened: when the exchange began, where that is known: nothing at it is older.
     """
@@ -54,6 +56,7 @@ class Capabilities:
     opened: datetime | None = None
     names_history: timedelta | None = None
     names_by_fills: bool = False
+    lists_all: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,27 @@ class CashPage:
 
     lines: tuple[CashLine, ...]
     covered: Span
+
+
+class TokenSource(Protocol):
+    """The tokens of an account whose exchange wants a person's sign-in. Raises SignInNeeded where there are none."""
+
+    async def token(self) -> str:
+        """The one to ask with now."""
+        ...
+
+    async def after_refusal(self, refused: str) -> str:
+        """Another one than this, which the exchange refused."""
+        ...
+
+
+@runtime_checkable
+class StatesCloses(Protocol):
+    """What an exchange may do beside: say what closed positions earned, as it reckons."""
+
+    async def fetch_stated_closes(self, markets: Mapping[str, Market]) -> tuple[StatedClose, ...]:
+        """Those it still tells, usually of today; `markets` by the exchange's spelling."""
+        ...
 
 
 class Exchange(Protocol):

@@ -10,26 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 from trademon.core.model import MARKET_TYPES, Broker, Credentials, MarketType
 from trademon.errors import UsageError
-from trademon.exchanges.base import Capabilities, Exchange
+from trademon.exchanges.base import Capabilities, Exchange, TokenSource
 
 if TYPE_CHECKING:
     import aiohttp
 
     from trademon.exchanges.ccxt_client import CcxtClient, Clock, Explain
     from trademon.exchanges.order_client import OrderDesk
+    from trademon.exchanges.saxo_login import SaxoLogin
 
-ADAPTERS = ("binance", "bitget")
+ADAPTERS = ("binance", "bitget", "saxo")
 WITHOUT_API = ("manual",)
 DEMO = "demo"
 KNOWN = (*ADAPTERS, *WITHOUT_API, DEMO)
 TAKES_ORDERS = ("binance", "bitget")
 """Whose spot orders a strategy may send."""
 NEEDS_PASSWORD = frozenset({"bitget"})
+NEEDS_NO_SECRET = frozenset({"saxo"})
+NEEDS_SIGN_IN = frozenset({"saxo"})
+"""Where a person signs in, now and then, beside the key of an app."""
+HAS_SANDBOX = frozenset({"saxo"})
 _CLASSES: dict[tuple[str, MarketType], tuple[str, str]] = {
     ("binance", "spot"): ("binance", "Binance"),
     ("binance", "swap"): ("binance_usdm", "BinanceUsdm"),
     ("bitget", "spot"): ("bitget", "Bitget"),
     ("bitget", "swap"): ("bitget_mix", "BitgetMix"),
+    ("saxo", "spot"): ("saxo", "Saxo"),
 }
 
 
@@ -109,9 +115,26 @@ class Connections:
         *,
         market: MarketType = "spot",
         base_url: str | None = None,
+        sandbox: bool = False,
+        tokens: TokenSource | None = None,
         deadline_s: float = 20.0,
     ) -> Exchange:
-        """The adapter of one account. Raises UsageError for an exchange without one."""
+        """The adapter of one account; `tokens` for one that wants a person's sign-in. Raises UsageError for an exchange
+        without one."""
+        if exchange == "saxo":
+            from trademon.exchanges import saxo, saxo_client  # noqa: PLC0415 - only the exchanges in use are loaded
+
+            assert tokens is not None
+            return saxo.Saxo(
+                saxo_client.SaxoClient(
+                    self._session_of_all(),
+                    tokens,
+                    self._clock,
+                    base_url=base_url,
+                    sandbox=sandbox,
+                    deadline_s=deadline_s,
+                )
+            )
         if exchange == "binance":
             from trademon.exchanges import binance  # noqa: PLC0415 - only the exchanges in use are loaded
 
@@ -159,6 +182,12 @@ class Connections:
         if self._order_session is None:
             self._order_session = make_session(for_orders=True)
         return self._order_session
+
+    def login(self, credentials: Credentials, *, base_url: str | None = None, sandbox: bool = False) -> SaxoLogin:
+        """The login server of an exchange that needs a person's sign-in."""
+        from trademon.exchanges.saxo_login import SaxoLogin  # noqa: PLC0415
+
+        return SaxoLogin(self._session_of_all(), credentials, self._clock, base_url=base_url, sandbox=sandbox)
 
     def _session_of_all(self) -> aiohttp.ClientSession:
         from trademon.exchanges.transport import make_session  # noqa: PLC0415

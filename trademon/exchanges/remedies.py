@@ -71,6 +71,14 @@ REFUSALS: Final[dict[str, dict[str, Refusal]]] = {
         "40725": Refusal("the service answers with an error", _again),
         "45001": Refusal("it is under maintenance or overloaded", _again),
     },
+    "Saxo": {
+        "Forbidden": Refusal("the app may not read this", _person),
+        "AccessDenied": Refusal("the app may not read this", _person),
+        "InvalidClientKey": Refusal("it does not know this client", _person),
+        "InternalServerError": Refusal("it does not know what went wrong", _again),
+        "ServiceUnavailable": Refusal("it is not available", _again),
+        "GatewayTimeout": Refusal("it timed out inside", _again),
+    },
 }
 
 

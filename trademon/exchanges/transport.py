@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import yarl
 
-from trademon.errors import BadAnswer, NetworkError, NoAnswer
+from trademon.errors import BadAnswer, NetworkError, NoAnswer, Unreachable
 from trademon.redaction import redact, redact_data
 
 MAX_BODY = 10 * 1024 * 1024
@@ -77,7 +77,8 @@ async def send(
     that registers what it received.
 
     Raises:
-        NetworkError: no connection, cut off, silent, or not complete in time.
+        Unreachable: no connection, so that nothing was sent.
+        NetworkError: cut off, silent, or not complete in time.
         BadAnswer: a redirect, or a body over 10 MB unpacked.
     """
     host = urlsplit(url).netloc or "the exchange"
@@ -101,7 +102,7 @@ async def send(
     except TimeoutError:
         raise NoAnswer(f"{host} did not answer within {deadline_s:g} s") from None
     except aiohttp.ClientConnectorError:
-        raise NetworkError(f"cannot reach {host}", hint="check the network; the next run asks again") from None
+        raise Unreachable(f"cannot reach {host}", hint="check the network; the next run asks again") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NetworkError(f"the connection to {host} broke: {type(error).__name__}") from None
 

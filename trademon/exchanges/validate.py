@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from trademon.core.model import Balance
 from trademon.core.money import parse_decimal
 from trademon.core.times import parse_ms
-from trademon.errors import BadAnswer, DataError
+from trademon.errors import BadAnswer, DataError, NothingListed
 
 SHOWN = 12
+_FIRST, _LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 Row = dict[str, Any]
 
@@ -41,7 +42,7 @@ def as_object(answer: object, what: str) -> Row:
 def not_empty(values: tuple[T, ...], what: str) -> tuple[T, ...]:
     """An exchange that lists nothing at all has not answered."""
     if not values:
-        raise BadAnswer(f"{what} is empty")
+        raise NothingListed(f"{what} is empty")
     return values
 
 
@@ -106,6 +107,20 @@ def not_negative(row: Row, name: str) -> Decimal:
 
 def time_ms(row: Row, name: str) -> datetime:
     return _field(row, name, lambda raw: parse_ms(raw, what=f"field {name}"))
+
+
+def time_iso(row: Row, name: str) -> datetime:
+    """An ISO time with its zone, to the microsecond."""
+    value = row.get(name)
+    try:
+        if not isinstance(value, str) or len(value) > 40:
+            raise ValueError
+        at = datetime.fromisoformat(value)
+        if at.tzinfo is None or not _FIRST <= at.astimezone(UTC) < _LAST:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise BadAnswer(f"field {name} is no time: {_show(value)}") from None
+    return at.astimezone(UTC)
 
 
 def one_of(row: Row, name: str, allowed: dict[str, T]) -> T:

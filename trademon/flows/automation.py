@@ -18,9 +18,12 @@ from trademon.core.automation_reports import AutomationStatus, Rates, RunReport,
 from trademon.core.reports import Status
 from trademon.core.rounds import Round, Trigger
 from trademon.core.schedule import Schedule, is_due
+from trademon.core.session_reports import KeptSession
 from trademon.errors import Busy, TrademonError
 from trademon.flows.ports import Ports
 from trademon.flows.rounds import do_round
+from trademon.flows.scan import Target
+from trademon.flows.tokens import keep_alive
 from trademon.store.lease import holder
 from trademon.store.store import UserStore
 from trademon.store.user_rounds import ended_from_outside
@@ -93,7 +96,9 @@ class Keeper:
     _again_at: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Until `stop` is set, or nobody's rounds are on any more. Rounds under way end their write in hand."""
+        """Until `stop` is set, or nobody's rounds are on any more. Rounds under way end their write in hand. Sign-ins
+        are kept alive meanwhile: their tokens may live shorter than the time between two rounds."""
+        sessions = asyncio.create_task(keep_alive(self._targets, self.rounds.ports, _tell_session))
         try:
             while not self.stop.is_set():
                 if not await self._tick():
@@ -102,9 +107,14 @@ class Keeper:
                 self.on_tick()
                 await self._pause()
         finally:
-            for task in self._running.values():
+            for task in (sessions, *self._running.values()):
                 task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await asyncio.gather(sessions, *self._running.values(), return_exceptions=True)
+
+    def _targets(self) -> list[Target]:
+        """The brokers whose sign-ins are kept: of everyone whose rounds are not stopped."""
+        wanted = (s for s in self.users() if s.schedule(self.rounds.default_minutes).state != "stopped")
+        return [Target(store, broker) for store in wanted for broker in store.brokers() if broker.enabled]
 
     async def _pause(self) -> None:
         waiting = [asyncio.ensure_future(self.stop.wait()), asyncio.ensure_future(self.rounds.ports.sleep(TICK_S))]
@@ -154,6 +164,12 @@ class Keeper:
             if ended is not None:
                 log.info("round %d of %s: %s", ended.id, user, ended.outcome)
                 await self.rounds.after(ended)
+
+
+def _tell_session(kept: KeptSession) -> None:
+    """A lost session is told once; the rounds say so until a person has signed in."""
+    if kept.is_news and kept.problem is not None:
+        log.error("%s", kept.problem.line)
 
 
 def status(

@@ -14,8 +14,10 @@ from trademon.core.doctor_reports import Check, DoctorReport, Health
 from trademon.core.key_rights import ENDS_SOON, in_words, new_key_hint, warnings
 from trademon.core.model import Broker
 from trademon.core.notices import MANY_ERRORS
+from trademon.core.sessions import SessionState
 from trademon.errors import ActionNeeded, ConfigError, TrademonError
 from trademon.exchanges.base import Exchange
+from trademon.exchanges.registry import NEEDS_SIGN_IN
 from trademon.flows.coverage import CapabilitiesOf, coverage
 from trademon.flows.isolate import isolate
 from trademon.flows.key_rights import fetch_rights
@@ -31,6 +33,8 @@ CLOCK_IS_OFF = timedelta(seconds=1)
 SOON_LOST = timedelta(days=14)
 BUSY_BUDGET = 0.75
 LATE_MESSAGE = timedelta(hours=1)
+MUST_BE_KEPT = timedelta(minutes=25)
+"""Tokens of that age are kept alive by nobody."""
 
 
 async def doctor(
@@ -119,6 +123,8 @@ def _messages(store: UserStore, now: datetime) -> Check:
 async def _broker(target: Target, ports: Ports, capabilities_of: CapabilitiesOf) -> list[Check]:
     store, broker, now = target.store, target.broker, ports.clock()
     checks = [*_stored(store, broker, now), *_complete(store, broker, now, capabilities_of)]
+    if broker.exchange in NEEDS_SIGN_IN:
+        checks += _signed_in(broker, store.session_state(broker), now)
     busy = holder(ports.locks, f"broker-{broker.id}")
     if busy is not None:
         checks.append(Check("lease", "ok", f"held by {busy}"))
@@ -163,6 +169,30 @@ def _complete(store: UserStore, broker: Broker, now: datetime, capabilities_of: 
     if soonest is not None and soonest - now < SOON_LOST:
         told = f"{len(gaps)} open, the exchange forgets the first from {soonest:%Y-%m-%d %H:%M} UTC on"
         yield Check("gaps", "warn", told, f"trademon scan --broker {broker.name}")
+
+
+def _signed_in(broker: Broker, state: SessionState | None, now: datetime) -> Iterator[Check]:
+    """When the tokens end, and when a person has to come back."""
+    login = f"trademon broker login {broker.name}"
+    if state is None:
+        yield Check("sign-in", "act", "nobody has signed in yet", login)
+        return
+    if state.lost_at is not None:
+        yield Check("sign-in", "act", f"lost at {state.lost_at:%Y-%m-%d %H:%M} UTC: {state.lost_why}", login)
+        return
+    if state.refresh_until is None:
+        told = f"a developer token, good until {state.access_until:%Y-%m-%d %H:%M} UTC; it cannot be renewed"
+        yield Check("tokens", "ok" if state.access_until > now else "act", told, login)
+        return
+    told = f"the one that asks ends at {state.access_until:%H:%M:%S} UTC, the one that renews at "
+    told += f"{state.refresh_until:%H:%M:%S} UTC"
+    is_kept = now - state.renewed_at < MUST_BE_KEPT
+    hint = None if is_kept else "let trademon watch run, or trademon broker refresh every 10 minutes (crontab.example)"
+    yield Check("tokens", "ok" if is_kept else "warn", told, hint)
+    due = f"at {state.signed_in_at:%Y-%m-%d %H:%M} UTC; again by {state.sign_in_due_at:%Y-%m-%d}, as is advised"
+    yield Check(
+        "sign-in", "ok" if now < state.sign_in_due_at else "warn", due, None if now < state.sign_in_due_at else login
+    )
 
 
 async def _asked(target: Target, ports: Ports) -> list[Check]:

@@ -89,7 +89,8 @@ def _told(store: UserStore, ref: BookRef, row: PnlRow, query: PnlQuery, *, carri
     fills = row.fills - store.count_no_executions(ref, since=since, until=until)
     reason = store.unmatched_reason(ref, since=since, until=until) if row.has_unmatched else None
     coins = store.carried_unvalued(ref, since=since, until=until) if carried else ()
-    return replace(row, fills=fills, unmatched_reason=reason, carried_unvalued=coins)
+    untold = store.costs_untold(ref, since=since, until=until)
+    return replace(row, fills=fills, unmatched_reason=reason, carried_unvalued=coins, costs_untold=untold)
 
 
 def stretch_of(row: PnlRow, query: PnlQuery) -> tuple[datetime | None, datetime | None]:

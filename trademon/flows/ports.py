@@ -16,10 +16,12 @@ from trademon.store.store import UserStore
 
 if TYPE_CHECKING:
     from trademon.exchanges.order_client import OrderDesk
+    from trademon.exchanges.saxo_login import SaxoLogin
     from trademon.store.postgres_leases import Leases
 
 OpenExchange = Callable[[UserStore, Broker], Awaitable[Exchange]]
 OpenOrders = Callable[[UserStore, Broker, Callable[[], datetime]], "OrderDesk"]
+OpenLogin = Callable[[UserStore, Broker], "SaxoLogin"]
 
 
 def utc_now() -> datetime:
@@ -48,3 +50,5 @@ class Ports:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
     trading: Trading | None = None
+    open_login: OpenLogin | None = None
+    """The login server of a broker that needs a person's sign-in."""

@@ -30,11 +30,12 @@ from trademon.errors import (
     ClockSkew,
     ConfigError,
     HostAskedToWait,
+    NothingListed,
     StoreError,
     Transient,
     UnknownName,
 )
-from trademon.exchanges.base import AccountView, Exchange, FillPage
+from trademon.exchanges.base import AccountView, Exchange, FillPage, StatesCloses
 from trademon.flows.isolate import isolate
 from trademon.flows.key_rights import read_if_due
 from trademon.flows.ports import Ports
@@ -275,7 +276,7 @@ class _Look:
         unswept -= await self._sweep(later, listed)
         self.count.left = len(unasked) + unswept
         await self._value_fees()
-        await self._read_transfers()
+        await self._read_beside()
         self._name_unlisted(listed)
         if self.faults:
             raise self.faults[0]
@@ -310,8 +311,18 @@ class _Look:
         store, broker, now = self.store, self.broker, self.ports.clock()
         seen_at = store.markets_seen_at(broker)
         if again or seen_at is None or now - seen_at >= MARKETS_EVERY:
-            store.save_markets(broker, await self.exchange.fetch_markets(), now)
+            listed, whole = await self._listed(), self.exchange.capabilities.lists_all
+            store.save_markets(broker, listed, now, whole=whole)
         return store.markets(broker)
+
+    async def _listed(self) -> tuple[Market, ...]:
+        """What the exchange lists; where it tells what the account touches alone, that may be nothing yet."""
+        try:
+            return await self.exchange.fetch_markets()
+        except NothingListed:
+            if self.exchange.capabilities.lists_all:
+                raise
+            return ()
 
     async def _open_orders(self, markets: Sequence[Market]) -> tuple[OpenOrder, ...]:
         """What is open now: a hint. Fills are read without it, too, and then the look is not a good one."""
@@ -479,14 +490,35 @@ class _Look:
             coins = ", ".join(sorted({w.coin for w in wanted}))
             self.count.note = f"no price for fees in {coins} yet: {fault.message}"
 
-    async def _read_transfers(self) -> None:
-        """Deposits and withdrawals, now and then: they tell where coins came from that nobody bought here. A host that
-        does not tell them (a test network), or a key that may not ask, costs a note and no fill."""
+    async def _read_beside(self) -> None:
+        """What is told beside fills, now and then."""
         store, now = self.store, self.exchange.now()
         asked = store.look(self.account_id, WALLET)
-        if asked is not None and now - asked.looked_at < TRANSFERS_EVERY and not self.limits.transfers_now:
+        is_due = asked is None or now - asked.looked_at >= TRANSFERS_EVERY or self.limits.transfers_now
+        if is_due or self.count.new:
+            await self._read_stated_closes()
+        if is_due:
+            store.save_look_at(self.account_id, WALLET, now, deep=False)
+            if self.exchange.capabilities.has_transfers:
+                await self._read_transfers(now)
+
+    async def _read_stated_closes(self) -> None:
+        """What the exchange says that closed positions earned: kept beside our own figures."""
+        if not isinstance(self.exchange, StatesCloses):
             return
-        store.save_look_at(self.account_id, WALLET, now, deep=False)
+        try:
+            closes = await self.exchange.fetch_stated_closes(
+                {m.exchange_symbol: m for m in self.store.markets(self.broker)}
+            )
+        except BadAnswer as fault:
+            self._doubt(fault)
+        else:
+            self.store.save_stated_closes(self.account_id, closes, self.ports.clock())
+
+    async def _read_transfers(self, now: datetime) -> None:
+        """Deposits and withdrawals: they tell where coins came from that nobody bought here. A host that does not tell
+        them (a test network), or a key that may not ask, costs a note and no fill."""
+        store = self.store
         try:
             for kind, stream in STREAMS.items():
                 covered = store.coverage(self.account_id, "", stream=stream)

@@ -23,7 +23,7 @@ from trademon.core.money import EXACT, ZERO, format_decimal
 from trademon.core.replay import Point, Seen, Totals, Window, began, changes, stages
 from trademon.core.reports import BrokerScan, Problem
 from trademon.core.times import MILLISECOND
-from trademon.core.verify_reports import BrokerVerify, CoinDrift, VerifyReport, drift_problem
+from trademon.core.verify_reports import BrokerVerify, CoinDrift, StatedPnl, VerifyReport, drift_problem
 from trademon.errors import Busy, HostAskedToWait, StoreError, TrademonError, Transient
 from trademon.exchanges.base import Exchange
 from trademon.exchanges.registry import WITHOUT_API
@@ -40,6 +40,7 @@ SLACK: Final = timedelta(seconds=1)
 # Between two looks: longer than both their windows reach, so that they are two.
 PAUSE_S: Final = 3.0
 FIRST_LOOKS: Final = 5
+STATED_FOR: Final = timedelta(days=1)
 # Symbols that are read again at most: each is a question, and a common quote coin has hundreds.
 READ_AGAIN: Final = 40
 # Nothing is forgotten that is so old that it may be out of reach before it was asked for.
@@ -79,7 +80,7 @@ async def verify_broker(target: Target, ports: Ports, *, limits: ScanLimits, acc
     work = _Verification(target.store, broker, ports, limits, accept)
     found, error, problem = await isolate(work.run(), broker=broker.name, user=broker.user, at=ports.clock())
     if found is not None:
-        return found
+        return dataclasses.replace(found, stated=work.stated())
     point = None if work.account_id is None else target.store.agreed_point(work.account_id)
     blank = dataclasses.replace(blank, agreed_at=None if point is None else point.at)
     return _not_verified(target, blank, error, problem, ports)
@@ -124,8 +125,15 @@ class _Verification:
     names_symbols: bool = False
     history: timedelta | None = None
     transfer_history: timedelta | None = None
+    tells_transfers: bool = True
     scans: list[BrokerScan] = field(default_factory=list)
     prices: dict[str, Decimal] = field(default_factory=dict)
+
+    def stated(self) -> tuple[StatedPnl, ...]:
+        """What the exchange says of positions closed in the last day, beside ours."""
+        if self.account_id is None:
+            return ()
+        return self.store.compare_stated(self.account_id, self.ports.clock() - STATED_FOR)
 
     async def run(self) -> BrokerVerify:
         self.account_id = self.broker.account_id
@@ -162,10 +170,12 @@ class _Verification:
             self.names_symbols = exchange.capabilities.orders_name_symbols
             self.history = exchange.capabilities.history
             self.transfer_history = exchange.capabilities.transfer_history
+            self.tells_transfers = exchange.capabilities.has_transfers
             await exchange.sync_clock()
             if with_markets:
                 markets = await exchange.fetch_markets()
-                self.store.save_markets(broker, markets, self.ports.clock())
+                whole = exchange.capabilities.lists_all
+                self.store.save_markets(broker, markets, self.ports.clock(), whole=whole)
                 self.prices = await _last_prices(exchange, markets)
             asked_at = exchange.now()
             view = await exchange.fetch_account(with_uid=False)
@@ -183,7 +193,8 @@ class _Verification:
         account_id = self.store.broker(self.broker.name).account_id
         if account_id is None or account_id != self.account_id:
             raise Transient("its key was changed for that of another account meanwhile", hint="trademon verify")
-        return seen, self.store.settle_balances(account_id, seen, earlier=earlier)
+        settled = self.store.settle_balances(account_id, seen, earlier=earlier, with_money=self.tells_transfers)
+        return seen, settled
 
     async def _begin(self, seen: Seen, found: Settlement) -> BrokerVerify:
         """The first point. An account that trades in every moment needs a second look, and seldom a third."""
@@ -212,7 +223,8 @@ class _Verification:
         )
 
     def _notes(self, found: Settlement) -> tuple[str, ...]:
-        notes = [f"{coin} is not verified: contracts settle in it" for coin in sorted(found.not_verified)]
+        why = "contracts settle in it" if self.tells_transfers else "what else moves it is not told"
+        notes = [f"{coin} is not verified: {why}" for coin in sorted(found.not_verified)]
         if self.scans[-1].unread:
             notes.append(self.scans[-1].unread)
         return tuple(notes)

@@ -11,7 +11,7 @@ import contextlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
@@ -20,11 +20,13 @@ from trademon.core.money import EXACT, ZERO
 from trademon.core.notices import MANY_ERRORS
 from trademon.core.pnl_reports import PnlTotal
 from trademon.core.reports import BrokerScan, ExecutionRow, Problem, ScanReport, takes_files
+from trademon.core.session_reports import KeptSession
 from trademon.core.watch_reports import BrokerState, WatchBroker, WatchEvent, WatchState
 from trademon.exchanges.registry import only_manual
 from trademon.flows.pnl import totals
 from trademon.flows.ports import Ports
 from trademon.flows.scan import ScanLimits, Target, scan_broker
+from trademon.flows.tokens import keep_alive
 from trademon.store.store import UserStore
 
 KEPT_EXECUTIONS = 200
@@ -86,11 +88,14 @@ class Watch:
     _totals: tuple[PnlTotal, ...] = ()
     _net: dict[tuple[str, str], dict[str, Decimal]] = field(default_factory=dict)
     _fills_total: int = 0
+    _signed_out: set[int] = field(default_factory=set)
+    """Brokers whose lost session was told: once, however often they are asked."""
 
     async def run(self) -> None:
         """Until `stop` is set or the cycles are done. A pass under way ends its write before this returns."""
         self._begin()
         first = self.ports.monotonic()
+        keeper = asyncio.create_task(keep_alive(self._targets, self.ports, self._tell_session))
         try:
             while not self.stop.is_set():
                 self._cycle += 1
@@ -101,6 +106,9 @@ class Watch:
                 await self._pause(self._until_next(first))
         finally:
             await self._end_passes()
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
             self._tell(WatchEvent("stop", self.ports.clock(), self._cycle, text=self._closing_words()))
 
     def exit_code(self) -> int:
@@ -171,6 +179,19 @@ class Watch:
             )
         )
         self._show()
+
+    def _tell_session(self, kept: KeptSession) -> None:
+        """A lost session is one alert with what mends it, and one when it is found again."""
+        broker_id = next((t.broker.id for t in self._targets() if (t.broker.user, t.broker.name) == kept.key), None)
+        if broker_id is None or kept.is_lost == (broker_id in self._signed_out):
+            return
+        event = WatchEvent("alert", self.ports.clock(), self._cycle, broker=kept.broker, user=kept.user)
+        if kept.is_lost:
+            self._signed_out.add(broker_id)
+            self._tell(replace(event, problem=kept.problem, ok=False))
+        elif kept.status == "ok":
+            self._signed_out.discard(broker_id)
+            self._tell(replace(event, text="signed in again"))
 
     async def _wait(self, running: set[asyncio.Task[BrokerScan]], patience: float | None) -> None:
         """Wait for passes, for a stop, or for so long; whatever ends is shown when it ends."""
@@ -262,7 +283,8 @@ class Watch:
         pause = min(LONGEST_PAUSE_S, ticks * self.options.interval_s)
         # Half a tick less, so that the tick it is meant for finds it over.
         seen.paused_until = self.ports.monotonic() + pause - self.options.interval_s / 2 if ticks > 1 else 0.0
-        if seen.failures == MANY_ERRORS + 1:
+        # What a person must do was told already, and stays true.
+        if seen.failures == MANY_ERRORS + 1 and seen.state != "action":
             text = f"failed {seen.failures} times in a row"
             at = self.ports.clock()
             self._tell(WatchEvent("alert", at, self._cycle, text=text, broker=scan.broker, user=scan.user, ok=False))

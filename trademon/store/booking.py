@@ -65,6 +65,7 @@ from trademon.store.fill_rows import (
     differences,
     fill_values,
     insert_fills,
+    is_contract,
     iter_fills,
     known_rows,
     load_fill,
@@ -263,6 +264,7 @@ class Bookkeeper:
         self, sql: Sql, key: BookKey, rates: list[tuple[CoinFee, Rate]], method: Method, *, signed: bool
     ) -> None:
         """Book the fills again whose fees have a price now, and what comes after them."""
+        signed = signed or is_contract(sql, key)
         since = min(fee.position for fee, _ in rates)
         point = read_checkpoint(sql, key, method, signed=signed, kept=self._checkpoints.get(key))
         derive = point.last is None or 2 * count_from(sql, key, since) > point.book.tally.fills
@@ -300,6 +302,7 @@ class Bookkeeper:
     ) -> None:
         """Write a page's fills into a book and book them, from the earliest place touched on."""
         assert page.since is not None
+        signed = signed or is_contract(sql, key)
         point = read_checkpoint(sql, key, method, signed=signed, kept=self._checkpoints.get(key))
         late = point.last is not None and page.since <= point.last
         # Without a row, or with one in another method, there is nothing to go on from.
@@ -370,6 +373,7 @@ class Bookkeeper:
         for table in ("lots", "unmatched", "days", "entries"):
             sql.run(f"DELETE FROM {table} WHERE {_OF_BOOK}", *key)
         row = sql.one("SELECT version FROM books WHERE account_id = ? AND market_id = ?", *key)
+        signed = signed or is_contract(sql, key)
         point = Checkpoint(new_book(sql, key, method, signed=signed), row[0] if row else 0)
         self._derive_entries(sql, key, point)
         rest = iter(read_entries(sql, key, point.book.scale, mixed=point.mixed))
@@ -418,9 +422,11 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], said: _Said) -> _Page:
         OtherExecution: a known id came back as another execution.
     """
     known = known_rows(sql, key, [f.trade_id for f in fills])
-    fills = in_their_epochs(sql, key, fills, known, said.source)
+    if all(fill.revision is None for fill in fills):  # an exchange that tells a fill again does not count anew
+        fills = in_their_epochs(sql, key, fills, known, said.source)
     seen: dict[tuple[str, int], Fill] = {}
     fresh: list[Fill] = []
+    kept: dict[tuple[str, int], int] = {}
     page = _Page()
     touched: list[Position] = []
     for fill in fills:
@@ -436,11 +442,14 @@ def _sort_page(sql: Sql, key: BookKey, fills: list[Fill], said: _Said) -> _Page:
             if not said.corrects(sql, stored.fill_id):
                 raise OtherExecution(_name(fill), differences(stored, taken), fill, source=IMPORT)
             page.replace.append(stored.fill_id)
-            page.corrected += said.source == IMPORT
+            if stored.source == said.source == API:  # the same execution told again: it keeps its number
+                kept[identity] = stored.fill_id
+            page.corrected += said.source == IMPORT or identity in kept
             touched += [Position(*row) for row in sql.rows(_PLACE, stored.fill_id)]
             fresh.append(taken)
     placed = sorted(((position(fill), fill) for fill in fresh), key=itemgetter(0))
-    page.add = list(zip(take_ids(sql, len(placed)), (fill for _, fill in placed), strict=True))
+    numbers = iter(take_ids(sql, sum((fill.trade_id, fill.epoch) not in kept for _, fill in placed)))
+    page.add = [(kept.get((fill.trade_id, fill.epoch)) or next(numbers), fill) for _, fill in placed]
     page.places = [place for place, _ in placed]
     touched += page.places[:1]
     page.since = min(touched, default=None)
@@ -453,6 +462,8 @@ def _instead_of(stored: Known, fill: Fill, said: _Said) -> Fill | None:
     The exchange's own answer wins over a file's, whose times often end at the second, and a later file over an earlier
     one. No file wins over the exchange: it may say less, and what it says otherwise is refused.
     """
+    if stored.source == said.source == API and stored.revision is not None and fill.revision is not None:
+        return _as_told_last(stored, fill)
     if stored.source != IMPORT:
         differs: Differences = ()  # an entered lot and an end of a transfer stay, whoever uses their ids
         if stored.source == said.source:
@@ -465,6 +476,15 @@ def _instead_of(stored: Known, fill: Fill, said: _Said) -> Fill | None:
     if not said.tells_fees and paid(stored.fees) != paid(fill.fees):
         fill = replace(fill, fees=stored.fees)
     return fill if differences(stored, fill) else None
+
+
+def _as_told_last(stored: Known, fill: Fill) -> Fill | None:
+    """What an exchange tells again that corrects itself, or completes what it said: never less than was known."""
+    assert stored.revision is not None
+    assert fill.revision is not None
+    if fill.revision < stored.revision:
+        return None
+    return fill if fill.revision > stored.revision or differences(stored, fill) else None
 
 
 def _check_twice(fill: Fill, first: Fill, said: _Said) -> None:

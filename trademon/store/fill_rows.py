@@ -30,7 +30,7 @@ _MAX_IN = 500
 _FILL_COLUMNS = """fills.id, trade_id, epoch, side, quantity, price, fee, fee_currency, more_fees, executed_at,
     order_id, order_type, is_maker, markets.symbol, markets.base, markets.quote, markets.settle,
     markets.contract_size, markets.inverse, markets.former,
-    acquired_at, source"""
+    acquired_at, source, fills.revision"""
 
 _FIELDS = ("side", "quantity", "price", "executed_at")
 
@@ -48,6 +48,7 @@ class Known:
     source: str
     content: Content
     fees: tuple[Fee, ...]
+    revision: int | None = None
 
 
 Differences = tuple[tuple[str, str, str], ...]
@@ -154,6 +155,7 @@ def fill_of(row: Sequence[Any]) -> Fill:
         contract=None if row[16] is None else Contract(row[16], Decimal(row[17]), bool(row[18])),
         acquired_at=None if row[20] is None else from_us(row[20]),
         leaves=row[21] == TRANSFER and row[1].endswith(OUT),
+        revision=row[22],
     )
 
 
@@ -187,6 +189,12 @@ def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill) -> int:
     )
 
 
+def is_contract(sql: Sql, key: BookKey) -> bool:
+    """Whether a book is of contracts, so that it may go short also where nothing else of its account may."""
+    row = sql.one("SELECT settle FROM markets WHERE id = ?", key[1])
+    return row is not None and row[0] is not None
+
+
 def content(fill: Fill) -> Content:
     return (fill.side, fill.quantity, fill.price, to_us(fill.executed_at))
 
@@ -197,15 +205,15 @@ def known_rows(sql: Sql, key: BookKey, trade_ids: list[str]) -> dict[tuple[str, 
     for start in range(0, len(trade_ids), _MAX_IN):
         some = trade_ids[start : start + _MAX_IN]
         rows = sql.rows(
-            f"""SELECT trade_id, epoch, id, source, side, quantity, price, executed_at, fee, fee_currency, more_fees
-            FROM fills
+            f"""SELECT trade_id, epoch, id, source, revision, side, quantity, price, executed_at, fee, fee_currency,
+            more_fees FROM fills
             WHERE account_id = ? AND market_id = ? AND trade_id IN {in_list(some)}""",
             *key,
             *some,
         )
-        for trade_id, epoch, fill_id, source, side, quantity, price, at, *fees in rows:
+        for trade_id, epoch, fill_id, source, revision, side, quantity, price, at, *fees in rows:
             same = (side, Decimal(quantity), Decimal(price), at)
-            known[trade_id, epoch] = Known(fill_id, source, same, fees_of(*fees))
+            known[trade_id, epoch] = Known(fill_id, source, same, fees_of(*fees), revision)
     return known
 
 
@@ -232,6 +240,7 @@ def fill_values(
         fill.is_maker,
         source,
         to_us(seen_at),
+        fill.revision,
         fill.raw,
     )
 
@@ -240,8 +249,9 @@ def insert_fills(sql: Sql, rows: list[tuple[Any, ...]]) -> None:
     """Write rows of `fill_values`."""
     sql.many(
         """INSERT INTO fills (id, account_id, market_id, trade_id, epoch, broker_id, order_id, side, quantity,
-        price, fee, fee_currency, more_fees, executed_at, acquired_at, order_type, is_maker, source, seen_at, raw)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        price, fee, fee_currency, more_fees, executed_at, acquired_at, order_type, is_maker, source, seen_at,
+        revision, raw)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         rows,
     )
 

@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from trademon.core.entries import Scale, shown_price, to_decimal
-from trademon.core.model import PositionSide
+from trademon.core.model import FINAL, PositionSide
 from trademon.core.money import EXACT, ZERO, divide
 from trademon.core.pnl import Tally
 from trademon.core.pnl_reports import PnlRow
@@ -27,7 +27,7 @@ from trademon.store.fill_rows import BookKey, fees_of
 _NAME = "CASE WHEN brokers.removed_at IS NULL THEN brokers.name ELSE brokers.name || ' (removed)' END"
 _ROW = f"""fills.id, {_NAME}, users.name, markets.symbol, fills.side, fills.quantity, fills.price, fills.fee,
     fills.fee_currency, fills.more_fees, fills.executed_at, fills.order_id, fills.trade_id, fills.source,
-    coalesce(markets.settle, markets.quote), markets.contract_size"""
+    coalesce(markets.settle, markets.quote), markets.contract_size, fills.revision"""
 _FROM = """FROM fills JOIN accounts ON accounts.id = fills.account_id JOIN users ON users.id = accounts.user_id
     JOIN markets ON markets.id = fills.market_id JOIN brokers ON brokers.id = fills.broker_id"""
 # The order of matching (`core.model.fill_order`): numeric ids as numbers, that is shorter first, and before all others.
@@ -74,6 +74,7 @@ class BookRef:
     scale_code: int
     mixed: bool
     inverse: bool = False
+    is_contract: bool = False
 
     @property
     def key(self) -> BookKey:
@@ -90,7 +91,7 @@ class BookRef:
     @property
     def signed(self) -> bool:
         """Whether the book may go short."""
-        return self.market != "spot"
+        return self.market != "spot" or self.is_contract
 
     @property
     def only(self) -> PositionSide | None:
@@ -159,6 +160,7 @@ def _fill_row(row: Sequence[Any]) -> FillRow:
         trade_id=row[12],
         source=row[13],
         contract_size=None if row[15] is None else Decimal(row[15]),
+        is_cost_told=row[16] is None or row[16] >= FINAL,
     )
 
 
@@ -183,7 +185,7 @@ def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
     rows = sql.rows(
         """SELECT books.account_id, books.market_id, users.name, markets.symbol,
         coalesce(markets.settle, markets.quote), accounts.market, books.method, books.last_at, books.scale, books.mixed,
-        markets.inverse
+        markets.inverse, markets.settle IS NOT NULL
         FROM books JOIN accounts ON accounts.id = books.account_id JOIN users ON users.id = accounts.user_id
         JOIN markets ON markets.id = books.market_id WHERE users.id = ?""",
         user_id,
@@ -202,8 +204,9 @@ def read_book_refs(sql: Sql, user_id: int) -> Iterator[BookRef]:
             scale,
             bool(mixed),
             bool(inv),
+            bool(contract),
         )
-        for a, m, user, symbol, currency, market, method, last, scale, mixed, inv in rows
+        for a, m, user, symbol, currency, market, method, last, scale, mixed, inv, contract in rows
     ]
     yield from sorted(refs, key=lambda ref: (ref.broker, ref.symbol))
 
@@ -321,6 +324,17 @@ def read_unvalued(
     tally = Tally()
     tally.add_unvalued((coin, Decimal(amount)) for coin, amount in rows)
     return tuple(sorted(tally.unvalued.items()))
+
+
+def count_untold(sql: Sql, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None) -> int:
+    """How many of a book's fills have costs that their exchange has not told yet."""
+    where, values = "", [ref.account_id, ref.market_id]
+    for condition, at in ((" AND executed_at >= ?", since), (" AND executed_at < ?", until)):
+        if at is not None:
+            where += condition
+            values.append(to_us(at))
+    query = f"SELECT count(*) FROM fills WHERE account_id = ? AND market_id = ? AND revision < {FINAL}{where}"
+    return int(sql.rows(query, *values)[0][0])
 
 
 def read_executions(sql: Sql, user_id: int, *, after_id: int = 0, limit: int | None = None) -> tuple[ExecutionRow, ...]:

@@ -48,4 +48,8 @@ def optional_time(us: int | None) -> datetime | None:
 
 def host_of(broker: Broker) -> str:
     """The address whose market list, and whose wish to be left alone, hold for every account behind it."""
-    return broker.base_url or broker.exchange
+    return broker.base_url or (f"{broker.exchange}-sandbox" if broker.sandbox else broker.exchange)
+
+
+HOST = "coalesce(base_url, CASE WHEN sandbox THEN brokers.exchange || '-sandbox' ELSE brokers.exchange END)"
+"""`host_of` a row of `brokers`."""

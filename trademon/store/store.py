@@ -38,6 +38,8 @@ from trademon.store.user_messages import UserMessages
 from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_rounds import UserRounds
+from trademon.store.user_sessions import UserSessions
+from trademon.store.user_stated import UserStated
 from trademon.store.user_strategy_orders import UserStrategyOrders
 from trademon.store.user_transfers import UserTransfers
 from trademon.store.user_verify import UserVerify
@@ -216,6 +218,8 @@ class UserStore(
     UserRounds,
     UserMessages,
     UserStrategyOrders,
+    UserSessions,
+    UserStated,
 ):
     """What one user has. Every query names that user."""
 

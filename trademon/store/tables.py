@@ -77,6 +77,7 @@ class BrokerRow(Row, table=True):
     exchange: str
     market: str
     base_url: str | None = None
+    sandbox: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     enabled: bool = True
     symbols: str = Field(default="[]", sa_type=Text)
     since_at: datetime = _time()
@@ -114,6 +115,28 @@ class SecretRow(Row, table=True):
     broker_id: int = Field(foreign_key="brokers.id", ondelete="CASCADE")
     field: str
     sealed: bytes = Field(sa_type=LargeBinary)
+
+
+class SessionRow(Row, table=True):
+    """A sign-in at a broker's exchange, beside its sealed tokens.
+
+    `generation` counts the pairs of tokens; `asked_at` is when a new pair was asked for of which no answer is saved
+    yet. `started_at`: a person was sent to sign in, and has not come back.
+    """
+
+    __tablename__ = "sessions"
+    broker_id: int = Field(primary_key=True, foreign_key="brokers.id", ondelete="CASCADE")
+    generation: int = 0
+    redirect: str = ""
+    signed_in_at: datetime | None = _time(default=None)
+    renewed_at: datetime | None = _time(default=None)
+    access_until: datetime | None = _time(default=None)
+    refresh_until: datetime | None = _time(default=None)
+    asked_at: datetime | None = _time(default=None)
+    lost_at: datetime | None = _time(default=None)
+    lost_why: str | None = Field(default=None, sa_type=Text)
+    started_at: datetime | None = _time(default=None)
+    started_redirect: str | None = None
 
 
 class BrokerStateRow(Row, table=True):
@@ -225,6 +248,13 @@ class FillRow(Row, table=True):
             sqlite_where=text("epoch > 0"),
             postgresql_where=text("epoch > 0"),
         ),
+        Index(
+            "costs_untold",
+            "account_id",
+            "market_id",
+            sqlite_where=text("revision < 2"),
+            postgresql_where=text("revision < 2"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="accounts.id")
@@ -245,6 +275,7 @@ class FillRow(Row, table=True):
     is_maker: bool | None = None
     source: str
     seen_at: datetime = _time()
+    revision: int | None = None
     raw: str = Field(sa_type=Text)
 
 
@@ -431,6 +462,27 @@ class CandleRow(Row, table=True):
     interval_s: int = Field(primary_key=True)
     opened_at: datetime = _time(primary_key=True)
     open: Decimal | None = _money(default=None)
+    seen_at: datetime = _time()
+
+
+class StatedCloseRow(Row, table=True):
+    """A closed position as its exchange reckons it: beside our own P&L, never part of it."""
+
+    __tablename__ = "stated_closes"
+    __table_args__ = (UniqueConstraint("account_id", "close_id", name="one_stated_close"),)
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", ondelete="CASCADE")
+    close_id: str
+    symbol: str
+    side: str
+    quantity: Decimal = _money()
+    open_price: Decimal = _money()
+    close_price: Decimal = _money()
+    gross: Decimal = _money()
+    costs: Decimal = _money()
+    currency: str
+    opened_at: datetime = _time()
+    closed_at: datetime = _time()
     seen_at: datetime = _time()
 
 

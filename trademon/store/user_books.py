@@ -24,6 +24,7 @@ from trademon.store.ordered_by import name_strategies, read_ordered_by
 from trademon.store.reading import (
     BookRef,
     FillQuery,
+    count_untold,
     read_book_refs,
     read_books,
     read_executions,
@@ -156,6 +157,11 @@ class UserBooks(UserBrokers):
         """Fees of a book's fills within [since, until) whose price is not known, by coin."""
         with self._database.read() as sql:
             return read_unvalued(sql, ref, since=since, until=until)
+
+    def costs_untold(self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None) -> int:
+        """How many of a book's fills within [since, until) have costs that their exchange has not told yet."""
+        with self._database.read() as sql:
+            return count_untold(sql, ref, since=since, until=until) if self._owns(sql, ref.account_id) else 0
 
     def carried_unvalued(
         self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None

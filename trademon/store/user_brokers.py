@@ -34,9 +34,13 @@ _IDENTITIES = {
     "cash": "there.kind = cash.kind AND there.cash_id = cash.cash_id",
 }
 """What makes a row of one account the same as a row of another, by table."""
+_OF_ACCOUNT = (
+    *("books", "coverage", "looks", "balances", "balance_points", "open_orders", "positions"),
+    *("cash", "stated_closes"),
+)
 _BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
     brokers.created_at, brokers.base_url, brokers.enabled, brokers.symbols, brokers.method, brokers.account_id,
-    brokers.initial_capital, brokers.capital_currency"""
+    brokers.initial_capital, brokers.capital_currency, brokers.sandbox"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ class UserBrokers(UserSecrets):
         credentials: Credentials | None,
         initial_capital: Decimal | None = None,
         capital_currency: str | None = None,
+        sandbox: bool = False,
     ) -> Broker:
         """Raises UsageError where the name is taken. An account without an API is bound at once, by its name."""
         now = to_us(self._clock())
@@ -147,6 +152,7 @@ class UserBrokers(UserSecrets):
                 exchange=exchange,
                 market=market,
                 base_url=base_url,
+                sandbox=sandbox,
                 enabled=True,
                 symbols=json.dumps(list(symbols)),
                 since_at=to_us(since),
@@ -201,16 +207,7 @@ class UserBrokers(UserSecrets):
             if not with_fills or shared is not None:
                 return 0
             deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
-            for table in (
-                "books",
-                "coverage",
-                "looks",
-                "balances",
-                "balance_points",
-                "open_orders",
-                "positions",
-                "cash",
-            ):
+            for table in _OF_ACCOUNT:
                 sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
             return int(deleted)
 
@@ -449,6 +446,7 @@ def _broker(row: Sequence[Any]) -> Broker:
         account_id=row[11],
         initial_capital=None if row[12] is None else Decimal(row[12]),
         capital_currency=row[13],
+        sandbox=bool(row[14]),
     )
 
 

@@ -19,7 +19,7 @@ from trademon.store import balance_rows, coverage_rows, prices
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.market_rows import save_listing
-from trademon.store.scope import OWNED, UserScope, host_of, optional_time
+from trademon.store.scope import HOST, OWNED, UserScope, host_of, optional_time
 
 _MARKET = "symbol, base, quote, coalesce(exchange_symbol, ''), settle, contract_size, inverse"
 
@@ -95,10 +95,11 @@ class UserLooks(UserScope):
         return optional_time(row[0]) if row else None
 
     @rerun
-    def save_markets(self, broker: Broker, markets: Iterable[Market], at: datetime) -> None:
-        """Take over a host's list. What is no longer in it stays as a market, for the fills it has."""
+    def save_markets(self, broker: Broker, markets: Iterable[Market], at: datetime, *, whole: bool = True) -> None:
+        """Take over a host's list. What is no longer in it stays as a market, for the fills it has. Not `whole`: these
+        are some of the list."""
         with self._database.write() as sql:
-            save_listing(sql, host_of(broker), broker.exchange, broker.market, tuple(markets), at)
+            save_listing(sql, host_of(broker), broker.exchange, broker.market, tuple(markets), at, whole=whole)
 
     def symbols(self) -> tuple[str, ...]:
         """Every symbol this user has a fill of, or could have at one of their brokers."""
@@ -109,8 +110,8 @@ class UserLooks(UserScope):
                 self._user_id,
             )
             listed = sql.rows(
-                """SELECT DISTINCT symbol FROM markets JOIN listings ON market_id = markets.id
-                JOIN brokers ON coalesce(base_url, brokers.exchange) = host AND brokers.exchange = markets.exchange
+                f"""SELECT DISTINCT symbol FROM markets JOIN listings ON market_id = markets.id
+                JOIN brokers ON {HOST} = host AND brokers.exchange = markets.exchange
                 AND brokers.market = markets.market WHERE user_id = ? AND removed_at IS NULL""",
                 self._user_id,
             )

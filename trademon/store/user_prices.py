@@ -12,7 +12,7 @@ from trademon.core.times import from_us
 from trademon.store.database import Sql
 from trademon.store.fill_rows import iter_fills
 from trademon.store.prices import MANUAL, Rates, Series, cached_hosts, read_series
-from trademon.store.scope import OWNED, UserScope
+from trademon.store.scope import HOST, OWNED, UserScope
 
 
 class AccountFill(NamedTuple):
@@ -31,7 +31,7 @@ class UserPrices(UserScope):
         brokers, then any others."""
         with self._database.read() as sql:
             rows = sql.rows(
-                """SELECT coalesce(base_url, exchange), account_id FROM brokers WHERE user_id = ?
+                f"""SELECT {HOST}, account_id FROM brokers WHERE user_id = ?
                 ORDER BY base_url IS NOT NULL, removed_at IS NOT NULL, id""",
                 self._user_id,
             )

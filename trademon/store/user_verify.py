@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,7 @@ from trademon.store.scope import OWNED, UserScope
 
 # Exchanges book a quote amount to this many decimals; what they cut is in the row they sent.
 _BOOKED_DECIMALS = 8
+_CURRENCY = re.compile("[A-Z]{3}")
 _PAID_NAMES = ("quoteQty", "amount")
 
 
@@ -76,16 +78,23 @@ class UserVerify(UserScope):
             return balance_rows.load_point(sql, account_id) if self._owns(sql, account_id) else None
 
     @rerun
-    def settle_balances(self, account_id: int, seen: Seen, *, earlier: Seen | None = None) -> Settlement:
+    def settle_balances(
+        self, account_id: int, seen: Seen, *, earlier: Seen | None = None, with_money: bool = True
+    ) -> Settlement:
         """Hold live balances against all that is stored, and move the agreed point where they agree: one transaction.
 
         `earlier` are balances seen before in the same run: with two looks an account that never rests has a first
-        point, too.
+        point, too. `with_money`: its currencies are compared, too; not where their deposits, interest and conversions
+        are not told.
         """
         with self._database.write(account_id) as sql:
             self._check_owned(sql, account_id)
             before = balance_rows.load_point(sql, account_id)
             skip = _contract_coins(sql, account_id)
+            if not with_money:
+                skip |= {
+                    coin for coin in (*seen.totals, *(before.totals if before else ())) if _CURRENCY.fullmatch(coin)
+                }
             since = before.at if before else (earlier or seen).window.start - MICROSECOND
             steps = tuple(in_order(_steps(sql, account_id, since)))
             if before is None:

@@ -131,6 +131,8 @@ def fill_to_json(fill: FillRow) -> Json:
         row["contract_size"] = format_decimal(fill.contract_size)
     if fill.strategy is not None:
         row["strategy"] = fill.strategy
+    if not fill.is_cost_told:
+        row["cost_told"] = False
     return row | ({"more_fees": more} if more else {})
 
 
@@ -274,6 +276,8 @@ _WRITERS: Final[Mapping[str, str | Callable[[Any], Json]]] = {
     "StrategyRunsReport": "strategy_json:strategy_runs_to_json",
     "StrategyLogReport": "strategy_json:strategy_runs_to_json",
     "HaltReport": "strategy_json:halt_to_json",
+    "RefreshReport": "session_json:refresh_to_json",
+    "LoginReport": "session_json:login_to_json",
 }
 
 

@@ -67,6 +67,8 @@ def _more(row: PnlRow, *, marked: bool) -> Json:
         ]
     if row.carried_unvalued:
         more["carried_unvalued"] = list(row.carried_unvalued)
+    if row.costs_untold:
+        more["costs_untold"] = row.costs_untold
     if row.stats is not None:
         more["stats"] = stats_to_json(row.stats)
     return more | (_mark(row.mark) if marked else {})

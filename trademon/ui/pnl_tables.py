@@ -234,6 +234,8 @@ def not_counted(row: PnlRow) -> Text | None:
     said += [f"fee {format_fee(amount, currency)} unvalued" for currency, amount in row.unvalued_fees]
     said += [_unvalued(missing) for missing in row.unvalued_sums]
     said += [f"fee in {coin} of a lot from another account unvalued" for coin in row.carried_unvalued]
+    if row.costs_untold:
+        said.append(f"what {count(row.costs_untold, 'fill')} cost is not told yet")
     return plain(", ".join(said)) if said else None
 
 

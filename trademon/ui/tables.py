@@ -35,6 +35,7 @@ from trademon.core.reports import (
     UsersReport,
     takes_files,
 )
+from trademon.core.session_reports import LoginReport, RefreshReport
 from trademon.core.strategy_reports import (
     HaltReport,
     StrategiesReport,
@@ -56,6 +57,7 @@ from trademon.ui.lot_tables import render_compare, render_explain, render_lots, 
 from trademon.ui.notify_tables import render_notify, render_outbox, render_send
 from trademon.ui.pnl_tables import render_pnl
 from trademon.ui.price_tables import render_price_fetch, render_prices
+from trademon.ui.session_tables import render_login, render_refresh
 from trademon.ui.strategy_tables import (
     render_halt,
     render_strategies,
@@ -136,7 +138,7 @@ def _fill_row(fill: FillRow, at: str) -> Row:
             plain(fill.side),
             plain(format_quantity(fill.quantity)),
             plain(format_price(fill.price)),
-            plain(format_fee(fill.fee, fill.fee_currency)),
+            plain(format_fee(fill.fee, fill.fee_currency) if fill.is_cost_told else "not told"),
             plain(str(fill.id), "dim"),
         ),
         plain(f"and a fee of {more}") if more else None,
@@ -388,5 +390,7 @@ _RENDERERS: Final[Mapping[type, Callable[[Any, Glyphs], RenderableType]]] = {
     StrategyRunsReport: render_strategy_runs,
     StrategyLogReport: render_strategy_log,
     HaltReport: render_halt,
+    RefreshReport: render_refresh,
+    LoginReport: render_login,
     Done: render_done,
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trademon.core.money import format_decimal
+from trademon.core.money import format_decimal, format_figure
 from trademon.core.times import format_time
-from trademon.core.verify_reports import BrokerVerify, CoinDrift, VerifyReport
+from trademon.core.verify_reports import BrokerVerify, CoinDrift, StatedPnl, VerifyReport
 
 
 def verify_to_json(report: VerifyReport) -> dict[str, Any]:
@@ -25,6 +25,18 @@ def _broker(one: BrokerVerify) -> dict[str, Any]:
         "mended": [_coin(coin) for coin in one.mended],
         "not_verified": list(one.not_verified),
         "notes": list(one.notes),
+    } | ({"stated_pnl": [_stated(row) for row in one.stated]} if one.stated else {})
+
+
+def _stated(row: StatedPnl) -> dict[str, Any]:
+    return {
+        "symbol": row.symbol,
+        "currency": row.currency,
+        "positions": row.positions,
+        "stated": format_figure(row.stated),
+        "ours": format_figure(row.ours),
+        "difference": format_figure(row.difference),
+        "since": format_time(row.since),
     }
 
 

@@ -8,12 +8,13 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from trademon.core.verify_reports import BrokerVerify, CoinDrift, VerifyReport
+from trademon.core.verify_reports import BrokerVerify, CoinDrift, StatedPnl, VerifyReport
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
     UNICODE,
     Glyphs,
     count,
+    format_money,
     format_quantity,
     format_stamp,
     money_style,
@@ -65,7 +66,7 @@ def render_verify(report: VerifyReport, glyphs: Glyphs = UNICODE) -> RenderableT
 
 
 def _broker_row(one: BrokerVerify, glyphs: Glyphs, *, named: bool) -> Row:
-    said = [_mended(coin) for coin in one.mended] + list(one.notes)
+    said = [_mended(coin) for coin in one.mended] + list(one.notes) + [_stated(row) for row in one.stated]
     if one.problem is not None and one.status == "failed":
         said.append(one.problem.message + (f" {glyphs.then} {one.problem.hint}" if one.problem.hint else ""))
     return Row(
@@ -115,6 +116,16 @@ def _between(coin: CoinDrift) -> str:
 
 def _mended(coin: CoinDrift) -> str:
     return f"{_signed(coin)} {coin.coin} differed ({_CAUSES[coin.cause]}: {coin.detail})"
+
+
+def _stated(row: StatedPnl) -> str:
+    """`EUR/USD: it states +29.00 USD for 1 position closed since ..., ours is the same`."""
+    said = format_money(row.stated, row.currency)
+    closed = f"{count(row.positions, 'position')} closed since {format_stamp(row.since)}"
+    if not row.difference:
+        return f"{row.symbol}: it states {said} for {closed}, as we do"
+    ours, off = format_money(row.ours, row.currency), format_money(row.difference, row.currency)
+    return f"{row.symbol}: it states {said} for {closed}, ours is {ours}: {off} apart"
 
 
 def _signed(coin: CoinDrift) -> str:
