@@ -209,3 +209,34 @@ def test_an_alert_of_cron_and_of_watch_is_one(bob: Shell, exchange: ServerThread
         bob.run("scan", "--user", "bob").check(0)
     bob.run("notify", "send", **telegram.env).check(0)
     assert [text.splitlines()[0] for text in telegram.demo.texts] == ["main needs you", "main works again"]
+
+
+def test_a_round_waits_for_no_channel_and_says_where_a_person_must_act(
+    bob: Shell, exchange: ServerThread, telegram: TelegramThread
+) -> None:
+    """Nobody answers at Telegram: the round is as good as ever. A refused token is told to cron, exit 4. A setting that
+    is none keeps no round from its work."""
+    bob.add("main", "binance", exchange.url, "--user", "bob", "--since", "2h").check(0)
+    run = ("automation", "run", "--force", "--user", "bob")
+    bob.run(*run, TRADEMON_TELEGRAM_TOKEN=TOKEN, TRADEMON_TELEGRAM_BASE_URL="http://127.0.0.1:9").check(0)
+    bob.run(*run, TRADEMON_NOTIFY_URLS="no url").check(0).one_line("TRADEMON_NOTIFY_URLS")
+    telegram.demo.faults[:] = [refusing(401, "Unauthorized")]
+    bob.run(*run, **telegram.env).check(4).one_line("telegram: refused the bot's token")
+    logs = bob.run("automation", "logs", "--user", "bob", "--json").json["data"]["runs"]
+    assert [one["outcome"] for one in logs] == ["success"] * 3
+    telegram.demo.faults.clear()
+    bob.run("notify", "send", **telegram.env).check(0)
+    assert len(telegram.demo.texts) == 6
+
+
+def test_a_round_of_one_user_sends_nothing_of_another(
+    bob: Shell, exchange: ServerThread, telegram: TelegramThread
+) -> None:
+    """Not in its own process, nor in the one it sends from."""
+    bob.run("user", "add", "cleo", "--telegram-chat", "5").check(0)
+    tell(bob, "bob", alert())
+    run = ("automation", "run", "--force", "--user")
+    bob.run(*run, "cleo", **telegram.env).check(0)
+    assert {one.chat for one in telegram.demo.received} == {"5"}
+    bob.run(*run, "bob", **telegram.env).check(0)
+    assert {one.chat for one in telegram.demo.received} == {"5", CHAT}

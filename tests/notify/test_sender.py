@@ -257,7 +257,11 @@ async def test_while_a_watch_runs_messages_go_out_beside_it(desk: NotifyDesk) ->
 
     ports = SendPorts(desk.store.locks, desk.clock, desk.clock.monotonic, sleep)
     sender = Sender([desk.user], lambda _store: (heard,), ports, capabilities_of)
-    task = asyncio.create_task(keep_sending(sender))
+
+    async def send_along() -> None:
+        await sender.send(at_once=False, patience_s=0.0)
+
+    task = asyncio.create_task(keep_sending(sender, lambda: [desk.user], send_along))
     with hold(desk.store.locks, desk.user.outbox_lock):
         desk.user.tell(alert())
         await real(0.05)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from trademon.cli import systemd
 from trademon.cli.common import Result
+from trademon.cli.sending import sending
 from trademon.core.automation_reports import RoundsReport, Scheduler
 from trademon.core.reports import Done, Status
 from trademon.core.rounds import Round
 from trademon.core.schedule import State, check_minutes
 from trademon.errors import ConfigError, TrademonError
 from trademon.flows import automation as flow
-from trademon.flows.notify import keep_sending
 from trademon.redaction import RedactedFormatter
 from trademon.settings import Settings, child_environment
 from trademon.store.lease import hold, holder
@@ -112,15 +112,16 @@ def run_due(user: str | None, *, force: bool) -> Result:
 
     async def work(home: Home) -> Result:
         stores = home.users(user)
-        async with home.network() as ports, home.sender(stores) as sender:
+        async with home.network() as ports, sending(home, lambda: home.users(user), last=True, apart=True) as sent:
             rounds = flow.Rounds(ports, home.settings.default_minutes, _After(home, stores).tell)
             report = await flow.run_due(stores, rounds, force=force)
-            if any(sender.channels_of(store) for store in stores):
-                await sender.send()  # what is not taken now waits for the next run
         if report.off and not report.rounds:  # said in cron too: a schedule that does nothing is no schedule
             users = ", ".join(report.off)
             sys.stderr.write(f"trademon: the rounds of {users} are not on (trademon automation start --cron)\n")
-        return Result(report, report.problems, report.status, report.exit_code, is_data=False)
+        # A round is as good as its tasks; but whom no message reaches must hear of it from cron.
+        problems = (*report.problems, *sent.needs_person)
+        code = 4 if sent.needs_person else report.exit_code
+        return Result(report, problems, report.status, code, is_data=False)
 
     with open_home() as home:
         return run_async(lambda: work(home))
@@ -167,14 +168,9 @@ def serve(user: str | None, *, in_front: bool) -> int:
 
 
 async def _serve(home: Home, user: str | None) -> int:
-    async with home.network() as ports, home.sender(home.users(user)) as sender:
+    async with home.network() as ports, sending(home, lambda: home.users(user), last=False, apart=True):
         after = _After(home, ())
-
-        async def after_round(ended: Round) -> None:
-            sender.stores = home.users(user)  # they come and go
-            await after.tell(ended)
-
-        rounds = flow.Rounds(ports, home.settings.default_minutes, after_round)
+        rounds = flow.Rounds(ports, home.settings.default_minutes, after.tell)
         keeper = flow.Keeper(lambda: home.users(user), rounds, on_tick=lambda: systemd.tell("WATCHDOG=1"))
         got: list[int] = []
 
@@ -185,12 +181,7 @@ async def _serve(home: Home, user: str | None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop, number)
         systemd.tell("READY=1")
-        sending = asyncio.create_task(keep_sending(sender))
-        try:
-            await keeper.run()
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        await keeper.run()
         systemd.tell("STOPPING=1")
         return 128 + got[0] if got else 0
 

@@ -41,6 +41,7 @@ def notify() -> None:
 @app.command(epilog="Example: trademon notify send")
 def send(
     user: User = None,
+    due: Annotated[bool, typer.Option("--due", hidden=True, help="Keep to the pauses between tries.")] = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -48,10 +49,10 @@ def send(
     no_color: NoColor = False,
 ) -> None:
     """Send what waits in the outbox. For cron: silent on success."""
-    run("notify send", Flags(json, quiet, verbose, debug, no_color), lambda: _send(user))
+    run("notify send", Flags(json, quiet, verbose, debug, no_color), lambda: _send(user, due=due))
 
 
-def _send(user: str | None) -> Result:
+def _send(user: str | None, *, due: bool) -> Result:
     from trademon.wiring import open_home  # noqa: PLC0415
 
     async def work(home: Home) -> Result:
@@ -59,7 +60,7 @@ def _send(user: str | None) -> Result:
         async with home.sender(stores) as sender:
             if not any(sender.channels_of(store) for store in stores):
                 sys.stderr.write(f"trademon: there is no channel to send messages to ({_NO_CHANNEL})\n")
-            report = await sender.send()
+            report = await sender.send(at_once=not due)
         return Result(report, report.problems, report.status, report.exit_code, is_data=False)
 
     with open_home() as home:

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from trademon.core.watch_reports import WatchEvent, WatchState
     from trademon.flows.watch import Watch, WatchOptions
-    from trademon.store.store import UserStore
     from trademon.wiring import Home
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -58,6 +57,7 @@ def _nothing() -> None:
 
 async def _watch(flags: Flags, options: WatchOptions, user: str | None, plain: bool, demo: bool) -> int:
     async with _home(demo) as home, home.network() as ports:
+        from trademon.cli.sending import sending  # noqa: PLC0415
         from trademon.flows.watch import Watch  # noqa: PLC0415
 
         stores = home.users(user)
@@ -67,7 +67,9 @@ async def _watch(flags: Flags, options: WatchOptions, user: str | None, plain: b
         console = flags.console()
         from trademon.ui.console import can_draw  # noqa: PLC0415
 
-        async with _sending(home, () if demo else stores, counted=options.cycles is not None):
+        # A demo has nobody to tell. A counted run, which is a script's, sends what its last scan had to tell, too.
+        counted = options.cycles is not None
+        async with sending(home, lambda: stores, last=counted) if not demo else contextlib.nullcontext():
             if not flags.json and not plain and can_draw(console):
                 await _on_screen(watch, console)
             else:
@@ -86,27 +88,6 @@ async def _home(demo: bool) -> AsyncIterator[Home]:
     else:
         with open_home() as home:
             yield home
-
-
-@contextlib.asynccontextmanager
-async def _sending(home: Home, stores: Sequence[UserStore], *, counted: bool) -> AsyncIterator[None]:
-    """Sends these users' messages beside the scans, where they have a channel; a counted run, which is a script's, also
-    what its last scan had to tell."""
-    async with home.sender(stores) as sender:
-        if not any(sender.channels_of(store) for store in stores):
-            yield
-            return
-        from trademon.flows.notify import keep_sending  # noqa: PLC0415
-
-        task = asyncio.create_task(keep_sending(sender))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        if counted:
-            await sender.send(patience_s=5.0)
 
 
 class _Signals:

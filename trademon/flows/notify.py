@@ -38,6 +38,7 @@ IN_HAND_S = 10.0
 """How long a run that is stopped waits for the message it is just sending."""
 GAPS_EVERY = timedelta(hours=1)
 ALONG_EVERY_S = 2.0
+_IN_ORDER = 3  # tries
 ChannelsOf = Callable[[UserStore], tuple[Notifier, ...]]
 
 
@@ -65,6 +66,21 @@ class Sender:
 
     def has_open(self) -> bool:
         return any(store.has_open() for store in self.stores)
+
+    def is_due(self) -> bool:
+        """Whether a run would have something to send now, or to take over from one that was killed. Nothing of a
+        channel is asked or imported for it."""
+        now = self.ports.clock()
+        return any(self._is_due(store, [c.name for c in self.channels_of(store)], now) for store in self.stores)
+
+    def _is_due(self, store: UserStore, names: Sequence[str], now: datetime) -> bool:
+        if not store.has_open():
+            return False
+        store.plan(names, now, busy=self._busy(store))
+        if store.has_cut_off() and holder(self.ports.locks, store.outbox_lock) is None:
+            return True
+        due = [store.due_at(name, now, at_once=False) for name in names]
+        return any(at is not None and at <= now for at in due)
 
     def look_for_gaps(self) -> None:
         """Once an hour, whoever does it."""
@@ -181,10 +197,11 @@ class _Run:
         elif isinstance(error, ActionNeeded):
             self._put_back(delivery, error, "action", LONGEST_BACKOFF_S, whole_channel=True)
         else:
-            # The channel is down where nothing is heard of it, or where it fails at two messages; one that fails at the
-            # same message again and again lets others pass.
+            # The channel is down where nothing is heard of it, or where it fails at two messages. At one it may be that
+            # message: the others wait for it a moment, for the sake of their order, and pass when it fails again.
             other = self.stumbled is not None and self.stumbled != delivery.id
-            is_down = isinstance(error, Unreachable) or other or delivery.tries == 1
+            first = self.stumbled is None and delivery.tries <= _IN_ORDER
+            is_down = isinstance(error, Unreachable) or other or first
             self.stumbled = delivery.id
             pause_s = min(LONGEST_BACKOFF_S, 2.0 ** min(delivery.tries - 1, 10))
             self._put_back(delivery, error, "network", pause_s, whole_channel=is_down)
@@ -231,13 +248,17 @@ async def _to_its_end(work: Awaitable[None]) -> None:
         raise
 
 
-async def keep_sending(sender: Sender) -> None:
-    """Until it is cancelled: send what waits as soon as it does. Nothing that happens here reaches who scans beside."""
+async def keep_sending(
+    sender: Sender, users: Callable[[], Sequence[UserStore]], send: Callable[[], Awaitable[object]]
+) -> None:
+    """Until it is cancelled: look every two seconds whether something of these users waits that may be sent, and then
+    call `send`. Nothing that happens here reaches who scans beside."""
 
     async def once() -> None:
+        sender.stores = users()
         sender.look_for_gaps()
-        if sender.has_open():
-            await sender.send(at_once=False, patience_s=0.0)
+        if sender.is_due():
+            await send()
 
     while True:
         await isolate(once(), broker="outbox", user="", at=sender.ports.clock())

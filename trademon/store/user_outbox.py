@@ -56,6 +56,12 @@ class UserOutbox(UserNotify):
                 UNION ALL SELECT 1 FROM deliveries WHERE {_OPEN} LIMIT 1"""
             return sql.one(query, self._user_id, self._user_id) is not None
 
+    def has_cut_off(self) -> bool:
+        """Whether a delivery is noted as being sent: by a run that is at it, or that was killed."""
+        with self._database.read() as sql:
+            query = f"SELECT 1 FROM deliveries WHERE {_OPEN} AND state = 'sending' LIMIT 1"
+            return sql.one(query, self._user_id) is not None
+
     def accounts_telling(self) -> set[int]:
         """The accounts whose executions wait to be told."""
         with self._database.read() as sql:

@@ -101,6 +101,20 @@ class Interrupt:
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def around_messages() -> None:
+    """Dies before a message is handed to Telegram, or when Telegram has it and nobody here knows."""
+    from trademon.notify.telegram import TelegramBot
+
+    send = TelegramBot.send
+
+    async def reaching(self: Any, *args: Any, **more: Any) -> None:
+        reached("before-message")
+        await send(self, *args, **more)
+        reached("after-message")
+
+    TelegramBot.send = reaching  # type: ignore[method-assign]
+
+
 def write_counts(path: str) -> None:
     """What was counted, and the most memory this process ever had."""
     status = Path("/proc/self/status")
@@ -115,6 +129,8 @@ def set_up() -> None:
         sqlite3.connect = lambda *args, **more: connect(*args, factory=Connection, **more)  # type: ignore[assignment]
         sys.stdout = Output(sys.stdout)  # type: ignore[assignment]
         count_steps()
+    if POINT.endswith("-message"):
+        around_messages()
     if "CHAOS_COUNTS" in os.environ:
         atexit.register(write_counts, os.environ["CHAOS_COUNTS"])
     if os.environ.get("CHAOS_CLOCK_S", "0") != "0":
