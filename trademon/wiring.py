@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from trademon.core.model import Broker, Credentials
 from trademon.core.strategy_reports import HaltReport
 from trademon.core.symbols import match_symbol, nearest, with_sides
-from trademon.errors import StoreError, TrademonError, UnknownName, UsageError
+from trademon.errors import ConfigError, StoreError, TrademonError, UnknownName, UsageError
 from trademon.exchanges.registry import DEMO, NEEDS_SIGN_IN, WITHOUT_API, Connections, check_takes_orders
 from trademon.settings import Settings, load_settings
 from trademon.store.halts import FILE_NAME, halt_by_file, halted_by_file
@@ -54,6 +54,8 @@ class Home:
         if name or self.settings.user:
             return self._named(name)
         names = [u.name for u in self.store.users() if u.active]
+        if not names:
+            raise ConfigError("no user is active", hint="trademon user add NAME, or trademon user enable NAME")
         if len(names) == 1:
             return self.store.for_user(names[0])
         own = os.environ.get("USER") or os.environ.get("LOGNAME")
@@ -66,6 +68,23 @@ class Home:
         if name or self.settings.user:
             return (self._named(name),)
         return tuple(self.store.for_user(u.name) for u in self.store.users() if u.active)
+
+    def currencies(self, stores: Sequence[UserStore]) -> list[str]:
+        """The reporting currency of each of these users.
+
+        Raises:
+            UsageError: one of them has none.
+        """
+        own = {store.user: self.store.users(store.user)[0].currency for store in stores}
+        for user, currency in own.items():
+            if currency is None:
+                hint = f"say which one: --in EUR, or once: trademon user set {user} --currency EUR"
+                raise UsageError(f"{user} has no reporting currency", hint=hint)
+        return [currency.upper() for currency in own.values() if currency is not None]
+
+    def pinned(self, name: str | None) -> str | None:
+        """The user that a command is about alone, None where it is about all. Raises UnknownName."""
+        return self._named(name).user if name or self.settings.user else None
 
     def _named(self, name: str | None) -> UserStore:
         try:

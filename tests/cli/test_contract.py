@@ -32,7 +32,7 @@ SUBCOMMANDS = {
     "broker": ("add", "set", "list", "test", "enable", "disable", "remove"),
     "db": ("status", "upgrade", "backup", "restore"),
     "config": ("show",),
-    "user": ("list", "add"),
+    "user": ("list", "add", "set", "enable", "disable", "remove"),
     "automation": ("start", "pause", "resume", "stop", "every", "run", "status", "logs"),
     "key": ("rotate", "status"),
     "fills": ("import", "export"),

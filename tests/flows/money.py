@@ -51,7 +51,8 @@ class Purse:
     def tell(self, symbol: str, price: str, at: datetime, interval: timedelta = DAY, by: Broker | None = None) -> None:
         """Keep a candle that was opened then."""
         candle = Candle(at, interval, D(price))
-        self.user.save_candles(by or self.teller, symbol, [candle], interval=interval)
+        teller = by or self.teller
+        self.store.for_user(teller.user).save_candles(teller, symbol, [candle], interval=interval)
 
     def tell_minute(self, symbol: str, price: str, at: datetime) -> None:
         self.tell(symbol, price, at, MINUTE)

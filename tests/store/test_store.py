@@ -495,7 +495,8 @@ def test_another_user_s_account_cannot_be_written_even_by_its_number(ann: UserSt
 def test_another_user_s_broker_cannot_be_changed(ann: UserStore, bob: UserStore) -> None:
     """Writing names the user too."""
     before = ann.broker("main")
-    bob.set_broker(before, enabled=False)
+    with pytest.raises(UnknownName, match="bob has no such broker"):
+        bob.set_broker(before, enabled=False)
     assert ann.broker("main") == before
 
 

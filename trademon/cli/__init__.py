@@ -43,7 +43,7 @@ COMMANDS: Final[dict[str, str]] = {
     "broker": "The accounts: add, set, list, test, login, enable, remove.",
     "key": "The keys that seal secrets: rotate, status.",
     "notify": "Messages: who is told what, what waits, send it now, a test.",
-    "user": "The people whose accounts they are: add, list.",
+    "user": "The people whose accounts they are: add, list, set, enable, remove.",
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,9 +41,11 @@ from trademon.cli.pnl_options import (
     UnrealizedOption,
     View,
 )
+from trademon.errors import UsageError
 
 if TYPE_CHECKING:
     from trademon.core.pnl_reports import PnlReport
+    from trademon.store.store import UserStore
     from trademon.wiring import Home
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -109,6 +113,8 @@ def _report(
 
     stores = home.users(user)
     check_brokers(stores, brokers)
+    if view.book is Book.COIN and view.currency is None:
+        view = replace(view, currency=_one_currency(home, stores))
     query = view.query(method, resolve_symbols(stores, symbols), tuple(brokers), home.clock())
     if not view.unrealized:
         return flow(stores, query)
@@ -120,3 +126,14 @@ def _report(
             return await pnl_at_last_prices(stores, query, ports)
 
     return run_async(ask)
+
+
+def _one_currency(home: Home, stores: Sequence[UserStore]) -> str:
+    """The reporting currency of all these users: a book of coins is in one. Raises UsageError where there is none."""
+    try:
+        found = set(home.currencies(stores))
+    except UsageError as error:
+        raise UsageError(f"--book coin needs --in CUR: {error.message}", hint=error.hint) from None
+    if len(found) != 1:
+        raise UsageError("--book coin needs --in CUR", hint="its figures are in one currency: --in USDT")
+    return found.pop()

@@ -41,7 +41,10 @@ ByOption = Annotated[
 BookOption = Annotated[
     Book,
     typer.Option(
-        "--book", metavar="B", help="Match within each symbol, or within each coin over all of its symbols (with --in)."
+        "--book",
+        metavar="B",
+        help="Match within each symbol, or within each coin over all of its symbols (in --in CUR, else in the user's "
+        "reporting currency).",
     ),
 ]
 InOption = Annotated[str | None, typer.Option("--in", metavar="CUR", help="All figures in one currency.")]
@@ -70,10 +73,9 @@ class View:
         """Raises UsageError for options that contradict each other."""
         if self.period is not None and (self.since is not None or self.until is not None):
             raise UsageError("--period stands for --since and --until", hint="leave them away")
-        if self.book is Book.COIN and self.currency is None:
-            raise UsageError("--book coin needs --in CUR", hint="its figures are in one currency: --in USDT")
-        if self.unrealized and self.currency is not None:
-            raise UsageError("--unrealized is in the currency of each symbol", hint="leave --in away")
+        if self.unrealized and (self.currency is not None or self.book is Book.COIN):
+            hint = "leave --in and --book coin away"
+            raise UsageError("--unrealized is in the currency of each symbol", hint=hint)
         if self.currency is not None:
             parse_currency("--in", self.currency)
 

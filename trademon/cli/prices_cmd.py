@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +26,6 @@ from trademon.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from trademon.store.store import UserStore
     from trademon.wiring import Home
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -95,33 +93,17 @@ def _fetch(currency: str | None, brokers: list[str], user: str | None, since: st
     from trademon.flows import fetch_prices as flow  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home  # noqa: PLC0415
 
+    named = None if currency is None else parse_currency("--in", currency)
+
     async def work(home: Home) -> Result:
         stores = home.users(user)
         check_brokers(stores, brokers)
         start, end = parse_period(since, until, now=home.clock())
         query = flow.PriceQuery(tuple(brokers), start, end)
-        currencies = _currencies(home, stores, currency)
+        currencies = home.currencies(stores) if named is None else [named] * len(stores)
         async with home.network() as ports:
             report = await flow.fetch(stores, ports, query, currencies)
         return Result(report, report.problems, report.status, report.exit_code)
 
     with open_home() as home:
         return run_async(lambda: work(home))
-
-
-def _currencies(home: Home, stores: Sequence[UserStore], named: str | None) -> list[str]:
-    """The currency for each of the users.
-
-    Raises:
-        UsageError: none was named, and one of them has none.
-    """
-    from trademon.errors import UsageError  # noqa: PLC0415
-
-    if named is not None:
-        return [parse_currency("--in", named)] * len(stores)
-    own = {info.name: info.currency for info in home.store.users()}
-    found = [own.get(store.user) for store in stores]
-    if None in found:
-        lacking = stores[found.index(None)].user
-        raise UsageError(f"{lacking} has no reporting currency", hint="say which one: --in EUR")
-    return [currency.upper() for currency in found if currency is not None]

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, MethodOption, NoColor, Quiet, Result, Verbose, run
-from trademon.core.model import Method
+from trademon.cli.common import Debug, Flags, Json, MethodOption, NoColor, Quiet, Result, User, Verbose, run
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
-_NAME = re.compile(r"[\w.@-]{1,60}")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+Currency = Annotated[
+    str | None,
+    typer.Option("--currency", metavar="C", help="Their reporting currency, for prices fetch and pnl --book coin."),
+]
+Chat = Annotated[
+    str | None,
+    typer.Option("--telegram-chat", metavar="ID", help="Where their messages go: a chat's number or @name."),
+]
+Language = Annotated[
+    str | None, typer.Option("--language", metavar="L", help="The language of messages to them: en, de, pt-BR.")
+]
 
 
 @app.callback()
@@ -21,6 +31,7 @@ def user() -> None:
 
 @app.command("list")
 def list_(
+    user: User = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -29,23 +40,28 @@ def list_(
 ) -> None:
     """List the users."""
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("user list", flags, _list)
+    run("user list", flags, lambda: _list(user))
 
 
-def _list() -> Result:
+def _list(user: str | None) -> Result:
     from trademon.core.reports import UsersReport  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
     with open_home() as home:
-        return Result(UsersReport(home.store.users()))
+        pinned = home.pinned(user)
+        return Result(UsersReport(home.store.users(pinned)))
 
 
 @app.command(epilog="Example: trademon user add le-baff --method average --currency EUR")
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Name,
     method: MethodOption = None,
-    currency: Annotated[str | None, typer.Option("--currency", metavar="C", help="Their reporting currency.")] = None,
-    telegram_chat: Annotated[str | None, typer.Option("--telegram-chat", metavar="ID")] = None,
+    currency: Currency = None,
+    telegram_chat: Chat = None,
+    language: Language = None,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Bring back one who was removed, with all that is stored of them.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -53,21 +69,83 @@ def add(
     no_color: NoColor = False,
 ) -> None:
     """Add a user."""
+    from trademon.cli.user_work import Choices, add_user  # noqa: PLC0415
+
     flags = Flags(json, quiet, verbose, debug, no_color)
-    run("user add", flags, lambda: _add(name, method, currency, telegram_chat))
+    choices = Choices(method, currency, telegram_chat, language)
+    run("user add", flags, lambda: add_user(name, choices, restore=restore))
 
 
-def _add(name: str, method: Method | None, currency: str | None, telegram_chat: str | None) -> Result:
-    from trademon.core.reports import Done  # noqa: PLC0415
-    from trademon.errors import UsageError  # noqa: PLC0415
-    from trademon.wiring import open_home  # noqa: PLC0415
+@app.command("set", epilog="Example: trademon user set le-baff --currency EUR --language de")
+def set_(
+    name: Name,
+    method: MethodOption = None,
+    currency: Currency = None,
+    telegram_chat: Chat = None,
+    language: Language = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Change a user. Another method books all their accounts again that name none of their own; '' takes a currency, a
+    chat or a language back."""
+    from trademon.cli.user_work import Choices, set_user  # noqa: PLC0415
 
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name[:60]!r} is no user name", hint="letters, digits and . _ - @")
-    with open_home() as home:
-        home.store.add_user(
-            name, method=method, currency=currency.upper() if currency else None, telegram_chat=telegram_chat
-        )
-    return Result(
-        Done(f"added user {name}", f"trademon broker add NAME --exchange binance --user {name}"), is_data=False
-    )
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    choices = Choices(method, currency, telegram_chat, language)
+    run("user set", flags, lambda: set_user(name, choices))
+
+
+@app.command()
+def enable(
+    name: Name,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Work for a user again where no user is named."""
+    from trademon.cli.user_work import switch_user  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("user enable", flags, lambda: switch_user(name, on=True))
+
+
+@app.command()
+def disable(
+    name: Name,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Leave a user alone unless a command names them; keys and all that is stored stay."""
+    from trademon.cli.user_work import switch_user  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("user disable", flags, lambda: switch_user(name, on=False))
+
+
+@app.command()
+def remove(
+    name: Name,
+    with_fills: Annotated[
+        bool, typer.Option("--with-fills", help="Delete all that is stored of them, too, for good.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    debug: Debug = False,
+    no_color: NoColor = False,
+) -> None:
+    """Forget a user: their keys and brokers at once. Their fills stay, hidden, for `user add NAME --restore`, unless
+    you say --with-fills: also later, when they are already removed."""
+    from trademon.cli.user_work import remove_user  # noqa: PLC0415
+
+    flags = Flags(json, quiet, verbose, debug, no_color)
+    run("user remove", flags, lambda: remove_user(name, yes=yes, with_fills=with_fills))

@@ -252,14 +252,23 @@ class BrokerTest:
         return exit_code(1, self.problems)
 
 
+DEFAULT_LANGUAGE = "en"
+
+
 @dataclass(frozen=True, slots=True)
 class UserInfo:
+    """A user as they are listed. `language` None is English; `last_good_at`: the newest look at any broker that came
+    to its end."""
+
     name: str
     active: bool
     method: Method | None
     currency: str | None
     brokers: int
     created_at: datetime
+    telegram_chat: str | None = None
+    language: str | None = None
+    last_good_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,9 @@ class _Host:
 
 
 def prices_known(stores: Sequence[UserStore]) -> PricesReport:
-    """What the cache holds: prices belong to nobody, so that one user's store tells all."""
-    return PricesReport(stores[0].price_spans() if stores else ())
+    """What the cache holds that these users' figures may draw from."""
+    spans = {span for store in stores for span in store.price_spans()}
+    return PricesReport(tuple(sorted(spans, key=lambda span: (span.host, span.symbol, span.interval))))
 
 
 async def fetch(

@@ -24,7 +24,7 @@ from trademon.core.model import Broker, Fill, Method
 from trademon.core.money import EXACT
 from trademon.core.pnl import RawBooked, fold_entries
 from trademon.core.times import to_us
-from trademon.errors import OtherExecution
+from trademon.errors import OtherExecution, UnknownName
 from trademon.store import coverage_rows
 from trademon.store.book_rows import (
     Checkpoint,
@@ -75,13 +75,14 @@ from trademon.store.fill_rows import (
 )
 from trademon.store.prices import Rate, find_rate
 from trademon.store.rewind import count_from, rewind
-from trademon.store.scope import host_of
+from trademon.store.scope import check_account, check_broker, host_of
 
 _BATCH = 1000
 _MARKETS_OF_FILLS = "SELECT DISTINCT market_id FROM fills WHERE account_id = ?"
 _OF_BOOK = "account_id = ? AND market_id = ?"
 _ANY_FILL = f"SELECT 1 FROM fills WHERE {_OF_BOOK} LIMIT 1"
 _LAST = f"SELECT at, tie FROM entries WHERE {_OF_BOOK} ORDER BY at DESC, tie DESC LIMIT 1"
+_ENTRY = "SELECT market_id, at, tie FROM entries WHERE fill_id = ?"
 _PLACE = "SELECT at, tie FROM entries WHERE fill_id = ?"
 
 Row = tuple[Any, ...]
@@ -109,8 +110,9 @@ class Taken(NamedTuple):
 class Bookkeeper:
     """Writes fills and everything derived from them, for one user's store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, user_id: int) -> None:
         self._database = database
+        self._user_id = user_id
         self._checkpoints: dict[BookKey, Checkpoint] = {}
 
     def book_page(
@@ -170,6 +172,7 @@ class Bookkeeper:
         new = corrected = 0
         first_ids: list[int] = []
         with self._writing(account_id) as sql:
+            check_broker(sql, broker.id, self._user_id)
             for symbol, group in groupby(ordered, key=lambda f: f.symbol):
                 fills_of_symbol = list(group)
                 key = (account_id, market_id(sql, broker, symbol, fills_of_symbol[0]))
@@ -191,6 +194,8 @@ class Bookkeeper:
     def _writing(self, account_id: int | None = None) -> Iterator[Sql]:
         try:
             with self._database.write(account_id) as sql:
+                if account_id is not None:
+                    check_account(sql, account_id, self._user_id)
                 yield sql
         except BaseException:
             self._checkpoints.clear()  # what was folded in memory was not committed
@@ -199,12 +204,14 @@ class Bookkeeper:
     def rebuild(self, account_id: int, *, method: Method, signed: bool) -> int:
         """Derive the account's books again from its fills; returns how many were."""
         with self._database.read() as sql:
+            check_account(sql, account_id, self._user_id)
             keys = [(account_id, row[0]) for row in sql.rows(_MARKETS_OF_FILLS, account_id)]
         return self._derive_all(keys, method, signed=signed)
 
     def keep_method(self, account_id: int, *, method: Method, signed: bool) -> int:
         """Derive again the books that are kept in another method; returns how many were."""
         with self._database.read() as sql:
+            check_account(sql, account_id, self._user_id)
             rows = sql.rows("SELECT market_id FROM books WHERE account_id = ? AND method <> ?", account_id, method)
         return self._derive_all([(account_id, row[0]) for row in rows], method, signed=signed)
 
@@ -212,16 +219,19 @@ class Bookkeeper:
     def remove_fill(self, fill_id: int, account_id: int, *, method: Method, signed: bool) -> None:
         """Take one fill out of its book, and book what comes after it without."""
         with self._writing(account_id) as sql:
-            market, at_us, tie = sql.rows("SELECT market_id, at, tie FROM entries WHERE fill_id = ?", fill_id)[0]
+            row = sql.one(f"{_ENTRY} AND account_id = ?", fill_id, account_id)
+            if row is None:
+                raise UnknownName(f"the account has no fill {fill_id}", hint="trademon fills shows each one's id")
+            market, at_us, tie = row
             page = _Page(replace=[fill_id], since=Position(at_us, tie))
             self._change(sql, (account_id, market), page, [], "", method, signed=signed)
             self._carry_on(sql, account_id, at_us)
 
     @rerun
-    def carry_new(self, user_id: int) -> None:
+    def carry_new(self) -> None:
         """Carry lots along with the transfers between the user's accounts that stand in no book yet."""
         with self._writing() as sql:
-            carry_on(sql, carriages_new(sql, user_id), self.replace_rows)
+            carry_on(sql, carriages_new(sql, self._user_id), self.replace_rows)
 
     def _carry_on(self, sql: Sql, account_id: int, since_us: int) -> None:
         """What changed in an account's books from then on may change which lots left it."""
@@ -230,6 +240,7 @@ class Bookkeeper:
     def replace_rows(self, sql: Sql, key: BookKey, remove: list[int], add: list[Fill]) -> None:
         """Take rows that are no executions out of a book, put others in, and book on from the earliest."""
         account_id, _ = key
+        check_account(sql, account_id, self._user_id)
         broker = sql.one("SELECT min(id) FROM brokers WHERE account_id = ?", account_id)
         assert broker is not None
         placed = sorted(((position(fill), fill) for fill in add), key=itemgetter(0))
@@ -246,13 +257,14 @@ class Bookkeeper:
     @rerun
     def revalue(self, broker: Broker, account_id: int, *, method: Method) -> int:
         """Value third-coin fees whose price has become known since they were booked; returns how many were."""
-        valued = 0
+        valued, host = 0, host_of(broker)
         with self._writing(account_id) as sql:
+            check_broker(sql, broker.id, self._user_id)
             for key, fees in group_fees(sql, account_id).items():
                 rates = [
                     (fee, rate)
                     for fee in fees
-                    if (rate := find_rate(sql, host_of(broker), fee.coin, fee.currency, fee.at, asked=True))
+                    if (rate := find_rate(sql, host, fee.coin, fee.currency, fee.at, asked=True, account_id=account_id))
                 ]
                 if rates:
                     self._revalue_book(sql, key, rates, method, signed=broker.market != "spot")

@@ -60,7 +60,7 @@ class CarriedPart:
 _CARRIAGES = """SELECT w.id, w.coin, w.amount, w.fee, d.amount, w.at, d.at, w.account_id, d.account_id
     FROM transfers w JOIN transfers d ON d.id = w.peer_id
     JOIN accounts a ON a.id = w.account_id JOIN accounts b ON b.id = d.account_id
-    WHERE w.kind = 'withdrawal' AND a.market = 'spot' AND b.market = 'spot'"""
+    WHERE w.kind = 'withdrawal' AND a.market = 'spot' AND b.market = 'spot' AND a.user_id = b.user_id"""
 
 
 def carriages_from(sql: Sql, account_id: int, since_us: int = 0) -> list[Carriage]:

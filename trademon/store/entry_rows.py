@@ -43,7 +43,7 @@ def value_fees(sql: Sql, host: str, fills: Iterable[tuple[int, Fill]], key: Book
     rows = []
     for fill_id, fill in fills:
         for coin, amount in third_coins(fill).items():
-            rate = find_rate(sql, host, coin, fill.currency, fill.executed_at, asked=True)
+            rate = find_rate(sql, host, coin, fill.currency, fill.executed_at, asked=True, account_id=key[0])
             if rate is not None:
                 rates.setdefault(fill_id, {})[coin] = rate
             told = (None, None, None) if rate is None else (decimal_text(rate.rate), to_us(rate.at), rate.source)

@@ -93,17 +93,19 @@ def find_rate(
     intervals: tuple[timedelta, ...] = (MINUTE,),
     *,
     asked: bool = False,
+    account_id: int | None = None,
 ) -> Rate | None:
     """What one `coin` was worth in `currency` at that time, by the host's candles; None where that is not known.
 
     By the market of the two, written either way, else by the contract on it, else over one coin that both are traded
-    against. An account without an exchange of its own takes any host's candles.
+    against. An account without an exchange of its own takes any host's candles that its user may draw from
+    (`account_id`: see `cached_hosts`).
 
     `asked`: an older candle stands for a minute only where the exchange was asked for that minute and has none, so that
     what is booked does not depend on which other minutes happen to be known.
     """
     candle = _asked_candle if asked else _candle
-    for one in cached_hosts(sql) if host == MANUAL and coin != currency else (host,):
+    for one in cached_hosts(sql, account_id) if host == MANUAL and coin != currency else (host,):
         rate = rate_by(partial(candle, sql, one), one, coin, currency, at, intervals)
         if rate is not None:
             return rate
@@ -205,14 +207,20 @@ class Series(NamedTuple):
     prices: Sequence[str]
 
 
-def cached_hosts(sql: Sql) -> tuple[str, ...]:
-    """The hosts whose candles are kept, the exchanges themselves before other addresses; a demo's are made up."""
+def cached_hosts(sql: Sql, account_id: int | None = None) -> tuple[str, ...]:
+    """The hosts whose candles an account's user may draw from: the exchanges themselves, and after them the addresses
+    of the user's own brokers. What another user has set up as an address may tell anything; a demo's prices are made
+    up."""
     rows = sql.rows(
         """WITH RECURSIVE known (host) AS (SELECT min(host) FROM candles UNION ALL
         SELECT (SELECT min(host) FROM candles WHERE candles.host > known.host) FROM known WHERE known.host IS NOT NULL)
         SELECT host FROM known WHERE host IS NOT NULL"""
     )
-    return tuple(sorted((row[0] for row in rows if row[0] != _MADE_UP), key=lambda host: ("/" in host, host)))
+    own = """SELECT DISTINCT base_url FROM brokers
+        WHERE base_url IS NOT NULL AND user_id = (SELECT user_id FROM accounts WHERE id = ?)"""
+    addresses = {row[0] for row in sql.rows(own, account_id)}
+    hosts = (row[0] for row in rows if row[0] != _MADE_UP)
+    return tuple(sorted((h for h in hosts if "/" not in h or h in addresses), key=lambda host: ("/" in host, host)))
 
 
 def read_series(sql: Sql, host: str, symbol: str, interval: timedelta) -> Series:

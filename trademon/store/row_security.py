@@ -52,6 +52,12 @@ def _condition(column: str) -> str:
     return "{0} >= {1} AND {0} <= {2}".format(column, *bounds)
 
 
+def of_user(column: str) -> str:
+    """The condition on a user's number that a row is theirs, by the column that says whose it is."""
+    named = _NAMED_BY.get(column)
+    return f"{column} = ?" if named is None else f"{column} IN (SELECT id FROM {named} WHERE user_id = ?)"
+
+
 def policies(table: str, column: str) -> Iterator[str]:
     """The statements that put up the wall around a table. Its owner is held by it, too; a superuser is not."""
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"

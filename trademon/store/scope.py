@@ -17,6 +17,25 @@ OWNED = "account_id = ? AND account_id IN (SELECT id FROM accounts WHERE user_id
 """A condition on (account id, user id): another user's account gives nothing, even by its number."""
 
 
+def check_account(sql: Sql, account_id: int | None, user_id: int) -> None:
+    """Raises UnknownName for an account that is not this user's."""
+    if sql.one("SELECT 1 FROM accounts WHERE id = ? AND user_id = ?", account_id, user_id) is None:
+        raise UnknownName(
+            f"{_name(sql, user_id)} has no account number {account_id}", hint="report it: a fault of ours"
+        )
+
+
+def check_broker(sql: Sql, broker_id: int, user_id: int) -> None:
+    """Raises UnknownName for a broker that is not this user's."""
+    if sql.one("SELECT 1 FROM brokers WHERE id = ? AND user_id = ?", broker_id, user_id) is None:
+        raise UnknownName(f"{_name(sql, user_id)} has no such broker", hint="trademon broker list shows them")
+
+
+def _name(sql: Sql, user_id: int) -> str:
+    row = sql.one("SELECT name FROM users WHERE id = ?", user_id)
+    return "a user who is gone" if row is None else str(row[0])
+
+
 class UserScope:
     """One user's way to the database. Whatever is built on it names `_user_id` in every query."""
 
@@ -37,9 +56,17 @@ class UserScope:
     def _owns(self, sql: Sql, account_id: int) -> bool:
         return sql.one("SELECT 1 FROM accounts WHERE id = ? AND user_id = ?", account_id, self._user_id) is not None
 
+    def _owns_broker(self, sql: Sql, broker: Broker) -> bool:
+        return sql.one("SELECT 1 FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id) is not None
+
     def _check_owned(self, sql: Sql, account_id: int) -> None:
-        if not self._owns(sql, account_id):
-            raise UnknownName(f"{self.user} has no account number {account_id}", hint="report it: a fault of ours")
+        check_account(sql, account_id, self._user_id)
+
+    def _check_broker(self, sql: Sql, broker: Broker) -> None:
+        check_broker(sql, broker.id, self._user_id)
+
+    def _check_broker_number(self, sql: Sql, broker_id: int) -> None:
+        check_broker(sql, broker_id, self._user_id)
 
 
 def optional_time(us: int | None) -> datetime | None:

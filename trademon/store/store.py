@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING
 from trademon.core.key_reports import KeysRotated, KeyStatus
 from trademon.core.model import Method
 from trademon.core.reports import UserInfo
-from trademon.core.symbols import nearest
-from trademon.core.times import from_us, to_us
-from trademon.errors import UnknownName, UsageError
+from trademon.core.times import to_us
 from trademon.store import rotation
 from trademon.store.database import Database, rerun
 from trademon.store.halts import end_halt, read_halt, set_halt
@@ -38,6 +36,15 @@ from trademon.store.user_messages import UserMessages
 from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
 from trademon.store.user_rounds import UserRounds
+from trademon.store.user_rows import (
+    bring_back,
+    change_user,
+    delete_user,
+    find_user,
+    insert_user,
+    list_users,
+    retire,
+)
 from trademon.store.user_sessions import UserSessions
 from trademon.store.user_stated import UserStated
 from trademon.store.user_strategy_orders import UserStrategyOrders
@@ -158,44 +165,64 @@ class Store:
             method = store.method_of_account(account_id)
             store.books.keep_method(account_id, method=method, signed=market != "spot")
 
-    def users(self) -> tuple[UserInfo, ...]:
-        """All users, by name."""
+    def users(self, only: str | None = None) -> tuple[UserInfo, ...]:
+        """All users, by name; `only` the one of that name. Those who were removed are not among them."""
         with self._database.read() as sql:
-            rows = sql.rows(
-                """SELECT name, active, method, currency, created_at,
-                    (SELECT count(*) FROM brokers WHERE user_id = users.id AND removed_at IS NULL)
-                FROM users ORDER BY name"""
-            )
-        return tuple(
-            UserInfo(name, bool(active), method, currency, brokers, from_us(created))
-            for name, active, method, currency, created, brokers in rows
-        )
+            return list_users(sql, only)
 
     @rerun
-    def add_user(self, name: str, *, method: Method | None, currency: str | None, telegram_chat: str | None) -> None:
-        """Raises UsageError where the name is taken."""
+    def add_user(
+        self,
+        name: str,
+        *,
+        method: Method | None,
+        currency: str | None,
+        telegram_chat: str | None,
+        language: str | None = None,
+    ) -> None:
+        """Raises UsageError where the name is taken, also by one who was removed and of whom something is stored."""
+        settings = {"method": method, "currency": currency, "telegram_chat": telegram_chat, "language": language}
         with self._database.write() as sql:
-            if sql.one("SELECT 1 FROM users WHERE name = ?", name):
-                raise UsageError(f"there is already a user {name!r}", hint="trademon user list")
-            sql.insert(
-                "users",
-                name=name,
-                active=True,
-                method=method,
-                currency=currency,
-                telegram_chat=telegram_chat,
-                created_at=to_us(self._clock()),
-            )
+            insert_user(sql, name, to_us(self._clock()), **settings)
+
+    @rerun
+    def restore_user(self, name: str, **settings: str | None) -> int:
+        """Bring a removed user back, with these settings changed; how many fills are there again.
+
+        Raises:
+            UnknownName: none of that name was removed.
+        """
+        with self._database.write() as sql:
+            return bring_back(sql, name, **settings)
+
+    @rerun
+    def set_user(self, name: str, **changes: str | bool | None) -> None:
+        """Change columns of a user: method, currency, telegram_chat, language, active. Raises UnknownName."""
+        with self._database.write() as sql:
+            user_id, _, _ = find_user(sql, name)
+            change_user(sql, user_id, **changes)
+
+    @rerun
+    def remove_user(self, name: str, *, with_fills: bool = False) -> int:
+        """Forget a user: keys and names at once, what was executed only `with_fills`, then for good, and also of one
+        who is removed already. How many fills were deleted. Nobody may be at work on their brokers.
+
+        Raises:
+            UnknownName: there is none, or only one who is removed, whose fills are to stay.
+        """
+        with self._database.write() as sql:
+            gone = sql.one("SELECT id FROM users WHERE name = ? AND retired_at IS NOT NULL", name)
+            user_id = gone[0] if gone is not None and with_fills else find_user(sql, name)[0]
+            if with_fills:
+                return delete_user(sql, user_id)
+            retire(sql, user_id, to_us(self._clock()))
+            return 0
 
     def for_user(self, name: str) -> UserStore:
         """Raises UnknownName where there is no such user."""
         with self._database.read() as sql:
-            row = sql.one("SELECT id, name, method FROM users WHERE name = ?", name)
-            if row is None:
-                near = nearest(name, [r[0] for r in sql.rows("SELECT name FROM users")])
-                hint = f"did you mean {near!r}?" if near else "trademon user list shows them"
-                raise UnknownName(f"there is no user {name!r}", hint=hint)
-        return UserStore(self._database, self._key_file, self._clock, user_id=row[0], user=row[1], method=row[2])
+            user_id, name, method = find_user(sql, name)
+        return UserStore(self._database, self._key_file, self._clock, user_id=user_id, user=name, method=method)
 
 
 def _account_name() -> str:

@@ -43,7 +43,7 @@ class UserBooks(UserBrokers):
     @cached_property
     def books(self) -> Bookkeeper:
         """Books pages of fills, and rebuilds what is derived from them."""
-        return Bookkeeper(self._database)
+        return Bookkeeper(self._database, self._user_id)
 
     def fills(self, query: FillQuery) -> FillsReport:
         """The fills found, oldest first."""
@@ -144,11 +144,13 @@ class UserBooks(UserBrokers):
     def stored_book(self, ref: BookRef) -> PnlRow:
         """One stored book as a P&L row in its own method."""
         with self._database.read() as sql:
+            self._check_owned(sql, ref.account_id)
             return next(iter(read_books(sql, self._user_id, [ref])))
 
     def stored_tally(self, ref: BookRef, since_us: int, until_us: int) -> Tally:
         """What a stored book realised within [since, until), in its own method."""
         with self._database.read() as sql:
+            self._check_owned(sql, ref.account_id)
             return read_tally(sql, ref, since_us, until_us)
 
     def unvalued_fees(
@@ -156,6 +158,7 @@ class UserBooks(UserBrokers):
     ) -> tuple[tuple[str, Decimal], ...]:
         """Fees of a book's fills within [since, until) whose price is not known, by coin."""
         with self._database.read() as sql:
+            self._check_owned(sql, ref.account_id)
             return read_unvalued(sql, ref, since=since, until=until)
 
     def costs_untold(self, ref: BookRef, *, since: datetime | None = None, until: datetime | None = None) -> int:
@@ -197,6 +200,11 @@ class UserBooks(UserBrokers):
             return read_executions(sql, self._user_id, after_id=after_id, limit=limit)
 
     def last_fill_id(self) -> int:
+        """The number of the user's newest fill; 0 where they have none. What is stored later has a higher one."""
         with self._database.read() as sql:
-            row = sql.one("SELECT coalesce(max(id), 0) FROM fills")
+            row = sql.one(
+                """SELECT coalesce(max(newest), 0) FROM (SELECT max(fills.id) AS newest FROM fills
+                WHERE account_id IN (SELECT id FROM accounts WHERE user_id = ?)) AS own""",
+                self._user_id,
+            )
         return row[0] if row else 0

@@ -105,8 +105,9 @@ class UserBrokers(UserSecrets):
     def fills_of(self, brokers: Iterable[Broker]) -> int:
         """How many executions these brokers found."""
         with self._database.read() as sql:
-            query = "SELECT count(*) FROM fills WHERE broker_id = ? AND source IN ('api', 'import')"
-            return sum(int(sql.rows(query, broker.id)[0][0]) for broker in brokers if broker.user == self.user)
+            query = """SELECT count(*) FROM fills JOIN brokers ON brokers.id = broker_id
+                WHERE broker_id = ? AND user_id = ? AND source IN ('api', 'import')"""
+            return sum(int(sql.rows(query, broker.id, self._user_id)[0][0]) for broker in brokers)
 
     def method_of(self, broker: Broker) -> Method:
         """The method the books of the broker's account are kept in: of two brokers to one account, the first's."""
@@ -174,6 +175,7 @@ class UserBrokers(UserSecrets):
     def set_broker(self, broker: Broker, *, credentials: Credentials | None = None, **changes: Any) -> None:
         """Change columns of a broker. New credentials unbind its account: the next look sees whose they are."""
         with self._database.write() as sql:
+            self._check_broker(sql, broker)
             for column, value in changes.items():
                 sql.run(
                     f"UPDATE brokers SET {column} = ? WHERE id = ? AND user_id = ?",
@@ -181,7 +183,7 @@ class UserBrokers(UserSecrets):
                     broker.id,
                     self._user_id,
                 )
-            if credentials is not None and self._owns_broker(sql, broker):
+            if credentials is not None:
                 self._save_credentials(sql, broker.id, credentials)
                 sql.run("DELETE FROM key_rights WHERE broker_id = ?", broker.id)  # those were of another key
                 if broker.exchange != "manual":
@@ -194,21 +196,23 @@ class UserBrokers(UserSecrets):
         """Forget the secrets and the name. What was executed stays, unless `with_fills` and no other broker leads to
         the account. Returns how many fills were deleted."""
         with self._database.write() as sql:
-            if not self._owns_broker(sql, broker):
+            row = sql.one("SELECT account_id FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id)
+            if row is None:
                 return 0
+            (account_id,) = row
             sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
             sql.run("DELETE FROM key_rights WHERE broker_id = ?", broker.id)
             sql.run(
                 "UPDATE brokers SET removed_at = ?, enabled = ? WHERE id = ?", to_us(self._clock()), False, broker.id
             )
             forget_alerts(sql, self._user_id, broker.id)
-            _hand_over(sql, broker.account_id)
-            shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", broker.account_id)
+            _hand_over(sql, account_id)
+            shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", account_id)
             if not with_fills or shared is not None:
                 return 0
-            deleted = sql.run("DELETE FROM fills WHERE account_id = ?", broker.account_id)
+            deleted = sql.run("DELETE FROM fills WHERE account_id = ?", account_id)
             for table in _OF_ACCOUNT:
-                sql.run(f"DELETE FROM {table} WHERE account_id = ?", broker.account_id)
+                sql.run(f"DELETE FROM {table} WHERE account_id = ?", account_id)
             return int(deleted)
 
     def broker_infos(self) -> tuple[BrokerInfo, ...]:
@@ -249,6 +253,7 @@ class UserBrokers(UserSecrets):
         """
         own = f"broker:{broker.id}"
         with self._database.write() as sql:
+            self._check_broker(sql, broker)
             account_id = self._account(sql, broker.exchange, uid or own, broker.market)
             if uid is not None:
                 self._merge(sql, self._find_account(sql, broker.exchange, own, broker.market), account_id)
@@ -338,6 +343,7 @@ class UserBrokers(UserSecrets):
     @rerun
     def note_good_look(self, broker: Broker, at: datetime) -> None:
         with self._database.write() as sql:
+            self._check_broker(sql, broker)
             sql.run(
                 """UPDATE broker_state SET last_look_at = ?, last_good_at = ?, errors_in_row = 0,
                 last_error = NULL WHERE broker_id = ? AND broker_id IN (SELECT id FROM brokers WHERE user_id = ?)""",
@@ -363,6 +369,7 @@ class UserBrokers(UserSecrets):
     ) -> None:
         """`needs_person`: nothing gets better until somebody acts, as where a key is refused."""
         with self._database.write() as sql:
+            self._check_broker(sql, broker)
             sql.run(
                 """UPDATE broker_state SET last_look_at = ?, errors_in_row = errors_in_row + 1,
                 last_error = ? WHERE broker_id = ? AND broker_id IN (SELECT id FROM brokers WHERE user_id = ?)""",

@@ -57,6 +57,7 @@ class UserKeys(UserScope):
     def allow_withdraw_key(self, broker: Broker) -> None:
         """The person insists on the key that is stored."""
         with self._database.write() as sql:
+            self._check_broker(sql, broker)
             clear_alert(sql, self._user_id, withdraw_right(broker.id))
             known = load_rights(sql, broker.id, self._user_id)
             if known is not None:

@@ -52,6 +52,7 @@ class UserLooks(UserScope):
     def markets(self, broker: Broker) -> tuple[Market, ...]:
         """What the broker's host was last seen to list."""
         with self._database.read() as sql:
+            self._check_broker(sql, broker)
             rows = sql.rows(
                 f"""SELECT {_MARKET} FROM markets JOIN listings ON market_id = markets.id
                 WHERE host = ? AND exchange = ? AND market = ? ORDER BY symbol""",
@@ -64,6 +65,7 @@ class UserLooks(UserScope):
     def unlisted_markets(self, broker: Broker) -> tuple[Market, ...]:
         """Markets of the exchange that its host no longer lists: what is left of them may still be asked for."""
         with self._database.read() as sql:
+            self._check_broker(sql, broker)
             rows = sql.rows(
                 f"""SELECT {_MARKET} FROM markets WHERE exchange = ? AND market = ?
                 AND exchange_symbol IS NOT NULL AND id NOT IN (SELECT market_id FROM listings WHERE host = ?)""",
@@ -76,6 +78,7 @@ class UserLooks(UserScope):
     def contracts(self, broker: Broker) -> tuple[Market, ...]:
         """The contracts of the broker's exchange that are known with their size, from a list or from a file."""
         with self._database.read() as sql:
+            self._check_broker(sql, broker)
             rows = sql.rows(
                 f"SELECT {_MARKET} FROM markets WHERE exchange = ? AND market = ? AND settle IS NOT NULL",
                 broker.exchange,
@@ -85,6 +88,7 @@ class UserLooks(UserScope):
 
     def markets_seen_at(self, broker: Broker) -> datetime | None:
         with self._database.read() as sql:
+            self._check_broker(sql, broker)
             row = sql.one(
                 """SELECT max(seen_at) FROM listings JOIN markets ON market_id = markets.id
                 WHERE host = ? AND exchange = ? AND market = ?""",
@@ -99,6 +103,7 @@ class UserLooks(UserScope):
         """Take over a host's list. What is no longer in it stays as a market, for the fills it has. Not `whole`: these
         are some of the list."""
         with self._database.write() as sql:
+            self._check_broker(sql, broker)
             save_listing(sql, host_of(broker), broker.exchange, broker.market, tuple(markets), at, whole=whole)
 
     def symbols(self) -> tuple[str, ...]:
@@ -273,6 +278,7 @@ class UserLooks(UserScope):
     ) -> list[datetime]:
         """Those of these times, sorted, whose candle of the broker's host is not in the cache."""
         with self._database.read() as sql:
+            self._check_broker(sql, broker)
             host = host_of(broker)
             return [at for at in sorted(times) if not prices.asked_for(sql, host, symbol, interval, at)]
 
@@ -288,6 +294,7 @@ class UserLooks(UserScope):
     ) -> None:
         """Keep prices that the broker's host told, and which it said it has none of."""
         with self._database.write() as sql:
+            self._check_broker(sql, broker)
             host, now = host_of(broker), self._clock()
             prices.save_candles(sql, host, symbol, candles, now)
             prices.note_missing(sql, host, symbol, interval, missing, now)

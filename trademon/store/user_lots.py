@@ -70,9 +70,11 @@ class UserLots(UserScope):
         with self._database.read() as sql:
             row = sql.one(
                 f"""SELECT count(*) FROM fills WHERE account_id = ? AND market_id = ?
-                AND source IN ('opening', 'transfer'){where}""",
+                AND source IN ('opening', 'transfer'){where}
+                AND account_id IN (SELECT id FROM accounts WHERE user_id = ?)""",
                 *ref.key,
                 *values,
+                self._user_id,
             )
         return row[0] if row else 0
 

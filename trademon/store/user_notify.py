@@ -120,13 +120,19 @@ class UserNotify(UserScope):
 
     # --- what others find ----------------------------------------------------------------------------------------
 
+    def _check_own(self, broker: Broker) -> None:
+        with self._database.read() as sql:
+            self._check_broker(sql, broker)
+
     def alert_session_lost(self, broker: Broker, error: str, remedy: str) -> bool:
         """The broker's sign-in is lost: once until a look is good again, together with `must_act`."""
+        self._check_own(broker)
         facts = {"broker": broker.name, "error": error, "remedy": remedy}
         return self.raise_alert(must_act(broker.id), Notice("session_lost", facts))
 
     def alert_gap(self, broker: Broker, lost_from: datetime | None, gaps: int) -> bool:
         """The exchange is about to forget what was not read, from `lost_from` on; None: nothing is about to be lost."""
+        self._check_own(broker)
         if lost_from is None:
             self.clear_alert(gap(broker.id))
             return False

@@ -30,12 +30,13 @@ class UserPrices(UserScope):
         """The account's own hosts, and those whose candles stand in where these know nothing: of the user's other
         brokers, then any others."""
         with self._database.read() as sql:
+            self._check_owned(sql, account_id)
             rows = sql.rows(
                 f"""SELECT {HOST}, account_id FROM brokers WHERE user_id = ?
                 ORDER BY base_url IS NOT NULL, removed_at IS NOT NULL, id""",
                 self._user_id,
             )
-            cached = cached_hosts(sql)
+            cached = cached_hosts(sql, account_id)
         own = dict.fromkeys(host for host, account in rows if account == account_id and host != MANUAL)
         others = dict.fromkeys(host for host, _ in rows if host in cached)
         return tuple(own), tuple(host for host in (others | dict.fromkeys(cached)) if host not in own)
@@ -50,11 +51,14 @@ class UserPrices(UserScope):
             return read_series(sql, host, symbol, interval)
 
     def price_spans(self) -> tuple[PriceSpan, ...]:
-        """How many prices are known of each market, by host and length of candle."""
+        """How many prices are known of each market, by host and length of candle; of other users' own addresses
+        nothing."""
         with self._database.read() as sql:
             rows = sql.rows(
                 """SELECT host, symbol, interval_s, count(open), count(*) - count(open), min(opened_at), max(opened_at)
-                FROM candles GROUP BY host, symbol, interval_s ORDER BY host, symbol, interval_s"""
+                FROM candles WHERE host NOT LIKE '%/%' OR host IN (SELECT base_url FROM brokers WHERE user_id = ?)
+                GROUP BY host, symbol, interval_s ORDER BY host, symbol, interval_s""",
+                self._user_id,
             )
         return tuple(
             PriceSpan(host, symbol, timedelta(seconds=seconds), known, missing, from_us(first), from_us(last))

@@ -14,6 +14,7 @@ from trademon.core.round_notices import round_notices
 from trademon.core.rounds import Round, Task, Trigger, round_outcome
 from trademon.core.schedule import Schedule, State, is_due, round_after
 from trademon.core.times import from_us, to_us
+from trademon.errors import UnknownName
 from trademon.store import outbox
 from trademon.store.database import Sql, rerun
 from trademon.store.scope import UserScope, optional_time
@@ -110,14 +111,16 @@ class UserRounds(UserScope):
         """Note how a round ended, and forget those older than `KEPT`."""
         done = replace(round_, finished_at=self._clock(), outcome=round_outcome(round_.tasks))
         with self._database.write() as sql:
-            self._update(sql, done)
+            if not self._update(sql, done):
+                raise UnknownName(f"{self.user} has no round {done.id}", hint="report it: a fault of ours")
             self._tell(sql, done)
             oldest = to_us(self._clock() - KEPT)
             sql.run("DELETE FROM rounds WHERE user_id = ? AND started_at < ?", self._user_id, oldest)
         return done
 
-    def _update(self, sql: Sql, round_: Round) -> None:
-        sql.run(
+    def _update(self, sql: Sql, round_: Round) -> int:
+        """How many there were of it: none where it is another's."""
+        return sql.run(
             "UPDATE rounds SET finished_at = ?, outcome = ?, tasks = ? WHERE id = ? AND user_id = ?",
             None if round_.finished_at is None else to_us(round_.finished_at),
             round_.outcome,

@@ -39,6 +39,12 @@ class UserSecrets(UserScope):
             error.hint = error.hint or f"give it again: trademon broker set {broker.name} --new-key"
             raise
 
+    def has_secrets(self) -> bool:
+        """Whether the user has any, so that a key is needed to open them."""
+        with self._database.read() as sql:
+            own = "broker_id IN (SELECT id FROM brokers WHERE user_id = ?)"
+            return sql.one(f"SELECT 1 FROM secrets WHERE {own} LIMIT 1", self._user_id) is not None
+
     @rerun
     def save_secrets(self, broker: Broker, secrets: Mapping[str, str]) -> None:
         """Keep these fields, in one transaction; an empty text forgets its field. Fields not named stay as they are.
@@ -71,6 +77,3 @@ class UserSecrets(UserScope):
     def _save_secrets(self, sql: Sql, broker_id: int, secrets: Mapping[str, str]) -> None:
         """Within a transaction that has seen whose broker it is."""
         secret_rows.save_secrets(sql, self._key_file, self._user_id, broker_id, secrets, self._clock())
-
-    def _owns_broker(self, sql: Sql, broker: Broker) -> bool:
-        return sql.one("SELECT 1 FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id) is not None

@@ -94,6 +94,7 @@ class UserStrategyOrders(UserStrategies):
         now = self._clock()
         with self._database.write(account_id) as sql:
             self._check_strategy(sql, strategy.id)
+            self._check_broker_number(sql, order.broker_id)
             self._check_lease(sql, lease)
             refused = refusal(self._standing(sql, strategy.id, day))
             status: OrderStatus = "sending" if refused is None else "refused"
@@ -112,6 +113,7 @@ class UserStrategyOrders(UserStrategies):
         """Store an intent of which nothing is sent."""
         with self._database.write() as sql:
             self._check_strategy(sql, strategy.id)
+            self._check_broker_number(sql, order.broker_id)
             return _insert(sql, strategy.id, order, status, detail, self._clock(), is_sent=False)
 
     @rerun
@@ -206,6 +208,7 @@ class UserStrategyOrders(UserStrategies):
         with self._database.write() as sql:
             self._check_strategy(sql, strategy.id)
             for one in fills:
+                self._check_broker_number(sql, one.broker_id)
                 fill = one.fill
                 sql.insert(
                     "paper_fills",

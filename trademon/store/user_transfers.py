@@ -37,7 +37,7 @@ class UserTransfers(UserBooks):
 
     def carry_lots(self) -> None:
         """Have lots go along with the transfers between the user's own accounts."""
-        self.books.carry_new(self._user_id)
+        self.books.carry_new()
 
     def transfers(self, brokers: Iterable[str] = ()) -> tuple[TransferRow, ...]:
         """The user's deposits and withdrawals, oldest first; of these brokers' accounts where some are named."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from trademon.core.key_rights import KnownRights
 from trademon.core.money import format_decimal, format_figure
 from trademon.core.reports import (
+    DEFAULT_LANGUAGE,
     BrokerInfo,
     BrokerScan,
     BrokersReport,
@@ -221,6 +222,9 @@ def _user(info: UserInfo) -> Json:
         "currency": info.currency,
         "brokers": info.brokers,
         "created_at": format_time(info.created_at),
+        "telegram_chat": info.telegram_chat,
+        "language": info.language or DEFAULT_LANGUAGE,
+        "last_good_at": format_time(info.last_good_at) if info.last_good_at else None,
     }
 
 

@@ -21,6 +21,7 @@ from trademon.core.notice_reports import NotifyReport, OutboxReport, SendReport
 from trademon.core.pnl_reports import PnlReport
 from trademon.core.price_reports import PriceFetchReport, PricesReport
 from trademon.core.reports import (
+    DEFAULT_LANGUAGE,
     BrokerInfo,
     BrokerScan,
     BrokersReport,
@@ -273,7 +274,10 @@ _USER_COLUMNS: Final = (
     Column("state"),
     Column("method"),
     Column("currency"),
+    Column("language", leaves=2),
+    Column("telegram", leaves=3),
     Column("brokers", "right"),
+    Column("last good scan"),
     Column("since", leaves=1),
 )
 
@@ -293,7 +297,10 @@ def _user_row(info: UserInfo, glyphs: Glyphs) -> Row:
             state,
             plain(info.method or "default"),
             plain(info.currency or glyphs.none),
+            plain(info.language or DEFAULT_LANGUAGE),
+            plain(info.telegram_chat or glyphs.none),
             plain(f"{info.brokers:,}"),
+            plain(format_stamp(info.last_good_at) if info.last_good_at else "never"),
             plain(format_stamp(info.created_at)),
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from trademon.core.pnl_reports import PnlReport
-from trademon.core.reports import BrokersReport, FillsReport, ScanReport, UsersReport
+from trademon.core.reports import DEFAULT_LANGUAGE, BrokersReport, FillsReport, ScanReport, UsersReport
 from trademon.core.times import format_time
 from trademon.ui.csv_out import FILL_COLUMNS, fill_cells, pnl_table
 from trademon.ui.foreign import clean
@@ -50,8 +50,19 @@ def _brokers(report: BrokersReport) -> Table:
 
 def _users(report: UsersReport) -> Table:
     header = ("name", "active", "method", "currency", "brokers", "created_at")
-    return header, (
-        (u.name, _word(u.active), u.method or "", u.currency or "", str(u.brokers), format_time(u.created_at))
+    more = ("telegram_chat", "language", "last_good_at")
+    return header + more, (
+        (
+            u.name,
+            _word(u.active),
+            u.method or "",
+            u.currency or "",
+            str(u.brokers),
+            format_time(u.created_at),
+            u.telegram_chat or "",
+            u.language or DEFAULT_LANGUAGE,
+            format_time(u.last_good_at) if u.last_good_at else "",
+        )
         for u in report.users
     )
 
