@@ -146,6 +146,8 @@ LINES: dict[str, list[Line]] = {
     "broker set": does("broker set main --method lifo", f"broker set main {KEYS}", "broker set zoes-owm --method lifo"),
     "broker list": reads("broker list"),
     "broker test": does("broker test main", "broker test zoes-owm"),
+    "broker login": does("broker login main --code 1", "broker login zoes-owm --code 1"),
+    "broker refresh": does("broker refresh", "broker refresh main", "broker refresh zoes-owm"),
     "broker enable": does("broker enable main", "broker enable zoes-owm"),
     "broker disable": does("broker disable main", "broker disable zoes-owm"),
     "broker remove": does(

@@ -19,10 +19,11 @@ import pytest
 from tests.store.world import KEYS, MARKETS, NOON, TEN, add_broker, book, fill, minute, span
 from trademon.core.cash_reports import CashLine
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Broker, Candle, Credentials, KeyRights, Transfer
+from trademon.core.model import Balance, Broker, Candle, Credentials, KeyRights, StatedClose, Transfer
 from trademon.core.notices import Delivery, Notice
 from trademon.core.replay import Point, Seen, Window
 from trademon.core.rounds import Round
+from trademon.core.sessions import StartedLogin, TokenPair
 from trademon.core.strategy_model import Arming, Limits, Outcome, Strategy
 from trademon.errors import ConfigError, UnknownName
 from trademon.store.booking import Bookkeeper
@@ -194,6 +195,20 @@ CALLS: dict[str, Call] = {
         bobs.strategy, [PaperFill(bobs.order_row, bobs.broker.id, fill("9"))], [], {"paper": "{}"}
     ),
     "paper_fills": lambda ann, bobs: ann.paper_fills(bobs.strategy),
+    # sign-ins, what exchanges state
+    "session": lambda ann, bobs: ann.session(bobs.posing),
+    "session_state": lambda ann, bobs: ann.session_state(bobs.posing),
+    "started_login": lambda ann, bobs: ann.started_login(bobs.posing),
+    "save_started_login": lambda ann, bobs: ann.save_started_login(bobs.posing, STARTED, NOON),
+    "save_sign_in": lambda ann, bobs: ann.save_sign_in(bobs.posing, PAIR, NOON, verifier="v", redirect="r"),
+    "note_renewal": lambda ann, bobs: ann.note_renewal(bobs.posing, 1, NOON),
+    "forget_renewal": lambda ann, bobs: ann.forget_renewal(bobs.posing, 1),
+    "save_renewal": lambda ann, bobs: ann.save_renewal(bobs.posing, 1, PAIR, NOON),
+    "lose_session": lambda ann, bobs: ann.lose_session(bobs.posing, 1, "gone", NOON),
+    "stated_closes": lambda ann, bobs: ann.stated_closes(bobs.account),
+    "compare_stated": lambda ann, bobs: ann.compare_stated(bobs.account, TEN),
+    "save_stated_closes": lambda ann, bobs: ann.save_stated_closes(bobs.account, [CLOSE], NOON),
+    "costs_untold": lambda ann, bobs: ann.costs_untold(bobs.ref),
     # exports
     "stream_fills": lambda ann, bobs: list(ann.stream_fills(bobs.ref)),
     "has_more_fees": lambda ann, bobs: ann.has_more_fees(bobs.ref),
@@ -242,6 +257,7 @@ OWN = frozenset(
         "schedule",
         "set_schedule",
         "success_rate",
+        "has_cut_off",
         "add_strategy",
         "language",
         "notify_modes",
@@ -257,6 +273,9 @@ OWN = frozenset(
         "default_method",
     ]
 )
+PAIR = TokenPair("at", "rt", NOON, None)
+STARTED = StartedLogin("", "r", "s", "v")
+CLOSE = StatedClose("c1", "BTC/USDT", "buy", *map(Decimal, (1, 2, 3, 4, 5)), "USDT", opened_at=TEN, closed_at=minute(1))
 CASH = CashLine("c1", "interest", "USDT", Decimal(1), NOON)
 
 
@@ -318,6 +337,10 @@ def ordered(bob: UserStore, broker: Broker) -> tuple[Strategy, NewOrder, int]:
     row = bob.note_order(strategy, order, "open")
     bob.save_paper(strategy, [PaperFill(row, broker.id, fill("1"))], [], {"paper": "{}"})
     bob.save_key_rights(broker, KeyRights(can_trade=True), NOON)
+    bob.save_sign_in(broker, PAIR, NOON, verifier="v", redirect="r")
+    bob.save_started_login(broker, STARTED, NOON)
+    assert broker.account_id is not None
+    bob.save_stated_closes(broker.account_id, [CLOSE], NOON)
     return strategy, order, row
 
 
