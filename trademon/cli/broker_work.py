@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trademon.flows.key_rights import KeyExam
 
 DEFAULT_HISTORY = timedelta(hours=24)
-_PEM = re.compile(r"-----BEGIN [A-Z ]+-----[A-Za-z0-9+/=\s\\]+-----END [A-Z ]+-----\s*")
+_PEM = re.compile(r"-----BEGIN [A-Z ]+-----\s[A-Za-z0-9+/=\s]+\s-----END [A-Z ]+-----\s*")
 _NAME = re.compile(r"[\w.-]{1,40}")
 _CURRENCY = re.compile(r"[A-Za-z0-9]{1,20}", re.ASCII)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -295,15 +295,16 @@ def _ask(what: str, *, may_be_empty: bool = False) -> str:
 
 def _whole(credentials: Credentials) -> Credentials:
     """A key with a line break or a space in it was pasted wrongly: said now, not at the first scan. A secret in PEM has
-    both, and is known by its first line."""
-    for value in (credentials.api_key, credentials.api_secret, credentials.password):
-        if _PEM.fullmatch(value):
-            continue
+    both, is known by its first line, and may come with `\\n` in the place of its line breaks."""
+    secret = credentials.api_secret
+    pem = secret.replace("\\n", "\n") if secret.startswith("-----BEGIN ") else ""
+    is_pem = _PEM.fullmatch(pem) is not None
+    for value in (credentials.api_key, "" if is_pem else secret, credentials.password):
         if not value.isascii() or not value.isprintable() or " " in value:
             raise ConfigError(
                 "the key has a character in it that no key has", hint="paste it again; nothing was stored"
             )
-    return credentials
+    return replace(credentials, api_secret=pem) if is_pem else credentials
 
 
 def _since(text: str, now: datetime) -> datetime:
