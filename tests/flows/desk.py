@@ -34,7 +34,13 @@ ACCOUNT_PATH = {"binance": "/api/v3/account", "bitget": "/account/assets"}
 TRADED = tuple(
     Market(base, "USDT", Decimal(1), Decimal("0.01"), Decimal("0.001")) for base in ("BTC", "ETH", "SOL", "BNB")
 )
-KEYS = {"binance": ("A" * 64, "s1", ""), "bitget": ("bg_1", "s2", "p2"), "saxo": (APP, "", "")}
+KEYS = {
+    "binance": ("A" * 64, "s1", ""),
+    "bitget": ("bg_1", "s2", "p2"),
+    "saxo": (APP, "", ""),
+    "okx": ("okx-key-1", "s3", "p3"),
+    "kraken": ("kraken-key-1", "czQ=", ""),
+}
 
 
 @dataclass

@@ -343,3 +343,19 @@ def test_the_average_cost_of_an_inverse_book_in_another_currency_is_cost_by_quan
     inbox.user.save_candles(teller, "BTC/EUR", [Candle(day, DAY, D(20000))], interval=DAY)
     (row,) = pnl([inbox.user], PnlQuery(currency="EUR")).rows
     assert (row.open_quantity, row.open_cost, row.average_cost) == (1000, 20000, 20)
+
+
+def test_a_position_side_is_a_book_of_its_own(inbox: Inbox) -> None:
+    """Written as it is shown, so that what was exported comes in again; a coin has none."""
+    rows = (
+        f"{at(0)},BTC/USDT:USDT long,buy,1,100",
+        f"{at(1)},btc/usdt:usdt short,sell,1,110",
+        f"{at(2)},BTC/USDT:USDT long,sell,2,120",
+    )
+    assert inbox.take(HEADER, *rows) == 3
+    rows_of = {row.symbol: row for row in pnl([inbox.user], PnlQuery()).rows}
+    long, short = rows_of["BTC/USDT:USDT long"], rows_of["BTC/USDT:USDT short"]
+    assert (long.gross, long.open_quantity, long.unmatched_quantity) == (20, 0, 1)
+    assert (short.gross, short.open_quantity) == (0, -1)
+    with pytest.raises(DataError, match="no contract and has no side"):
+        inbox.take(HEADER, f"{at(3)},BTC/USDT long,buy,1,100")

@@ -36,7 +36,7 @@ SecretEnv = Annotated[
 ]
 PasswordEnv = Annotated[
     str | None,
-    typer.Option("--api-password-env", metavar="V", help="Environment variable with the passphrase (Bitget)."),
+    typer.Option("--api-password-env", metavar="V", help="Environment variable with the passphrase."),
 ]
 SymbolNames = Annotated[
     list[str] | None, typer.Option("--symbol", metavar="S", help="A symbol to ask for in every pass; may be repeated.")
@@ -60,7 +60,9 @@ def broker() -> None:
 @app.command(epilog="Example: trademon broker add main --exchange binance --since 7d")
 def add(
     name: Name,
-    exchange: Annotated[str, typer.Option("--exchange", metavar="ID", help="binance, bitget, saxo, manual or demo.")],
+    exchange: Annotated[
+        str, typer.Option("--exchange", metavar="ID", help="binance, bitget, saxo, a ccxt id, manual, demo.")
+    ],
     user: User = None,
     market: Annotated[
         str, typer.Option("--market", metavar="M", help="spot or swap (futures); if manual, margin too.")

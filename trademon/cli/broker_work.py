@@ -20,11 +20,11 @@ from trademon.exchanges.registry import (
     DEMO,
     HAS_SANDBOX,
     NEEDS_NO_SECRET,
-    NEEDS_PASSWORD,
     NEEDS_SIGN_IN,
     WITHOUT_API,
     check_exchange,
     markets_of,
+    needs_password,
 )
 from trademon.redaction import register
 from trademon.settings import secret_from
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from trademon.flows.key_rights import KeyExam
 
 DEFAULT_HISTORY = timedelta(hours=24)
+_PEM = re.compile(r"-----BEGIN [A-Z ]+-----\s[A-Za-z0-9+/=\s]+\s-----END [A-Z ]+-----\s*")
 _NAME = re.compile(r"[\w.-]{1,40}")
 _CURRENCY = re.compile(r"[A-Za-z0-9]{1,20}", re.ASCII)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -252,14 +253,14 @@ def read_keys(exchange: str, names: KeyNames) -> Credentials:
     Raises:
         ConfigError: a named variable is not set, or there is no terminal to ask on.
     """
-    needs_password, needs_secret = exchange in NEEDS_PASSWORD, exchange not in NEEDS_NO_SECRET
+    has_password, needs_secret = needs_password(exchange), exchange not in NEEDS_NO_SECRET
     if names.given:
         missing = [
             option
             for option, name, needed in (
                 ("--api-key-env", names.api_key, True),
                 ("--api-secret-env", names.api_secret, needs_secret),
-                ("--api-password-env", names.password, needs_password),
+                ("--api-password-env", names.password, has_password),
             )
             if needed and not name
         ]
@@ -273,13 +274,13 @@ def read_keys(exchange: str, names: KeyNames) -> Credentials:
             )
         )
     if not sys.stdin.isatty():
-        options = "--api-key-env V" + " --api-secret-env V" * needs_secret + " --api-password-env V" * needs_password
+        options = "--api-key-env V" + " --api-secret-env V" * needs_secret + " --api-password-env V" * has_password
         raise ConfigError(
             f"no key was given for {exchange}", hint=f"name environment variables that hold it: {options}"
         )
     key = _ask("API key")
     secret = _ask("API secret") if needs_secret else _ask("App secret (none: just Enter)", may_be_empty=True)
-    return _whole(Credentials(key, secret, _ask("API passphrase") if needs_password else ""))
+    return _whole(Credentials(key, secret, _ask("API passphrase") if has_password else ""))
 
 
 def _ask(what: str, *, may_be_empty: bool = False) -> str:
@@ -293,13 +294,17 @@ def _ask(what: str, *, may_be_empty: bool = False) -> str:
 
 
 def _whole(credentials: Credentials) -> Credentials:
-    """A key with a line break or a space in it was pasted wrongly: said now, not at the first scan."""
-    for value in (credentials.api_key, credentials.api_secret, credentials.password):
+    """A key with a line break or a space in it was pasted wrongly: said now, not at the first scan. A secret in PEM has
+    both, is known by its first line, and may come with `\\n` in the place of its line breaks."""
+    secret = credentials.api_secret
+    pem = secret.replace("\\n", "\n") if secret.startswith("-----BEGIN ") else ""
+    is_pem = _PEM.fullmatch(pem) is not None
+    for value in (credentials.api_key, "" if is_pem else secret, credentials.password):
         if not value.isascii() or not value.isprintable() or " " in value:
             raise ConfigError(
                 "the key has a character in it that no key has", hint="paste it again; nothing was stored"
             )
-    return credentials
+    return replace(credentials, api_secret=pem) if is_pem else credentials
 
 
 def _since(text: str, now: datetime) -> datetime:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -15,7 +15,9 @@ from trademon.demo.binance_usdm import UsdmApi
 from trademon.demo.bitget import BitgetApi
 from trademon.demo.demo_transfers import binance_transfers, bitget_transfers
 from trademon.demo.faults import Fault
+from trademon.demo.kraken import KrakenApi
 from trademon.demo.model import Clock
+from trademon.demo.okx import OkxApi
 from trademon.demo.profiles import BINANCE_DEMO, BITGET_DEMO
 from trademon.demo.saxo import SaxoApi
 from trademon.demo.wire import DemoAccount, ExchangeName, Question, ask
@@ -42,6 +44,15 @@ class RequestRecord:
 class DemoServer:
     """Serves accounts on 127.0.0.1; `faults` and `clock_offset` may be changed while it runs."""
 
+    _names: ClassVar[dict[type, ExchangeName]] = {
+        BinanceApi: "binance",
+        UsdmApi: "binance",
+        BitgetApi: "bitget",
+        OkxApi: "okx",
+        KrakenApi: "kraken",
+        SaxoApi: "saxo",
+    }
+
     def __init__(
         self,
         accounts: Sequence[DemoAccount],
@@ -62,6 +73,8 @@ class DemoServer:
             [a for a in accounts if a.exchange == "binance"], weight_limit, has_rates=has_rates, has_sapi=has_sapi
         )
         self.bitget = BitgetApi([a for a in accounts if a.exchange == "bitget"], has_rates=has_rates)
+        self.okx = OkxApi([a for a in accounts if a.exchange == "okx"])
+        self.kraken = KrakenApi([a for a in accounts if a.exchange == "kraken"])
         self.usdm = UsdmApi([a for a in accounts if a.exchange == "binance"])
         self.saxo = SaxoApi([a for a in accounts if a.exchange == "saxo"], has_rates=has_rates)
         self._clock = clock
@@ -125,7 +138,7 @@ class DemoServer:
             account = api.account_of(question)
             self.requests.append(
                 RequestRecord(
-                    exchange="saxo" if api is self.saxo else "bitget" if api is self.bitget else "binance",
+                    exchange=self._names[type(api)],
                     uid=account.uid if account else None,
                     method=request.method,
                     path=question.path,
@@ -147,14 +160,24 @@ class DemoServer:
         question = await ask(request, self.now())
         if question.path == "/token" and request.method == "POST":
             return self.saxo.answer(question, await request.text())
-        if request.method != "GET" and (request.method, question.path) not in BinanceApi.ORDERS | BitgetApi.ORDERS:
+        if not self._takes(request.method, question.path):
             return web.Response(status=405, text="")
         return self._api(question).answer(question)
 
-    def _api(self, question: Question) -> BinanceApi | UsdmApi | BitgetApi | SaxoApi:
+    def _takes(self, method: str, path: str) -> bool:
+        """Kraken's questions are posted; elsewhere only an order is."""
+        if method == "GET" or path.startswith("/0/private/"):
+            return True
+        return (method, path) in BinanceApi.ORDERS | BitgetApi.ORDERS
+
+    def _api(self, question: Question) -> BinanceApi | UsdmApi | BitgetApi | SaxoApi | OkxApi | KrakenApi:
         """By path; /api/v3 is Binance's and, with Bitget's key header, its unified account's."""
         if self.saxo.knows(question.path):
             return self.saxo
+        if question.path.startswith("/api/v5/"):
+            return self.okx
+        if question.path.startswith("/0/"):
+            return self.kraken
         if question.path.startswith("/fapi/"):
             return self.usdm
         is_bitget = question.path.startswith("/api/v2/") or "ACCESS-KEY" in question.headers

@@ -148,6 +148,8 @@ class BinanceUsdm:
 
     async def fetch_fills(self, market: Market, span: Span, *, anchor: str | None) -> AsyncIterator[FillPage]:
         walk = Walk(market.symbol, partial(self._fetch_page, market), self.now)
+        assert self.capabilities.history is not None
+        span = Span(max(span.start, self.now() - self.capabilities.history), span.end)
         proved = False
         try:
             async for page in walk.from_anchor(span, anchor):

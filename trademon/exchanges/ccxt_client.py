@@ -13,7 +13,7 @@ import importlib.util
 import logging
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -101,7 +101,7 @@ class CcxtClient:
         self._deadline_s = deadline_s
         self.headers: Mapping[str, str] = {}
         self.answered_at: datetime | None = None
-        self._ccxt = _guarded(load_ccxt_class(exchange_id), self._send, clock)(
+        self._ccxt = _guarded(load_ccxt_class(exchange_id), self._send, self._signing_clock)(
             {
                 "session": session,
                 "asyncio_loop": asyncio.get_running_loop(),
@@ -111,6 +111,10 @@ class CcxtClient:
         logging.getLogger("ccxt").setLevel(logging.WARNING)  # at DEBUG it logs keys
         if base_url is not None:
             self._ccxt.urls["api"] = _replace_host(self._ccxt.urls["api"], base_url)
+
+    def _signing_clock(self) -> datetime:
+        """What ccxt dates a request by; it takes the difference to the exchange's clock off itself."""
+        return self._clock()
 
     @property
     def offset(self) -> timedelta:
@@ -134,18 +138,22 @@ class CcxtClient:
                 something.
         """
         read_paths.check_endpoint(self._exchange_id, endpoint)
+        return await self._ask(lambda: getattr(self._ccxt, endpoint)(dict(params)), credentials)
+
+    async def _ask(self, question: Callable[[], Awaitable[Any]], credentials: Credentials | None) -> Any:
+        """The answer to a question that only reads, put again where it did not get through; signed with this key."""
         signing = credentials or Credentials()
         register(signing.api_key, signing.api_secret, signing.password)
         token = _credentials.set(signing)
         try:
             for pause in _PAUSES_S:
                 try:
-                    return await getattr(self._ccxt, endpoint)(dict(params))
+                    return await question()
                 except NoAnswer:
                     raise  # a host that is silent is given up: a pass has other questions
                 except NetworkError:
                     await asyncio.sleep(pause)
-            return await getattr(self._ccxt, endpoint)(dict(params))
+            return await question()
         except TrademonError:
             raise
         except Exception as error:
@@ -186,6 +194,11 @@ class CcxtClient:
         if not answer.is_json:
             raise BadAnswer(f"{host} answered with something that is no JSON")
         return answer.data
+
+
+def round_trip() -> tuple[datetime, datetime]:
+    """When this task's last request left and came back."""
+    return _round_trip.get()
 
 
 def last_answer() -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from trademon.exchanges.ccxt_client import CcxtClient, Clock, Explain
+    from trademon.exchanges.ccxt_table import Spec
+    from trademon.exchanges.ccxt_unified import UnifiedClient
     from trademon.exchanges.order_client import OrderDesk
     from trademon.exchanges.saxo_login import SaxoLogin
 
@@ -40,12 +42,39 @@ _CLASSES: dict[tuple[str, MarketType], tuple[str, str]] = {
 
 
 def check_exchange(name: str) -> str:
-    """The exchange's id, or UsageError naming what there is."""
+    """The exchange's id: one with an adapter of its own, or any that ccxt can ask with a key and a secret.
+
+    Raises:
+        UsageError: there is none of that name, or it is signed with something else, or does not tell fills.
+    """
     if name in KNOWN:
         return name
-    close = difflib.get_close_matches(name, KNOWN, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KNOWN)}"
-    raise UsageError(f"unknown exchange {name!r}", hint=hint)
+    from trademon.exchanges.ccxt_table import ccxt_ids, spec_of  # noqa: PLC0415 - ccxt only where one of its is named
+
+    others = ccxt_ids()
+    if name not in others:
+        close = difflib.get_close_matches(name, [*KNOWN, *sorted(others)], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(KNOWN)}, and the ids of ccxt"
+        raise UsageError(f"unknown exchange {name!r}", hint=hint)
+    if spec_of(name) is None:
+        hint = "fills import takes its files into a broker added with --exchange manual"
+        raise UsageError(f"{name} has no spot fills that a key and a secret can ask for", hint=hint)
+    return name
+
+
+def needs_password(exchange: str) -> bool:
+    """Whether a key of that exchange has a passphrase beside its secret."""
+    if exchange in KNOWN:
+        return exchange in NEEDS_PASSWORD
+    spec = _spec(exchange)
+    return spec is not None and spec.needs_password
+
+
+def _spec(exchange: str) -> Spec | None:
+    """How an exchange without an adapter of its own is asked; None where it cannot be."""
+    from trademon.exchanges.ccxt_table import ccxt_ids, spec_of  # noqa: PLC0415
+
+    return spec_of(exchange) if exchange not in KNOWN and exchange in ccxt_ids() else None
 
 
 def check_takes_orders(exchange: str, market: MarketType = "spot") -> None:
@@ -69,7 +98,8 @@ def markets_of(exchange: str) -> tuple[MarketType, ...]:
 def capabilities_of(exchange: str, market: MarketType = "spot") -> Capabilities | None:
     """What the adapter of that name can do; None for an exchange without one, and for the demo, which is any."""
     if (exchange, market) not in _CLASSES:
-        return None
+        spec = _spec(exchange)
+        return None if spec is None else spec.capabilities
     found: Capabilities = _adapter(exchange, market).capabilities
     return found
 
@@ -95,14 +125,16 @@ class Connections:
         self._session: aiohttp.ClientSession | None = None
         self._order_session: aiohttp.ClientSession | None = None
         self._clients: dict[tuple[str, MarketType, str | None], CcxtClient] = {}
+        self._others: dict[tuple[str, MarketType, str | None], UnifiedClient] = {}
 
     async def __aenter__(self) -> Connections:
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        for client in self._clients.values():
+        for client in (*self._clients.values(), *self._others.values()):
             client.close()
         self._clients.clear()
+        self._others.clear()
         for session in (self._session, self._order_session):
             if session is not None:
                 await session.close()
@@ -148,6 +180,12 @@ class Connections:
             client = self._client("bitget", market, base_url, bitget.explain, deadline_s, throttle=True)
             mix_or_spot: Exchange = _adapter("bitget", market)(client, credentials, self._clock)
             return mix_or_spot
+        spec = _spec(exchange)
+        if spec is not None:
+            from trademon.exchanges.ccxt_adapter import CcxtAdapter  # noqa: PLC0415
+
+            unified = self._unified(exchange, spec, base_url, deadline_s)
+            return CcxtAdapter(exchange, spec, unified, credentials, self._clock)
         raise UsageError(f"{exchange} has no API to ask", hint="trademon fills import FILE.csv --broker NAME")
 
     def open_orders(
@@ -195,6 +233,22 @@ class Connections:
         if self._session is None:
             self._session = make_session()
         return self._session
+
+    def _unified(self, exchange: str, spec: Spec, base_url: str | None, deadline_s: float) -> UnifiedClient:
+        from trademon.exchanges.ccxt_unified import UnifiedClient  # noqa: PLC0415
+
+        key: tuple[str, MarketType, str | None] = (exchange, "spot", base_url)
+        client = self._others.get(key)
+        if client is None:
+            client = self._others[key] = UnifiedClient(
+                exchange,
+                spec,
+                session=self._session_of_all(),
+                clock=self._clock,
+                base_url=base_url,
+                deadline_s=deadline_s,
+            )
+        return client
 
     def _client(
         self,

@@ -10,9 +10,9 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Final
 
-from trademon.core.model import Contract, Fee, Market, Side
+from trademon.core.model import Contract, Fee, Market, PositionSide, Side
 from trademon.core.money import ZERO, format_decimal, parse_decimal
-from trademon.core.symbols import compact, make_symbol
+from trademon.core.symbols import compact, make_symbol, of_side, position_side
 from trademon.core.times import parse_time
 from trademon.errors import DataError, TrademonError
 from trademon.flows.csv_cells import number_of
@@ -256,11 +256,14 @@ def parse_market(text: str) -> Market:
     """`BTC/USDT`, `btc-usdt` or `BTCUSDT` as a market; the base of a share is its name at its exchange, `AAPL:XNAS`.
 
     `BTC/USDT:USDT` is a contract that settles in its quote, `BTC/USD:BTC` an inverse one, which settles in its base;
-    each of size 1.
+    each of size 1; `BTC/USDT:USDT long` is one position side of a contract.
 
     Raises:
         DataError: it is no symbol of something bought and paid for, or a contract that settles in a third coin.
     """
+    held = position_side(text.lower())
+    if held is not None:
+        return _of_side(parse_market(text[: -len(held)].strip()), held)
     name = text.upper()
     base, slash, rest = (name if "/" in name else name.replace("-", "/")).partition("/")
     quote, colon, settle = rest.partition(":")
@@ -272,6 +275,13 @@ def parse_market(text: str) -> Market:
         raise DataError(f"{text[:20]!r} is no symbol: write BASE/QUOTE, as in BTC/USDT")
     contract = _contract(base, quote, settle) if settle else None
     return Market(make_symbol(base, quote, settle or None), base, quote, base + quote + colon + settle, contract)
+
+
+def _of_side(market: Market, held: PositionSide) -> Market:
+    if market.contract is None:
+        raise DataError(f"{market.symbol} is no contract and has no side")
+    symbol = of_side(market.symbol, held)
+    return replace(market, symbol=symbol, exchange_symbol=symbol)
 
 
 def _contract(base: str, quote: str, settle: str) -> Contract:

@@ -520,7 +520,7 @@ class _Look:
         them (a test network), or a key that may not ask, costs a note and no fill."""
         store = self.store
         try:
-            for kind, stream in STREAMS.items():
+            for kind, stream in STREAMS.items() if self.exchange.capabilities.has_transfers else ():
                 covered = store.coverage(self.account_id, "", stream=stream)
                 since = self._transfers_since(now)
                 for span in wanted_spans(covered, since, now, DEEP_OVERLAP):
