@@ -53,6 +53,8 @@ def test_from_an_apps_key_to_figures(shell: Shell, bank: ServerThread, more: tup
     ]
     paths = {r.path.split("/openapi")[0] for r in bank.server.requests if "/openapi" in r.path}
     assert paths == {"/sim" if more else ""}
+    (listed,) = shell.run("broker", "list", "--json").check(0).json["data"]["brokers"]
+    assert listed.get("sandbox", False) is bool(more)
     tested = shell.run("broker", "test", "sx", "--json").check(0).json["data"]
     assert tested["account"] == ("sim-9226397" if more else "9226397")
 

@@ -311,6 +311,35 @@ def test_a_future_of_unknown_size_is_refused_and_prices_become_money() -> None:
     assert parse_instrument("9:Bond", details(9, "Bond", "X", "EUR"), is_whole=True).factor == Decimal("0.01")
 
 
+async def test_a_contract_that_has_ended_has_the_size_its_trades_were_worth(start: Open) -> None:
+    """Saxo does not describe it any more; where no trade tells, it stays unknown and is named."""
+    option = {"AssetType": "StockOption", "Uic": 998, "OrderId": "3"}
+    display = {"Currency": "USD", "Symbol": "AAPL/20M26C200:xcbf"}
+    done = activity(
+        3, ago(days=40), FillAmount=2, FilledAmount=2, ExecutionPrice=1.35, DisplayAndFormat=display, **option
+    )
+    for value, size in ((-270, 100), (-271.4, None), (None, None)):
+        bank = Bank(
+            activities=[done],
+            trades=[trade(3, ago(days=40), Amount=2, Price=1.35, TradedValue=value, **option)],
+            bookings=[booking(3, -2.5)],
+        )
+        saxo = await start(bank)
+        assert await saxo.fetch_traded_symbols(ago(days=60)) == {"998:StockOption"}
+        if size is None:
+            with pytest.raises(BadAnswer, match="empty"):
+                await saxo.fetch_markets()
+            continue
+        (market,) = await saxo.fetch_markets()
+        assert (market.symbol, market.contract) == (display["Symbol"], Contract("USD", Decimal(size)))
+        (fill,) = await fills_of(saxo, market, days=60)
+        assert (fill.quantity, fill.contract, fill.fees) == (
+            Decimal(2),
+            Contract("USD", Decimal(size)),
+            (Fee(Decimal("2.5"), "USD"),),
+        )
+
+
 async def test_prices_in_pence_are_booked_in_pounds_and_futures_by_their_size(start: Open) -> None:
     """The price in the currency of the book; the amount counts contracts."""
     bank = Bank(

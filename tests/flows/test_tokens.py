@@ -19,6 +19,7 @@ from trademon.demo import faults
 from trademon.demo.server import DemoServer
 from trademon.errors import AuthError, ConfigError, NetworkError, SignInNeeded, UnknownName, UsageError
 from trademon.exchanges.registry import capabilities_of
+from trademon.flows.automation import Keeper, Rounds
 from trademon.flows.doctor import doctor
 from trademon.flows.login import begin_login, check_signs_in, end_login, keep_developer_token
 from trademon.flows.scan import Target
@@ -39,6 +40,12 @@ async def saxo(desk: Desk) -> DemoServer:
 
 def state(desk: Desk) -> Any:
     return desk.user.session_state(desk.user.broker("main"))
+
+
+def messages(desk: Desk) -> list[str]:
+    """What was queued to tell the user, in order."""
+    with desk.user._database.read() as sql:
+        return [row[0] for row in sql.rows("SELECT kind FROM messages ORDER BY id")]
 
 
 async def keep(desk: Desk, **options: Any) -> KeptSession:
@@ -107,9 +114,11 @@ async def test_a_session_that_is_refused_is_lost_once_and_not_asked_for_again(de
         scan = one(await desk.scan())
         assert (scan.problem.exit_code, scan.problem.hint) == (4, LOGIN)
     assert saxo.saxo.logins.asked == 1
+    assert messages(desk) == ["session_lost"]
     await desk.sign_in()
     assert one(await desk.scan()).status == "ok"
     assert not (await keep(desk)).is_lost
+    assert messages(desk) == ["session_lost", "works_again"]
 
 
 async def test_a_run_that_died_leaves_its_note_and_the_next_tries_once(desk: Desk, saxo: DemoServer) -> None:
@@ -340,6 +349,24 @@ async def test_watch_keeps_a_session_alive_while_its_broker_backs_off(
     finally:
         watch.stop.set()
         await running
+
+
+async def test_the_scheduler_keeps_a_session_alive_between_rounds(
+    desk: Desk, saxo: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounds two hours apart, and a token that lives for one."""
+    monkeypatch.setattr("trademon.flows.tokens.KEEP_LOOK_S", 0.01)
+    desk.user.set_schedule(state="active", every_minutes=120, default=30)
+    keeper = Keeper(lambda: [desk.user], Rounds(desk.ports, 30), lambda: None)
+    running = asyncio.create_task(keeper.run())
+    try:
+        for n in range(1, 10):
+            desk.clock.move(minutes=11)
+            await _until(lambda n=n: state(desk).renewed_at == desk.clock() and saxo.saxo.logins.asked >= n)
+    finally:
+        keeper.stop.set()
+        await running
+    assert saxo.saxo.logins.reused == []
 
 
 async def _until(holds: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.store.world import NOON, add_broker, book, fill, minute, open_store
 from trademon.core.model import KeyRights
 from trademon.core.notices import Notice
+from trademon.core.sessions import TokenPair
 from trademon.errors import OtherExecution
 from trademon.store.database import Database
 from trademon.store.outbox import queue
@@ -210,10 +211,11 @@ def test_a_removed_broker_leaves_no_alert_open(ann: UserStore) -> None:
 
 def test_the_other_alerts_are_told_once_each(ann: UserStore) -> None:
     broker = add_broker(ann)
+    ann.save_sign_in(broker, TokenPair("access", "refresh", NOON, NOON), NOON, verifier="v", redirect="http://x/")
     for _ in range(3):
         ann.alert_gap(broker, NOON, 2)
         ann.save_key_rights(broker, KeyRights(can_withdraw=True), NOON)
-        ann.alert_session_lost(broker, "refresh refused", "trademon broker login spot")
+        ann.lose_session(broker, 1, "refresh refused", NOON)
         fail(ann, broker, 1, needs_person=True)
     assert kinds(ann) == ["gap", "withdraw_right", "session_lost"]
     ann.alert_gap(broker, None, 0)

@@ -223,6 +223,7 @@ class BrokerInfo:
     complete_since: datetime | None
     key: KnownRights | None = None
     """What its key may do, where that was ever asked for."""
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)

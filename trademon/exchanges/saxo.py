@@ -27,7 +27,7 @@ from trademon.core.model import (
     StatedClose,
     TransferKind,
 )
-from trademon.errors import AuthError, SignInNeeded, Transient
+from trademon.errors import AuthError, HostAskedToWait, SignInNeeded, Transient
 from trademon.exchanges import saxo_activities, saxo_holdings, saxo_report, validate
 from trademon.exchanges.base import AccountView, Capabilities, CashPage, FillPage, TransferPage
 from trademon.exchanges.saxo_activities import Entry, Execution
@@ -105,6 +105,8 @@ class Saxo:
         read in this pass. Saxo lists tens of thousands."""
         await self._net_positions()
         await self._orders()
+        await self._instruments.find(self._instruments.named)
+        await self._learn_sizes()
         known = await self._instruments.find(self._instruments.named)
         return validate.not_empty(tuple(known[wire].market for wire in sorted(known)), "what the account touches")
 
@@ -280,6 +282,21 @@ class Saxo:
             else:
                 self._costs |= saxo_report.parse_costs(bookings)
             self._reported = list(union([*self._reported, gap]))
+
+    async def _learn_sizes(self) -> None:
+        """Of contracts that have ended Saxo tells no size any more: what trades in them were worth does."""
+        if self._instruments.unsized:
+            for span in tuple(self._read):
+                try:
+                    await self._read_reports(span)
+                except HostAskedToWait:
+                    raise
+                except Transient as fault:
+                    self._fault = fault  # told after the executions
+        for trade in self._trades.values():
+            size = saxo_report.size_of(trade) if trade.wire in self._instruments.unsized else None
+            if size is not None:
+                self._instruments.learn_size(trade.wire, size)
 
     async def _report(self, name: str, query: Mapping[str, str]) -> list[Row] | None:
         """None where an app may not read it."""

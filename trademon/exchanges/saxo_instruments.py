@@ -29,6 +29,10 @@ _SIZED: Final = frozenset({"ContractFutures", "FuturesStrategy", "StockOption", 
 """Contracts that stand for many units: without their size no figure can be right."""
 
 
+class UnknownSize(BadAnswer):
+    """How much one of a contract stands for is not told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """A market, what turns a quoted price into its currency, and how many base units an amount of one is."""
@@ -60,6 +64,17 @@ class Instruments:
     def named(self) -> frozenset[str]:
         """Every instrument that a row of this pass was about."""
         return frozenset(self._told)
+
+    @property
+    def unsized(self) -> frozenset[str]:
+        """Contracts of which it is not told how much one stands for."""
+        return frozenset(wire for wire, fault in self._faults.items() if isinstance(fault, UnknownSize))
+
+    def learn_size(self, wire: str, size: Decimal) -> None:
+        """How much one stands for, from what was paid for some."""
+        told = self._told.get(wire, {}) | {"ContractSize": size}
+        self._known[wire] = parse_instrument(wire, told, is_whole=False)
+        del self._faults[wire]
 
     async def find(self, wires: Iterable[str]) -> dict[str, Instrument]:
         """These instruments, without those of which Saxo does not tell enough."""
@@ -125,7 +140,7 @@ def parse_instrument(wire: str, row: Row, *, is_whole: bool) -> Instrument:
     size = validate.positive(row, "ContractSize") if row.get("ContractSize") else None
     factor = validate.positive(row, "PriceToContractFactor") if row.get("PriceToContractFactor") else None
     if kind in _SIZED and size is None:
-        raise BadAnswer(f"Saxo: how much one {symbol or wire} stands for is not told")
+        raise UnknownSize(f"Saxo: how much one {symbol or wire} stands for is not told")
     base, shown = _names(symbol or f"{kind}:{uic}", kind, currency)
     factor = factor or (_PERCENT if kind == "Bond" else ONE)
     if not is_contract(kind):

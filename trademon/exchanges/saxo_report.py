@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from trademon.core.model import Fee, Fill, Market, Side
-from trademon.core.money import EXACT, ZERO
+from trademon.core.money import EXACT, ZERO, divide
 from trademon.exchanges import validate
 from trademon.exchanges.saxo_activities import FROM_REPORT, WITH_COSTS, Execution, in_money
 from trademon.exchanges.saxo_instruments import Instrument, is_contract, wire_of
@@ -22,6 +22,7 @@ from trademon.exchanges.validate import Row
 
 _COSTS: Final = "transactioncosts"
 _COST_WORDS: Final = ("commission", "fee", "duty", "levy", "stamp", "tax", "charge", "cost")
+_CENT: Final = Decimal("0.01")
 OWN: Final = "trade-"
 """How the id of an execution begins that is in the report alone."""
 
@@ -162,6 +163,16 @@ def fees_of(trade: Trade, market: Market, costs: Mapping[str, Mapping[str, Decim
         return None
     paid = EXACT.subtract(trade.value, trade.booked)
     return (Fee(paid, market.quote),) if paid else ()
+
+
+def size_of(trade: Trade) -> Decimal | None:
+    """How much one of what was traded stands for, where what it was worth tells a whole number: amounts are rounded to
+    the currency's smallest unit."""
+    worth = EXACT.multiply(trade.amount, trade.price)
+    if trade.value is None or not worth:
+        return None
+    size = divide(abs(trade.value), worth).quantize(Decimal(1))
+    return size if size > 0 and abs(EXACT.subtract(EXACT.multiply(size, worth), abs(trade.value))) <= _CENT else None
 
 
 def _optional(row: Row, name: str) -> Decimal | None:

@@ -76,6 +76,14 @@ def must_act(broker_id: int) -> str:
     return f"act:{broker_id}"
 
 
+def tell_session_lost(
+    sql: Sql, user_id: int, broker_id: int, broker: str, at: datetime, *, error: str, remedy: str
+) -> bool:
+    """A broker's sign-in is lost: once until a look is good again, together with `must_act`."""
+    notice = Notice("session_lost", {"broker": broker, "error": error, "remedy": remedy})
+    return raise_alert(sql, user_id, must_act(broker_id), notice, at)
+
+
 def gap(broker_id: int) -> str:
     return f"gap:{broker_id}"
 

@@ -243,6 +243,7 @@ class UserBrokers(UserSecrets):
             fills=fills[0] if fills else 0,
             complete_since=self.complete_since(broker),
             key=known,
+            sandbox=broker.sandbox,
         )
 
     @rerun

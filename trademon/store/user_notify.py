@@ -10,7 +10,7 @@ from trademon.core.notices import Event, Mode, Modes, Notice, NotifyOptions, par
 from trademon.core.times import to_us
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
-from trademon.store.outbox import clear_alert, gap, must_act, queue, raise_alert, read_modes
+from trademon.store.outbox import clear_alert, gap, queue, raise_alert, read_modes
 from trademon.store.scope import UserScope
 
 
@@ -123,12 +123,6 @@ class UserNotify(UserScope):
     def _check_own(self, broker: Broker) -> None:
         with self._database.read() as sql:
             self._check_broker(sql, broker)
-
-    def alert_session_lost(self, broker: Broker, error: str, remedy: str) -> bool:
-        """The broker's sign-in is lost: once until a look is good again, together with `must_act`."""
-        self._check_own(broker)
-        facts = {"broker": broker.name, "error": error, "remedy": remedy}
-        return self.raise_alert(must_act(broker.id), Notice("session_lost", facts))
 
     def alert_gap(self, broker: Broker, lost_from: datetime | None, gaps: int) -> bool:
         """The exchange is about to forget what was not read, from `lost_from` on; None: nothing is about to be lost."""

@@ -13,6 +13,7 @@ from trademon.core.sessions import Session, SessionState, StartedLogin, TokenPai
 from trademon.core.times import from_us, to_us
 from trademon.errors import UnknownName
 from trademon.store.database import Sql, rerun
+from trademon.store.outbox import note_acted, tell_session_lost
 from trademon.store.scope import optional_time
 from trademon.store.user_secrets import UserSecrets
 
@@ -104,6 +105,7 @@ class UserSessions(UserSecrets):
                 to_us(pair.access_until),
                 None if pair.refresh_until is None else to_us(pair.refresh_until),
             )
+            note_acted(sql, self._user_id, broker.id, at)
 
     @rerun
     def note_renewal(self, broker: Broker, generation: int, at: datetime) -> bool:
@@ -150,7 +152,7 @@ class UserSessions(UserSecrets):
 
     @rerun
     def lose_session(self, broker: Broker, generation: int, why: str, at: datetime) -> bool:
-        """Note that the login server refused for good. True where that is new: then it is told, once."""
+        """Note that the login server refused for good, and queue the message that says so. True where that is new."""
         with self._database.write() as sql:
             self._check_owns(sql, broker)
             changed = sql.run(
@@ -161,6 +163,9 @@ class UserSessions(UserSecrets):
                 broker.id,
                 generation,
             )
+            if changed:
+                remedy = f"trademon broker login {broker.name}"
+                tell_session_lost(sql, self._user_id, broker.id, broker.name, at, error=why, remedy=remedy)
         return bool(changed)
 
     def _check_owns(self, sql: Sql, broker: Broker) -> None:

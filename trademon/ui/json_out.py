@@ -178,7 +178,7 @@ def _broker(info: BrokerInfo) -> Json:
         "fills": info.fills,
         "complete_since": _time(info.complete_since),
         "key": None if info.key is None else _key(info.key),
-    }
+    } | ({"sandbox": True} if info.sandbox else {})
 
 
 def _key(known: KnownRights) -> Json:
