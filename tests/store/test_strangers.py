@@ -154,7 +154,6 @@ CALLS: dict[str, Call] = {
     "finish_round": lambda ann, bobs: ann.finish_round(bobs.round),
     # messages
     "alert_gap": lambda ann, bobs: ann.alert_gap(bobs.posing, TEN, 1),
-    "alert_session_lost": lambda ann, bobs: ann.alert_session_lost(bobs.posing, "gone", "sign in"),
     "clear_alert": lambda ann, bobs: ann.clear_alert("bobs"),
     "outbox": lambda ann, bobs: ann.outbox(all_kept=True).messages,
     "accounts_telling": lambda ann, bobs: ann.accounts_telling(),
