@@ -16,7 +16,7 @@ from trademon.core.notices import Notice
 from trademon.core.sessions import TokenPair
 from trademon.errors import OtherExecution
 from trademon.store.database import Database
-from trademon.store.outbox import queue
+from trademon.store.outbox import forget_old, queue
 from trademon.store.store import Store, UserStore
 
 HOUR = timedelta(hours=1)
@@ -362,3 +362,23 @@ def test_what_no_channel_takes_expires_and_is_not_sent_years_later(ann: UserStor
     ann.plan(["telegram"], NOON)
     ann.clear_out(["json"], NOON + timedelta(days=4))
     assert [m.state for m in ann.outbox(all_kept=True).messages] == ["expired", "expired"]
+
+
+def test_a_new_channel_does_not_begin_with_the_history_of_rounds(ann: UserStore) -> None:
+    """Nobody has sent for a day: alerts and errors of that time are told, routine is not."""
+    ann.tell(Notice("round_summary", {}), Notice("round_answers", {}), Notice("round_errors", {}), ALERT)
+    ann.plan(["telegram"], NOON + timedelta(hours=3))
+    assert [len(m.deliveries) for m in ann.outbox(all_kept=True).messages] == [1, 1, 1, 1]
+    ann.tell(Notice("round_summary", {}), Notice("round_answers", {}), Notice("round_errors", {}), ALERT)
+    ann.plan(["telegram"], NOON + timedelta(days=1))
+    assert [m.state for m in ann.outbox(all_kept=True).messages[4:]] == ["expired", "expired", "waiting", "waiting"]
+
+
+def test_where_nobody_ever_sends_messages_are_forgotten_too(ann: UserStore) -> None:
+    ann.tell(ALERT)
+    with ann._database.write() as sql:
+        forget_old(sql, ann._user_id, NOON + timedelta(days=13))
+    assert ann.outbox().waiting == 1
+    with ann._database.write() as sql:
+        forget_old(sql, ann._user_id, NOON + timedelta(days=91))
+    assert told(ann) == []

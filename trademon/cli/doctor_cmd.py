@@ -33,8 +33,16 @@ def _doctor(brokers: list[str], user: str | None) -> Result:
     async def work(home: Home) -> Result:
         stores = home.users(user)
         targets = targets_with_api(stores, brokers)
+        channels = home.channels()
         async with home.network() as ports:
-            report = await flow(home.store, targets, ports, capabilities_of=capabilities_of, stores=stores)
+            report = await flow(
+                home.store,
+                targets,
+                ports,
+                capabilities_of=capabilities_of,
+                stores=stores,
+                has_channel=lambda store: bool(channels.of(store.user, store.telegram_chat())),
+            )
         return Result(report, report.problems, report.status, report.exit_code)
 
     with open_home() as home:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,9 +44,10 @@ async def doctor(
     *,
     capabilities_of: CapabilitiesOf,
     stores: Sequence[UserStore] = (),
+    has_channel: Callable[[UserStore], bool] = lambda _store: True,
 ) -> DoctorReport:
     """Every check of the machine, of these users' messages and of these brokers; the brokers are asked side by side."""
-    checks = [*_machine(store), *(_messages(one, ports.clock()) for one in stores)]
+    checks = [*_machine(store), *(_messages(one, ports.clock(), has_channel(one)) for one in stores)]
     asked = await asyncio.gather(*(_broker(target, ports, capabilities_of) for target in targets))
     return DoctorReport((*checks, *(check for group in asked for check in group)))
 
@@ -99,8 +100,10 @@ def _key(store: Store) -> Check:
     return Check("key file", "ok", f"{key.path}, {whose}")
 
 
-def _messages(store: UserStore, now: datetime) -> Check:
+def _messages(store: UserStore, now: datetime, has_channel: bool) -> Check:
     """What waits in the user's outbox, since when, and why."""
+    if not has_channel:
+        return Check("messages", "ok", "no channel is set: nobody is told of anything", user=store.user)
     health = store.outbox_health(now)
     told = "none waits"
     if health.oldest_at is not None:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from trademon.core.money import EXACT, ZERO
 from trademon.core.notices import MANY_ERRORS, Modes, Notice, utc_text
 from trademon.core.times import DAY_US, from_us, to_us
 from trademon.store.exact import decimal_text
 from trademon.store.sql import Sql
+
+KEPT: Final = timedelta(days=90)
+UNSENT_FOR: Final = timedelta(days=3)
+"""How long a message waits that no channel takes."""
+LONGEST_UNSEEN: Final = timedelta(days=14)
 
 
 def queue(sql: Sql, user_id: int, notice: Notice, at: datetime) -> bool:
@@ -30,6 +35,23 @@ def queue(sql: Sql, user_id: int, notice: Notice, at: datetime) -> bool:
             dump(notice.payload),
             to_us(at),
         )
+    )
+
+
+def forget_old(sql: Sql, user_id: int, now: datetime) -> None:
+    """Delete what was told or expired long ago, and let expire what nobody has looked at: also where nobody sends."""
+    sql.run(
+        """UPDATE messages SET planned_at = ?, fate = 'expired'
+        WHERE user_id = ? AND planned_at IS NULL AND created_at <= ?""",
+        to_us(now),
+        user_id,
+        to_us(now - LONGEST_UNSEEN),
+    )
+    sql.run(
+        """DELETE FROM messages WHERE user_id = ? AND created_at <= ? AND planned_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message_id = messages.id AND ended_at IS NULL)""",
+        user_id,
+        to_us(now - KEPT),
     )
 
 

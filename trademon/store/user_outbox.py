@@ -27,15 +27,14 @@ from trademon.core.notices import (
 )
 from trademon.core.times import from_us, to_us
 from trademon.store.database import Sql, in_list, rerun
-from trademon.store.outbox import dump, read_modes
+from trademon.store.outbox import KEPT, UNSENT_FOR, dump, forget_old, read_modes
 from trademon.store.user_notify import UserNotify
 
-KEPT: Final = timedelta(days=90)
-UNSENT_FOR: Final = timedelta(days=3)
-"""How long a message waits that no channel takes."""
 ACTION_FOR: Final = timedelta(days=1)
 """How long one waits that only a person could get through."""
 FALLBACK_AFTER: Final = timedelta(hours=1)
+ROUTINE_FOR: Final = timedelta(hours=3)
+"""How old a routine message may be that nobody has looked at: who sets a channel up gets no history of rounds."""
 _OPEN = "user_id = ? AND ended_at IS NULL"
 
 
@@ -91,10 +90,9 @@ class UserOutbox(UserNotify):
             for row in rows:
                 message_id, kind, payload, created = row
                 event = EVENT_OF[kind]
-                if not channels:
-                    if now - from_us(created) > UNSENT_FOR:
-                        self._end_message(sql, message_id, now, "expired")
-                elif event != "alerts" and options.is_quiet(now):
+                if now - from_us(created) > _unseen_for(event, options):
+                    self._end_message(sql, message_id, now, "expired")
+                elif not channels or (event != "alerts" and options.is_quiet(now)):
                     continue
                 elif event == "executions":
                     facts = json.loads(payload)
@@ -328,12 +326,7 @@ class UserOutbox(UserNotify):
                 *channels,
                 to_us(now - UNSENT_FOR),
             )
-            sql.run(
-                """DELETE FROM messages WHERE user_id = ? AND created_at <= ? AND planned_at IS NOT NULL
-                AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message_id = messages.id AND ended_at IS NULL)""",
-                self._user_id,
-                to_us(now - KEPT),
-            )
+            forget_old(sql, self._user_id, now)
 
     def _has_stale(self, sql: Sql, channels: Sequence[str], now: datetime) -> bool:
         """Whether there is anything to clear out: mostly there is not, and nothing is written."""
@@ -363,3 +356,10 @@ class UserOutbox(UserNotify):
         for delivery_id, message_id, silent in rows:
             self._add_delivery(sql, message_id, fallback, now, silent=bool(silent))
             sql.run("UPDATE deliveries SET state = 'moved', ended_at = ? WHERE id = ?", to_us(now), delivery_id)
+
+
+def _unseen_for(event: Event, options: NotifyOptions) -> timedelta:
+    """How long a message may wait to be planned. Quiet hours and digests keep some unplanned for a while."""
+    if event in ("summary", "answers"):
+        return ROUTINE_FOR if options.quiet is None else timedelta(days=1)
+    return UNSENT_FOR if event != "executions" or options.digest_h is None else timedelta(days=14)

@@ -116,6 +116,7 @@ class UserRounds(UserScope):
             self._tell(sql, done)
             oldest = to_us(self._clock() - KEPT)
             sql.run("DELETE FROM rounds WHERE user_id = ? AND started_at < ?", self._user_id, oldest)
+            outbox.forget_old(sql, self._user_id, self._clock())
         return done
 
     def _update(self, sql: Sql, round_: Round) -> int:
