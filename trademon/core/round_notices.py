@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from trademon.core.notices import Kind, Notice, utc_text
 from trademon.core.rounds import Round, Task, round_outcome
+from trademon.core.times import MICROSECOND
 
 
 def round_notices(done: Round) -> tuple[Notice, ...]:
@@ -25,9 +28,13 @@ def round_notices(done: Round) -> tuple[Notice, ...]:
 
 def _notice(done: Round, kind: Kind, facts: dict[str, Any]) -> Notice:
     ended = done.finished_at or done.started_at
-    took = None if done.finished_at is None else str((done.finished_at - done.started_at).total_seconds())
+    took = None if done.finished_at is None else str(_seconds(done.finished_at - done.started_at))
     outcome = done.outcome or round_outcome(done.tasks)
     return Notice(kind, {"outcome": outcome, "at": utc_text(ended), "seconds": took, **facts}, f"{kind}:{done.id}")
+
+
+def _seconds(span: timedelta) -> Decimal:
+    return Decimal(span // MICROSECOND).scaleb(-6)
 
 
 def _summary(done: Round) -> dict[str, Any]:
