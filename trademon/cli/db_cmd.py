@@ -27,7 +27,7 @@ def status(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Where the store is, its schema, how large it is and whether it is whole."""
+    """Where the store is, how large, and whether it is whole."""
     run("db status", Flags(json, quiet, verbose, debug, no_color), _status)
 
 
@@ -63,7 +63,7 @@ def upgrade(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Bring the store to this release's schema: every command does it by itself, after a copy."""
+    """Bring the store to this release's schema. Every command does it by itself, after a copy."""
     run("db upgrade", Flags(json, quiet, verbose, debug, no_color), _upgrade)
 
 
@@ -84,7 +84,7 @@ def back_up(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write a whole copy of the store, while others work on it; an older copy of that name gives way to it.
+    """Write a whole copy of the store, while others work on it. An older copy of that name gives way to it.
 
     The key file is not in it: keep that apart.
     """
@@ -112,7 +112,7 @@ def restore(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Put a copy in the place of everything that is stored now, which is kept beside it."""
+    """Put a copy in the place of the store. All that is stored now is kept beside it."""
     run("db restore", Flags(json, quiet, verbose, debug, no_color), lambda: _restore(file, yes=yes))
 
 
