@@ -36,7 +36,7 @@ TRADED = tuple(
 )
 KEYS = {
     "binance": ("A" * 64, "s1", ""),
-    "bitget": ("bg_1", "s2", "p2"),
+    "bitget": ("bg_1", "s2", "pass-phrase-2"),
     "saxo": (APP, "", ""),
     "okx": ("okx-key-1", "s3", "p3"),
     "kraken": ("kraken-key-1", "czQ=", ""),

@@ -17,7 +17,7 @@ from trademon.core.watch_reports import WatchEvent
 from trademon.demo import faults
 from trademon.demo.model import WorldView
 from trademon.demo.server import DemoAccount, DemoServer
-from trademon.errors import AuthError
+from trademon.errors import AuthError, UnknownName
 from trademon.flows import key_rights
 from trademon.flows.broker_test import ask_broker
 from trademon.flows.key_rights import KeyExam, examine
@@ -277,7 +277,8 @@ async def test_what_is_kept_of_a_key_goes_with_it_and_is_nobody_elses(desk: Desk
     bob = desk.store.for_user("bob")
     assert bob.key_rights(broker) is None
     assert bob.save_key_rights(broker, None, NOON) is None
-    bob.allow_withdraw_key(broker)
+    with pytest.raises(UnknownName):
+        bob.allow_withdraw_key(broker)
     assert desk.user.key_rights(broker) == info.key
     desk.user.set_broker(broker, credentials=Credentials(*KEYS["binance"]))
     assert desk.user.key_rights(broker) is None

@@ -11,6 +11,7 @@ import pytest
 from tests.store.world import NOON, NewStore, open_store
 from trademon.core.reports import Problem
 from trademon.core.rounds import Round, Task
+from trademon.errors import UnknownName
 from trademon.store.store import Store, UserStore
 from trademon.store.user_rounds import ENDED_FROM_OUTSIDE
 
@@ -155,6 +156,7 @@ def test_another_users_rounds_are_not_there(new_store: NewStore, clock: Clock) -
     ann.set_schedule(state="active", default=30)
     begun = begin(ann)
     assert begun is not None
-    bob.finish_round(begun)  # by its number, from another user: nothing
+    with pytest.raises(UnknownName):
+        bob.finish_round(begun)  # by its number, from another user
     assert (bob.rounds(), bob.schedule(30).state, ann.rounds()[0].outcome) == ((), "stopped", None)
     assert ann.round_lock != bob.round_lock

@@ -66,8 +66,7 @@ async def sending(
             yield sent
         finally:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
         if last and sender.has_open():
             await (_send_apart(sender.stores, LAST_S) if apart else sender.send(patience_s=LAST_S / 2))
             sent.needs_person = tuple(filter(None, (_needs_person(home, store) for store in sender.stores)))

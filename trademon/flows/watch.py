@@ -7,7 +7,6 @@ broker that hangs delays nobody, its pass goes on and is told of when it ends.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -107,8 +106,7 @@ class Watch:
         finally:
             await self._end_passes()
             keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
+            await asyncio.gather(keeper, return_exceptions=True)  # a cancellation that is our own passes
             self._tell(WatchEvent("stop", self.ports.clock(), self._cycle, text=self._closing_words()))
 
     def exit_code(self) -> int:
@@ -324,9 +322,7 @@ class Watch:
         """Cancel what is still asking; a write in hand is never cut, it does not await."""
         for task in self._passes.values():
             task.cancel()
-        for task in self._passes.values():
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._passes.values(), return_exceptions=True)
         self._passes.clear()
 
     # --- the picture ---------------------------------------------------------------------------------------------

@@ -368,9 +368,11 @@ class UserBrokers(UserSecrets):
         *,
         needs_person: bool = False,
     ) -> None:
-        """`needs_person`: nothing gets better until somebody acts, as where a key is refused."""
+        """`needs_person`: nothing gets better until somebody acts, as where a key is refused. Of a broker that is not
+        stored yet (number 0) only the wait that its host asked for is kept."""
         with self._database.write() as sql:
-            self._check_broker(sql, broker)
+            if broker.id:
+                self._check_broker(sql, broker)
             sql.run(
                 """UPDATE broker_state SET last_look_at = ?, errors_in_row = errors_in_row + 1,
                 last_error = ? WHERE broker_id = ? AND broker_id IN (SELECT id FROM brokers WHERE user_id = ?)""",
