@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from trademon.store.sql import Sql, refuse_foreign_tables
 
 _MAGIC = b"SQLite format 3\x00"
 _BUSY_TIMEOUT_S = 30
+_PAUSE_S = 0.02
 
 
 class SqliteFile:
@@ -114,15 +116,28 @@ def connect(path: Path) -> sqlite3.Connection:
     # Used by one thread at a time; which one is not its concern.
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA secure_delete=FAST")  # what was sealed with an old key is not left in the file
-        connection.execute("PRAGMA cache_size=-16000")  # KiB: what a large store touches while a page is booked
+        # Where another process is just turning a new file to WAL, SQLite says "locked" at once, whatever the timeout.
+        give_up_at = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                _set_up(connection)
+                break
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up_at:
+                    raise
+            time.sleep(_PAUSE_S)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=FAST")  # what was sealed with an old key is not left in the file
+    connection.execute("PRAGMA cache_size=-16000")  # KiB: what a large store touches while a page is booked
 
 
 class SqliteSql:
