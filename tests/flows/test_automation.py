@@ -16,6 +16,7 @@ from trademon.core.automation_reports import Scheduler
 from trademon.core.rounds import Round
 from trademon.demo import faults
 from trademon.demo.scripted import ScriptedWorld
+from trademon.errors import ConfigError
 from trademon.flows import automation
 from trademon.flows.automation import Keeper, Rounds, rounds_of, run_due, status
 from trademon.flows.ports import Ports
@@ -288,6 +289,28 @@ async def test_a_scheduler_outlives_a_round_that_cannot_be_done(
     assert (len(tried), running.done()) == (1, False)
     keeper.stop.set()
     await running
+
+
+async def test_a_scheduler_outlives_who_is_told_of_a_round(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of metrics that cannot be written, a fault of ours: the round stands, the scheduler goes on."""
+    monkeypatch.setattr(automation, "TICK_S", 0.01)
+    told: list[Round] = []
+
+    async def after(ended: Round) -> None:
+        told.append(ended)
+        raise ConfigError("cannot write it") if len(told) == 1 else RuntimeError("no")
+
+    rounds = Rounds(desk.ports, 30, after)
+    desk.user.set_schedule(state="active", every_minutes=5, default=30)
+    keeper = Keeper(lambda: [desk.user], rounds, lambda: None)
+    running = asyncio.create_task(keeper.run())
+    await until(lambda: bool(told))
+    await asyncio.sleep(0.1)
+    assert not running.done()
+    keeper.stop.set()
+    await running
+    report = await run_due([desk.user], rounds, force=True)
+    assert (len(told), report.status, report.exit_code) == (2, "success", 0)
 
 
 async def until(found: object, seconds: float = 5.0) -> None:

@@ -20,6 +20,7 @@ from trademon.core.rounds import Round, Trigger
 from trademon.core.schedule import Schedule, is_due
 from trademon.core.session_reports import KeptSession
 from trademon.errors import Busy, TrademonError
+from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
 from trademon.flows.rounds import do_round
 from trademon.flows.scan import Target
@@ -50,6 +51,12 @@ class Rounds:
     default_minutes: int
     after: AfterRound = nothing_after
 
+    async def tell(self, ended: Round) -> None:
+        """What goes wrong in telling is for the log: the round is done and noted, and others are still to be done."""
+        _, error, _ = await isolate(self.after(ended), broker="", user=ended.user, at=self.ports.clock())
+        if error is not None:
+            log.warning("outside is not told of round %d of %s: %s", ended.id, ended.user, error.line)
+
 
 async def run_due(stores: Sequence[UserStore], rounds: Rounds, *, force: bool) -> RunReport:
     """Do the rounds of these users that are due, or with `force` of all of them; together."""
@@ -78,7 +85,7 @@ async def run_due(stores: Sequence[UserStore], rounds: Rounds, *, force: bool) -
             waiting.append(store.user)
         else:
             done.append(ended)
-            await rounds.after(ended)
+            await rounds.tell(ended)
 
     await asyncio.gather(*map(one, stores))
     return RunReport(tuple(sorted(done, key=lambda r: r.user)), tuple(busy), tuple(waiting), tuple(off))
@@ -163,7 +170,7 @@ class Keeper:
             ended = task.result()
             if ended is not None:
                 log.info("round %d of %s: %s", ended.id, user, ended.outcome)
-                await self.rounds.after(ended)
+                await self.rounds.tell(ended)
 
 
 def _tell_session(kept: KeptSession) -> None:
