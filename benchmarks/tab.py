@@ -36,7 +36,8 @@ def main() -> None:
         fill_home(Path(directory), env)
         for line in LINES:
             took, offered = zip(*(tab(line, env) for _ in range(times)), strict=True)
-            print(f"{line + '<TAB>':45} {statistics.median(took) * 1000:5.0f} ms {max(took) * 1000:8.0f} {offered[0]:9}")
+            middle, slowest = (seconds * 1000 for seconds in (statistics.median(took), max(took)))
+            print(f"{line + '<TAB>':45} {middle:5.0f} ms {slowest:8.0f} {offered[0]:9}")
 
 
 def fill_home(directory: Path, env: dict[str, str]) -> None:
