@@ -271,7 +271,7 @@ def test_one_currency_alone_is_said_and_hides_the_others() -> None:
 def test_a_filter_narrows_lists_and_never_problems() -> None:
     """`/`: rows with these letters; what is wrong is shown whatever was typed."""
     shown = "\n".join(lines_of(screen(problems=PROBLEMS), View(filter="sol"), 120, 35))
-    assert "filter 'sol'" in shown
+    assert 'filter "sol"' in shown
     assert "SOL/USDT" in shown
     assert "14:01:34   main" not in shown
     assert "too many requests" in shown
