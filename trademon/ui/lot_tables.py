@@ -133,7 +133,12 @@ def lot_cells(lot: LotRow) -> tuple[str, ...]:
 
 def lots_csv(report: LotsReport, stream: TextIO) -> None:
     """A header line and one line a lot."""
-    write_csv(stream, LOT_COLUMNS, (lot_cells(lot) for lot in report.lots))
+    write_csv(stream, *lots_table(report))
+
+
+def lots_table(report: LotsReport) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
+    """The header and the cells, exact and unescaped."""
+    return LOT_COLUMNS, (lot_cells(lot) for lot in report.lots)
 
 
 # --- explain ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 
 from trademon.core.session_reports import KeptSession, LoginReport, RefreshReport
-from trademon.ui.text import UNICODE, Glyphs, sentence
+from trademon.ui.text import UNICODE, Glyphs, format_stamp, sentence
 
 
 def render_refresh(report: RefreshReport, glyphs: Glyphs = UNICODE) -> RenderableType:
@@ -35,10 +35,10 @@ def render_login(report: LoginReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         )
     advice = (
         f"trademon watch keeps it alive, or trademon broker refresh from cron every 10 minutes; without either it ends "
-        f"at {_moment(report.refresh_until)}. Signing in again is advised by {report.due_at:%Y-%m-%d}."
+        f"at {_moment(report.refresh_until)}. Signing in again is advised by {format_stamp(report.due_at)[:10]}."
     )
     return Group(said, sentence(f"{glyphs.then} {advice}", "cyan"))
 
 
 def _moment(at: datetime | None) -> str:
-    return "an unknown time" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return "an unknown time" if at is None else format_stamp(at)

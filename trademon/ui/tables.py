@@ -82,6 +82,7 @@ from trademon.ui.text import (
 )
 from trademon.ui.transfer_tables import render_transfers
 from trademon.ui.verify_tables import render_verify
+from trademon.ui.zone import shown_zone
 
 ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
@@ -92,6 +93,12 @@ NO_USERS: Final = "no users yet: trademon user add NAME"
 def render(report: object, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Any report of this room, by its type."""
     return _RENDERERS[type(report)](report, glyphs)
+
+
+def with_zone(parts: RenderableType) -> RenderableType:
+    """What was rendered, and below it in which zone its times are, where it shows any."""
+    zone = shown_zone()
+    return parts if zone is None else Group(parts, sentence(f"times: {zone}", "dim"))
 
 
 def _stored(fills: int) -> str:
