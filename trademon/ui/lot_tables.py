@@ -275,7 +275,10 @@ def _unmatched_text(report: ExplainReport, glyphs: Glyphs) -> str:
 def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Net by each method, the best in its row in bold; the method that is kept is marked."""
     if not report.rows:
-        return sentence("nothing to compare" if report.stored else "no fills yet (trademon scan)")
+        if report.stored:
+            are = "1 fill is" if report.stored == 1 else f"{report.stored:,} fills are"
+            return sentence(f"nothing to compare; {are} stored (trademon pnl compare takes all of them)")
+        return sentence("no fills yet: trademon broker add NAME --exchange binance, then trademon scan")
     methods = [figures.method for figures in report.rows[0].figures]
     columns = (
         Column("user"),

@@ -13,7 +13,7 @@ from trademon.ui.text import UNICODE, Glyphs, format_stamp, sentence
 def render_refresh(report: RefreshReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A line a broker; one that failed is told on stderr."""
     if not report.brokers:
-        return sentence("no broker is signed in")
+        return sentence("no broker is signed in: trademon broker login NAME")
     return Group(*(sentence(_kept(b)) for b in report.brokers if b.problem is None))
 
 

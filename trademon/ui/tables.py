@@ -95,10 +95,18 @@ def render(report: object, glyphs: Glyphs = UNICODE) -> RenderableType:
     return _RENDERERS[type(report)](report, glyphs)
 
 
+class _ZoneLine:
+    """In which zone the times above it are, where there are any. They may be written while they are printed."""
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        zone = shown_zone()
+        if zone is not None:
+            yield sentence(f"times: {zone}", "dim")
+
+
 def with_zone(parts: RenderableType) -> RenderableType:
-    """What was rendered, and below it in which zone its times are, where it shows any."""
-    zone = shown_zone()
-    return parts if zone is None else Group(parts, sentence(f"times: {zone}", "dim"))
+    """What was rendered, and below it the zone of its times."""
+    return Group(parts, _ZoneLine())
 
 
 def _stored(fills: int) -> str:
