@@ -192,8 +192,8 @@ def test_what_cannot_be_added_is_not(shell: Shell) -> None:
 
 
 def test_the_run_of_the_page_on_strategies(fresh: Shell) -> None:
-    """docs/strategies.md: what stands there to be copied works, on the demo and without a key."""
-    page = Path(__file__).parents[2] / "docs" / "strategies.md"
+    """docs/how-to/strategies.md: what stands there to be copied works, on the demo and without a key."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "strategies.md"
     block = page.read_text().split("```")[1]
     lines = [line.partition("  #")[0].split() for line in block.splitlines() if line.startswith("trademon ")]
     assert len(lines) >= 5

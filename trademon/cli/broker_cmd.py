@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import complete
 from trademon.cli.common import MethodOption, Result, Since, User, run, run_async
 from trademon.cli.flags import Flags, ListFlags, TimeFlags, with_flags
 from trademon.core.reports import Done
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The broker's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The broker's name.", autocompletion=complete.brokers)]
 BaseUrl = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="Replaces scheme and host of every address.")
 ]
@@ -27,7 +28,13 @@ PasswordEnv = Annotated[
     typer.Option("--api-password-env", metavar="V", help="Environment variable with the passphrase."),
 ]
 SymbolNames = Annotated[
-    list[str] | None, typer.Option("--symbol", metavar="S", help="A symbol to ask for in every pass; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--symbol",
+        metavar="S",
+        help="A symbol to ask for in every pass; may be repeated.",
+        autocompletion=complete.symbols,
+    ),
 ]
 Capital = Annotated[
     str | None,
@@ -51,11 +58,23 @@ def add(
     flags: Flags,
     name: Name,
     exchange: Annotated[
-        str, typer.Option("--exchange", metavar="ID", help="binance, bitget, saxo, a ccxt id, manual, demo.")
+        str,
+        typer.Option(
+            "--exchange",
+            metavar="ID",
+            help="binance, bitget, saxo, a ccxt id, manual, demo.",
+            autocompletion=complete.exchanges,
+        ),
     ],
     user: User = None,
     market: Annotated[
-        str, typer.Option("--market", metavar="M", help="spot or swap (futures); if manual, margin too.")
+        str,
+        typer.Option(
+            "--market",
+            metavar="M",
+            help="spot or swap (futures); if manual, margin too.",
+            autocompletion=complete.markets,
+        ),
     ] = "spot",
     base_url: BaseUrl = None,
     sandbox: Annotated[
@@ -213,7 +232,10 @@ def login(
 @with_flags
 def refresh(
     flags: TimeFlags,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The broker's name; all of them without.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="The broker's name; all of them without.", autocompletion=complete.brokers),
+    ] = None,
     user: User = None,
 ) -> None:
     """Renew the tokens of a sign-in, which end after minutes. watch does it by itself."""

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import complete
 from trademon.cli.common import Brokers, Result, Since, Until, User, parse_period, refuse_options, refuse_two_forms, run
 from trademon.cli.flags import Flags, ListFlags, with_flags
 
@@ -58,7 +59,12 @@ def _list(
 def import_(
     flags: Flags,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A header line, then one line of cash a line.")],
-    broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account it came into or left.")],
+    broker: Annotated[
+        str,
+        typer.Option(
+            "--broker", metavar="NAME", help="The account it came into or left.", autocompletion=complete.brokers
+        ),
+    ],
     user: User = None,
 ) -> None:
     """Take cash lines in from a CSV file. All rows or none; the same file again adds nothing.

@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from trademon.cli import complete
 from trademon.cli.flags import Flags
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
@@ -24,13 +25,23 @@ from trademon.errors import ConfigError, DataError, TrademonError, UsageError
 from trademon.redaction import RedactedFormatter
 
 T = TypeVar("T")
-User = Annotated[str | None, typer.Option("--user", metavar="NAME", help="Only this user's rows.")]
+User = Annotated[
+    str | None, typer.Option("--user", metavar="NAME", help="Only this user's rows.", autocompletion=complete.users)
+]
 Brokers = Annotated[
-    list[str] | None, typer.Option("--broker", metavar="NAME", help="Only this broker; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--broker", metavar="NAME", help="Only this broker; may be repeated.", autocompletion=complete.brokers
+    ),
 ]
 Symbols = Annotated[
     list[str] | None,
-    typer.Option("--symbol", metavar="S", help="Only this symbol, BTC/USDT or BTCUSDT; may be repeated."),
+    typer.Option(
+        "--symbol",
+        metavar="S",
+        help="Only this symbol, BTC/USDT or BTCUSDT; may be repeated.",
+        autocompletion=complete.symbols,
+    ),
 ]
 Since = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli import export_opts
+from trademon.cli import complete, export_opts
 from trademon.cli.common import (
     Brokers,
     Period,
@@ -88,7 +88,12 @@ def _list(
 def import_(
     flags: Flags,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A header line, then one fill a line.")],
-    broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account they were executed in.")],
+    broker: Annotated[
+        str,
+        typer.Option(
+            "--broker", metavar="NAME", help="The account they were executed in.", autocompletion=complete.brokers
+        ),
+    ],
     format_: Annotated[
         str, typer.Option("--format", metavar="NAME", help="auto (by the header), trademon, binance, bitget or saxo.")
     ] = "auto",

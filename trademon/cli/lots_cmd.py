@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli import export_opts
+from trademon.cli import complete, export_opts
 from trademon.cli.common import (
     Brokers,
     MethodOption,
@@ -71,8 +71,12 @@ def _list(
 @with_flags
 def open_(
     flags: Flags,
-    broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account it lies in.")],
-    symbol: Annotated[str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.")],
+    broker: Annotated[
+        str, typer.Option("--broker", metavar="NAME", help="The account it lies in.", autocompletion=complete.brokers)
+    ],
+    symbol: Annotated[
+        str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.", autocompletion=complete.symbols)
+    ],
     quantity: Annotated[str, typer.Option("--quantity", metavar="Q", help="Base units; of a contract, contracts.")],
     price: Annotated[str, typer.Option("--price", metavar="P", help="Quote per base unit; 0 for a gift.")],
     at: Annotated[

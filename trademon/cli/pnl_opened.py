@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import complete
 from trademon.cli.common import (
     Brokers,
     MethodOption,
@@ -79,7 +80,9 @@ def _compare(symbols: list[str], brokers: list[str], user: str | None, view: Vie
 def what_if(
     flags: ListFlags,
     sell: Annotated[str, typer.Option("--sell", metavar="Q", help="How much would be sold, in base units.")],
-    symbol: Annotated[str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.")],
+    symbol: Annotated[
+        str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.", autocompletion=complete.symbols)
+    ],
     price: Annotated[
         str | None, typer.Option("--price", metavar="P", help="At what price (default: the exchange's last one).")
     ] = None,

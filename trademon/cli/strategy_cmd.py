@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import complete
 from trademon.cli.common import User, refuse_options, run
 from trademon.cli.flags import Flags, ListFlags, TimeFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.", autocompletion=complete.strategies)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -40,7 +41,12 @@ def add(
     ] = None,
     broker: Annotated[
         list[str] | None,
-        typer.Option("--broker", metavar="NAME", help="A broker it looks at; may be repeated. Without: all."),
+        typer.Option(
+            "--broker",
+            metavar="NAME",
+            help="A broker it looks at; may be repeated. Without: all.",
+            autocompletion=complete.brokers,
+        ),
     ] = None,
     paper_fee: Annotated[
         str, typer.Option("--paper-fee", metavar="RATE", help="What a paper fill costs: 0.001 is 0.1 % of its value.")
@@ -129,9 +135,20 @@ def arm(
         tuple[str, str],
         typer.Option("--max-daily-loss", metavar="N CUR", help="No order after such a loss in a UTC day: 50 USDT."),
     ],
-    symbol: Annotated[list[str], typer.Option("--symbol", metavar="S", help="A symbol it may trade; may be repeated.")],
+    symbol: Annotated[
+        list[str],
+        typer.Option(
+            "--symbol", metavar="S", help="A symbol it may trade; may be repeated.", autocompletion=complete.symbols
+        ),
+    ],
     broker: Annotated[
-        list[str], typer.Option("--broker", metavar="NAME", help="A broker it may trade at; may be repeated.")
+        list[str],
+        typer.Option(
+            "--broker",
+            metavar="NAME",
+            help="A broker it may trade at; may be repeated.",
+            autocompletion=complete.brokers,
+        ),
     ],
     until: Annotated[
         str | None, typer.Option("--until", metavar="T", help="Not after then: 12h, 7d, 2026-12, an ISO time (UTC).")

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import complete
 from trademon.cli.common import MethodOption, Result, User, run
 from trademon.cli.flags import Flags, ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.", autocompletion=complete.users)]
 Currency = Annotated[
     str | None,
     typer.Option("--currency", metavar="C", help="Their reporting currency, for prices fetch and pnl --book coin."),

@@ -20,7 +20,10 @@ from trademon.core.notices import EVENTS, Mode, NotifyOptions
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import UNICODE, Glyphs, count, format_stamp, plain, sentence, several
 
-NO_CHANNELS: Final = "no channels yet: set TRADEMON_TELEGRAM_TOKEN and trademon user set NAME --telegram-chat ID, or TRADEMON_NOTIFY_URLS"
+NO_CHANNELS: Final = (
+    "no channels yet: set TRADEMON_TELEGRAM_TOKEN, then trademon user set NAME --telegram-chat ID; "
+    "or set TRADEMON_NOTIFY_URLS"
+)
 _EMPTY: Final = "nothing waits: trademon notify outbox --all shows what was sent, trademon notify test sends a message"
 _STYLES: Final[dict[str, str]] = {"sent": "green", "waiting": "cyan", "refused": "red", "unclear": "yellow"}
 
