@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from trademon.cli import complete
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -52,7 +54,12 @@ class TimeFlags(Flags):
 
     tz: Annotated[
         str | None,
-        typer.Option("--tz", metavar="ZONE", help="Show times in it: Europe/Paris, UTC, local (TRADEMON_TZ)."),
+        typer.Option(
+            "--tz",
+            metavar="ZONE",
+            help="Show times in it: Europe/Paris, UTC, local (TRADEMON_TZ).",
+            autocompletion=complete.zones,
+        ),
     ] = None
 
     @property
