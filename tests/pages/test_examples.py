@@ -53,7 +53,7 @@ def test_commands_stand_in_blocks_that_are_run(page: Path) -> None:
 
 def test_the_commands_of_crontab_and_units_exist() -> None:
     """They are copied and nobody looks at them again."""
-    files = [ROOT / "crontab.example", *(ROOT / "docs" / "how-to" / "systemd").iterdir()]
+    files = [ROOT / "crontab.example", *(ROOT / "docs" / "systemd").iterdir()]
     told = [line for file in files for line in re.findall(r"bin/(trademon .+)$", file.read_text(), re.MULTILINE)]
     assert len(told) > 8
     assert [said for line in told for words in in_shell(line) if (said := faults(words))] == []
