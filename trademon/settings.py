@@ -43,6 +43,7 @@ class Settings(BaseModel):
     default_minutes: int = Field(30, validation_alias="AUTOMATION_DEFAULT_FREQUENCY", ge=5, le=120)
     tz: str = Field("local", validation_alias="TRADEMON_TZ")
     pager_command: _OptionalText = Field(None, validation_alias="TRADEMON_PAGER")
+    keep_days: int = Field(90, validation_alias="AUTOMATION_KEEP_DAYS", ge=1, le=36500)
     log_level: Annotated[str, BeforeValidator(lambda v: str(v).upper())] = Field(
         "INFO", validation_alias="AUTOMATION_LOG_LEVEL", pattern="^(DEBUG|INFO|WARNING|ERROR)$"
     )
@@ -157,6 +158,7 @@ def explain_settings(
         "TRADEMON_TZ": settings.tz,
         "TRADEMON_PAGER": settings.pager,
         "AUTOMATION_DEFAULT_FREQUENCY": str(settings.default_minutes),
+        "AUTOMATION_KEEP_DAYS": str(settings.keep_days),
         "AUTOMATION_LOG_LEVEL": settings.log_level,
     }
     rows: list[tuple[str, str | None, str]] = []

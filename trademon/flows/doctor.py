@@ -59,7 +59,7 @@ def _machine(store: Store) -> Iterator[Check]:
     health = store.health()
     yield _database(store, health)
     for gap in health.open_to_all:
-        yield Check("row security", "warn", gap, "docs/how-to/postgres.md says how the store's role is made")
+        yield Check("row security", "warn", gap, "docs/postgres.md says how the store's role is made")
     if store.is_file:
         yield _disk(store.path.parent)
         yield from _rights(store.path.parent)
