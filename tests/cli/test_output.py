@@ -117,7 +117,7 @@ def test_plain_is_a_header_and_whole_rows(command: str, run_in: Callable[..., Ru
     assert "\u202e" not in text
 
 
-@pytest.mark.parametrize("command", LISTS.keys() - OPENS_ONE - ALWAYS_THERE)
+@pytest.mark.parametrize("command", sorted(LISTS.keys() - OPENS_ONE - ALWAYS_THERE))
 def test_plain_of_nothing_is_its_header(command: str, run_in: Callable[..., Run], used_home: Path) -> None:
     """So that a script finds its columns in an empty store, too."""
     assert run_in(used_home)(f"{command} --plain").count("\n") == 1
@@ -241,7 +241,9 @@ def test_a_zone_in_the_settings_that_is_none_is_for_a_person(
 # --- nothing ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", LISTS.keys() - OPENS_ONE - ASKS - {"doctor", "config show", "paths", "user list"})
+@pytest.mark.parametrize(
+    "command", sorted(LISTS.keys() - OPENS_ONE - ASKS - {"doctor", "config show", "paths", "user list"})
+)
 @pytest.mark.parametrize("home", ["empty", "with a broker"])
 def test_nothing_says_what_to_do_next(command: str, home: str, run_in: Callable[..., Run], shell: Shell) -> None:
     """A list that is empty names the command that would fill it."""
