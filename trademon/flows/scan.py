@@ -43,6 +43,7 @@ from trademon.flows.prices import Dated, Told, fetch_prices, paths_of
 from trademon.flows.read_cash import read_cash
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
+from trademon.store.user_brokers import LONGEST_WAIT
 from trademon.store.user_cash import CASH
 from trademon.store.user_transfers import STREAMS
 
@@ -63,7 +64,6 @@ WAYS_TO_A_RATE = 3
 TRANSFERS_EVERY = timedelta(minutes=15)
 WALLET = ""
 """Stands for a symbol where it is noted when deposits and withdrawals were last asked for."""
-LONGEST_WAIT = timedelta(days=3)
 SWEEP_FIRST = 20
 
 
@@ -142,7 +142,6 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
     started = ports.monotonic()
     count = _Count()
     wait_until, now = store.broker_state(broker).wait_until, ports.clock()
-    # One further off than the longest ban was written by a clock that was wrong.
     if wait_until is not None and now < wait_until <= now + LONGEST_WAIT:
         note = f"its host asked us to wait until {wait_until:%H:%M:%S} UTC"
         return BrokerScan(broker.name, broker.user, "skipped", 0, 0, Decimal("0.000"), note=note)
