@@ -533,8 +533,8 @@ def test_errors_are_counted_until_a_good_look(ann: UserStore) -> None:
 
 def test_a_wait_holds_for_whoever_asks_the_host(store: Store, ann: UserStore) -> None:
     """Another user's broker at the same host has it too, without an error of its own; one at another host of the same
-    exchange, or at another exchange, has not. A look of his that began before and ends well does not end it: what he was
-    still told was on its way."""
+    exchange, or at another exchange, has not. A look of his that ends well does not end it: what he was still told was
+    on its way."""
     bob = add_user(store, "bob")
     mine, his = add_broker(ann, "mine"), add_broker(bob, "his", market="swap")
     test_net = add_broker(bob, "test", base_url="https://test.invalid")

@@ -43,7 +43,6 @@ from trademon.flows.prices import Dated, Told, fetch_prices, paths_of
 from trademon.flows.read_cash import read_cash
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
-from trademon.store.user_brokers import LONGEST_WAIT
 from trademon.store.user_cash import CASH
 from trademon.store.user_transfers import STREAMS
 
@@ -141,8 +140,9 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
     store, broker = target.store, target.broker
     started = ports.monotonic()
     count = _Count()
-    wait_until, now = store.broker_state(broker).wait_until, ports.clock()
-    if wait_until is not None and now < wait_until <= now + LONGEST_WAIT:
+    now = ports.clock()
+    wait_until = store.broker_state(broker).waits_until(now)
+    if wait_until is not None:
         note = f"its host asked us to wait until {wait_until:%H:%M:%S} UTC"
         return BrokerScan(broker.name, broker.user, "skipped", 0, 0, Decimal("0.000"), note=note)
 

@@ -54,10 +54,15 @@ class BrokerState:
     """Its host asked everybody here to wait until then."""
     last_error: str | None = None
 
+    def waits_until(self, now: datetime) -> datetime | None:
+        """Until when the host is to be left alone; None where that is over, or so far off that a clock was wrong."""
+        until = self.wait_until
+        return until if until is not None and now < until <= now + LONGEST_WAIT else None
+
 
 KEPT_ANSWERS = 50
 LONGEST_WAIT = timedelta(days=3)
-"""What is further off was written by a clock that was wrong: no ban is longer."""
+"""No ban is longer."""
 
 
 @dataclass(frozen=True, slots=True)
