@@ -122,7 +122,7 @@ def test_an_option_before_its_command_is_told_to_stand_behind_it(fresh: Shell) -
     done.one_line("write it after: trademon pnl --json")
     assert (done.json["command"], done.json["errors"][0]["kind"]) == ("pnl", "usage")
     fresh.run("broker", "--json", "list").check(2).one_line("trademon broker list --json")
-    fresh.run("--nothing", "pnl").check(2).one_line("No such option")
+    fresh.run("--nothing", "pnl").check(2).one_line("there is no option --nothing")
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_credential_of_systemd_opens_the_store_and_is_not_rotated(
     credential.chmod(0o440)
     shell.run("broker", "test", "main", CREDENTIALS_DIRECTORY=str(directory)).check(0)
     refused = shell.run("key", "rotate", CREDENTIALS_DIRECTORY=str(directory)).check(4)
-    refused.one_line("systemd", "docs/security.md")
+    refused.one_line("systemd", "docs/how-to/rotate-keys.md")
     # As that page says: into a file of one's own, rotated with that, handed in again.
     own = tmp_path / "own.key"
     own.write_bytes(credential.read_bytes())

@@ -25,8 +25,9 @@ from trademon.core.times import EPOCH, to_ms
 from trademon.errors import AuthError, BadAnswer, ClockSkew, HostAskedToWait, NetworkError, UsageError
 from trademon.exchanges import registry
 from trademon.exchanges.ccxt_adapter import CcxtAdapter
+from trademon.exchanges.ccxt_ids import ccxt_ids
 from trademon.exchanges.ccxt_rows import parse_balances, parse_fill, time_of
-from trademon.exchanges.ccxt_table import Spec, ccxt_ids, spec_of
+from trademon.exchanges.ccxt_table import Spec, spec_of
 from trademon.exchanges.ccxt_unified import UnifiedClient
 from trademon.exchanges.transport import Answer
 

@@ -263,7 +263,7 @@ def test_a_key_handed_in_by_systemd_is_not_written(
     credential.path.chmod(0o400)
     with pytest.raises(ConfigError, match="systemd") as caught:
         rotation.rotate(store._database, credential, store._clock, lost=False)
-    assert "docs/security.md" in (caught.value.hint or "")
+    assert "docs/how-to/rotate-keys.md" in (caught.value.hint or "")
     assert rotation.key_status(store._database, credential).is_credential
     credential.path.chmod(0o600)
     assert ann.credentials(brokers[0]) == KEYS

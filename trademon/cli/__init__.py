@@ -101,8 +101,12 @@ def main(args: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Usage errors are one line, or a JSON document with `--json`."""
     from typer._click.exceptions import ClickException  # noqa: PLC0415 - typer has no other name for it
 
-    command = get_command(app)
     try:
+        if args and args[0] in ("--install-completion", "--show-completion"):
+            from trademon.cli.shells import set_up_shell  # noqa: PLC0415
+
+            return set_up_shell(args)
+        command = get_command(app)
         code = command.main(list(args), prog_name="trademon", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Exit as end:
@@ -111,31 +115,9 @@ def main(args: Sequence[str]) -> int:
         sys.stderr.write("trademon: stopped\n")
         return 130
     except ClickException as error:
-        return _usage_error(error, args)
+        from trademon.cli.usage import tell_usage_error  # noqa: PLC0415
 
-
-def _usage_error(error: Any, args: Sequence[str]) -> int:
-    message: str = error.format_message().replace("Value error, ", "")
-    if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stdout.write(error.ctx.get_help() + "\n")
-        return 2
-    path, command = _called(args)
-    option = getattr(error, "option_name", None)
-    if type(error).__name__ == "NoSuchOption" and _stands_before(option, error.ctx, path, command):
-        *_, name = path
-        message, hint = f"{option} stands before {name!r}", f"write it after: {' '.join(path)} {option} ..."
-    else:
-        hint = f"see {' '.join(path)} --help"
-    if "--json" in args:
-        import json  # noqa: PLC0415
-
-        called = " ".join(path[1:]) or next((a for a in args if not a.startswith("-")), "trademon")
-        fault = {"broker": None, "kind": "usage", "message": message, "hint": hint}
-        sys.stdout.write(
-            json.dumps({"schema": 1, "command": called, "status": "failed", "data": {}, "errors": [fault]}) + "\n"
-        )
-    sys.stderr.write(f"trademon: {' '.join(message.split())} ({hint})\n")
-    return 2
+        return tell_usage_error(error, args, *_called(args))
 
 
 def _called(args: Sequence[str]) -> tuple[list[str], Any]:
@@ -147,9 +129,3 @@ def _called(args: Sequence[str]) -> tuple[list[str], Any]:
             command = _loaded(word) if command is None else known[word]
             path.append(word)
     return path, command
-
-
-def _stands_before(option: str | None, ctx: Any, path: list[str], command: Any) -> bool:
-    """Whether an option that is not known there is one of the command behind it."""
-    behind = command is not None and ctx is not None and ctx.command_path != " ".join(path)
-    return behind and any(option in parameter.opts for parameter in command.params)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, Since, User, Verbose, run
+from trademon.cli.common import Result, Since, User, run
+from trademon.cli.flags import Flags, with_flags
 from trademon.core.reports import Status
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -19,21 +20,16 @@ def automation() -> None:
 
 
 @app.command(epilog="Example: trademon automation start --every 30")
+@with_flags
 def start(
+    flags: Flags,
     every: Every = None,
     user: User = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, for systemd or a container.")] = False,
     cron: Annotated[bool, typer.Option("--cron", help="Only arm it; print the line for your crontab.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Turn rounds on, and see to it that a scheduler is at work. Without --user those of every active user."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
-
-    flags = Flags(json, quiet, verbose, debug, no_color)
 
     def begin() -> Result:
         armed = work.change(user, state="active", minutes=every, cron=cron, spawn=not foreground and not cron)
@@ -53,133 +49,84 @@ def _nothing() -> None:
 
 
 @app.command(hidden=True)
-def serve(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def serve(flags: Flags, user: User = None) -> None:
     """Be the scheduler; what `start` leaves running."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation serve", flags, lambda: Result(None, exit_code=work.serve(user, in_front=False), write=_nothing))
 
 
 @app.command(epilog="Example: trademon automation pause --user le-baff")
-def pause(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def pause(flags: Flags, user: User = None) -> None:
     """Begin no more rounds for now; one under way ends as usual."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation pause", flags, lambda: work.change(user, state="paused"))
 
 
 @app.command(epilog="Example: trademon automation resume")
-def resume(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def resume(flags: Flags, user: User = None) -> None:
     """Go on after a pause: one round for all that were missed."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation resume", flags, lambda: work.change(user, state="active", spawn=True))
 
 
 @app.command(epilog="Example: trademon automation stop")
-def stop(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def stop(flags: Flags, user: User = None) -> None:
     """Turn rounds off; one under way is stopped after the write in hand. The scheduler ends when nobody's are on."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation stop", flags, lambda: work.change(user, state="stopped"))
 
 
 @app.command(epilog="Example: trademon automation every 15")
+@with_flags
 def every(
-    minutes: Annotated[int, typer.Argument(metavar="MINUTES")],
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
+    flags: Flags, minutes: Annotated[int, typer.Argument(metavar="MINUTES", help="5 to 120.")], user: User = None
 ) -> None:
     """Change the time between rounds: 5 to 120 minutes."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation every", flags, lambda: work.change(user, minutes=minutes))
 
 
 @app.command("run", epilog="Example: trademon automation run --force --user le-baff")
+@with_flags
 def run_(
+    flags: Flags,
     force: Annotated[bool, typer.Option("--force", help="Also where none is due, or rounds are off.")] = False,
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Do the rounds that are due: what cron calls."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation run", flags, lambda: work.run_due(user, force=force))
 
 
 @app.command(epilog="Example: trademon automation status --json")
-def status(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def status(flags: Flags, user: User = None) -> None:
     """What is on, how the last round went, and the next."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation status", flags, lambda: work.show_status(user))
 
 
 @app.command(epilog="Example: trademon automation logs --outcome failed --since 7d")
+@with_flags
 def logs(
+    flags: Flags,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="The newest N.")] = 20,
     since: Since = None,
     outcome: Annotated[Status | None, typer.Option("--outcome", help="Only success, partial or failed.")] = None,
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """What the rounds did, part by part."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("automation logs", flags, lambda: work.show_rounds(user, since=since, limit=limit, outcome=outcome))

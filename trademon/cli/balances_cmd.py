@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run, run_async
+from trademon.cli.common import Brokers, Result, User, run, run_async
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon balances --broker main")
-def balances(
-    broker: Brokers = None,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def balances(flags: Flags, broker: Brokers = None, user: User = None) -> None:
     """What each account held of each coin when it was last seen, and when that was: trademon sync looks again.
 
     Below it, for a broker with an --initial-capital, what all of it is worth now.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("balances", flags, lambda: _balances(broker or [], user))
 
 

@@ -6,25 +6,14 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import (
-    Debug,
-    Flags,
-    Json,
-    MethodOption,
-    NoColor,
-    Quiet,
-    Result,
-    Since,
-    User,
-    Verbose,
-    run,
-    run_async,
-)
+from trademon.cli import complete
+from trademon.cli.common import MethodOption, Result, Since, User, run, run_async
+from trademon.cli.flags import Flags, with_flags
 from trademon.core.reports import Done
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The broker's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The broker's name.", autocompletion=complete.brokers)]
 BaseUrl = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="Replaces scheme and host of every address.")
 ]
@@ -39,7 +28,13 @@ PasswordEnv = Annotated[
     typer.Option("--api-password-env", metavar="V", help="Environment variable with the passphrase."),
 ]
 SymbolNames = Annotated[
-    list[str] | None, typer.Option("--symbol", metavar="S", help="A symbol to ask for in every pass; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--symbol",
+        metavar="S",
+        help="A symbol to ask for in every pass; may be repeated.",
+        autocompletion=complete.symbols,
+    ),
 ]
 Capital = Annotated[
     str | None,
@@ -58,14 +53,28 @@ def broker() -> None:
 
 
 @app.command(epilog="Example: trademon broker add main --exchange binance --since 7d")
+@with_flags
 def add(
+    flags: Flags,
     name: Name,
     exchange: Annotated[
-        str, typer.Option("--exchange", metavar="ID", help="binance, bitget, saxo, a ccxt id, manual, demo.")
+        str,
+        typer.Option(
+            "--exchange",
+            metavar="ID",
+            help="binance, bitget, saxo, a ccxt id, manual, demo.",
+            autocompletion=complete.exchanges,
+        ),
     ],
     user: User = None,
     market: Annotated[
-        str, typer.Option("--market", metavar="M", help="spot or swap (futures); if manual, margin too.")
+        str,
+        typer.Option(
+            "--market",
+            metavar="M",
+            help="spot or swap (futures); if manual, margin too.",
+            autocompletion=complete.markets,
+        ),
     ] = "spot",
     base_url: BaseUrl = None,
     sandbox: Annotated[
@@ -79,11 +88,6 @@ def add(
     method: MethodOption = None,
     initial_capital: Capital = None,
     allow_withdraw_key: AllowWithdraw = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Add an account. Its key is asked for without an echo, or read from the environment variables you name.
 
@@ -92,7 +96,6 @@ def add(
     """
     from trademon.cli.broker_work import KeyNames, add_broker  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     keys = KeyNames(api_key_env, api_secret_env, api_password_env)
     run(
         "broker add",
@@ -115,7 +118,9 @@ def add(
 
 
 @app.command("set", epilog="Example: trademon broker set main --api-key-env KEY --api-secret-env SECRET")
+@with_flags
 def set_(
+    flags: Flags,
     name: Name,
     user: User = None,
     base_url: BaseUrl = None,
@@ -128,16 +133,10 @@ def set_(
     method: MethodOption = None,
     initial_capital: Capital = None,
     allow_withdraw_key: AllowWithdraw = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Change an account: a new key, other options. A new key is examined as a first one is."""
     from trademon.cli.broker_work import KeyNames, set_broker  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     keys = KeyNames(api_key_env, api_secret_env, api_password_env, ask=new_key)
     run(
         "broker set",
@@ -157,16 +156,9 @@ def set_(
 
 
 @app.command("list")
-def list_(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def list_(flags: Flags, user: User = None) -> None:
     """List the accounts and how their last looks went."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker list", flags, lambda: _list(user))
 
 
@@ -179,18 +171,10 @@ def _list(user: str | None) -> Result:
 
 
 @app.command("test")
-def try_(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def try_(flags: Flags, name: Name, user: User = None) -> None:
     """Ask the exchange whether the key works, and what it may do. Stores no fill. Ends with 4 for a key that can
     withdraw."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker test", flags, lambda: _test(name, user))
 
 
@@ -210,7 +194,9 @@ def _test(name: str, user: str | None) -> Result:
 
 
 @app.command(epilog="Over ssh: trademon broker login saxo --no-browser, and paste where your own browser ended.")
+@with_flags
 def login(
+    flags: Flags,
     name: Name,
     user: User = None,
     code: Annotated[
@@ -234,64 +220,41 @@ def login(
         str | None,
         typer.Option("--token-env", metavar="V", help="Environment variable with a developer token of the simulation."),
     ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Sign in where the exchange wants a person. In the browser that opens, or by a pasted address (Saxo)."""
     from trademon.cli.broker_login import REDIRECT, LoginOptions, login  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
-    options = LoginOptions(code, redirect or REDIRECT, port, not no_browser, token_env=token_env, json=json)
+    options = LoginOptions(code, redirect or REDIRECT, port, not no_browser, token_env=token_env, json=flags.json)
     run("broker login", flags, lambda: login(name, user, options))
 
 
 @app.command(epilog="Example, in a crontab: */10 * * * * trademon broker refresh")
+@with_flags
 def refresh(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The broker's name; all of them without.")] = None,
+    flags: Flags,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="The broker's name; all of them without.", autocompletion=complete.brokers),
+    ] = None,
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Renew the tokens of a sign-in, which end after minutes. watch does it by itself."""
     from trademon.cli.broker_login import refresh  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker refresh", flags, lambda: refresh(name, user))
 
 
 @app.command()
-def enable(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def enable(flags: Flags, name: Name, user: User = None) -> None:
     """Watch an account again."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker enable", flags, lambda: _switch(name, user, on=True))
 
 
 @app.command()
-def disable(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def disable(flags: Flags, name: Name, user: User = None) -> None:
     """Leave an account alone; what is stored of it stays."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker disable", flags, lambda: _switch(name, user, on=False))
 
 
@@ -305,20 +268,16 @@ def _switch(name: str, user: str | None, *, on: bool) -> Result:
 
 
 @app.command()
+@with_flags
 def remove(
+    flags: Flags,
     name: Name,
     user: User = None,
     with_fills: Annotated[bool, typer.Option("--with-fills", help="Delete what was executed in it, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Forget an account's key and name. Its fills stay, and count in every total, unless you say --with-fills: also
     later, when it is already removed."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("broker remove", flags, lambda: _remove(name, user, yes, with_fills))
 
 

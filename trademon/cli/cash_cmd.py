@@ -8,47 +8,29 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import (
-    Brokers,
-    Debug,
-    Flags,
-    Json,
-    NoColor,
-    Quiet,
-    Result,
-    Since,
-    Until,
-    User,
-    Verbose,
-    parse_period,
-    refuse_options,
-    refuse_two_forms,
-    run,
-)
+from trademon.cli import complete
+from trademon.cli.common import Brokers, Result, Since, Until, User, parse_period, refuse_options, refuse_two_forms, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
 
 @app.callback(epilog="Example: trademon cash --broker perps --since 30d")
+@with_flags
 def cash(
     ctx: typer.Context,
+    flags: Flags,
     user: User = None,
     broker: Brokers = None,
     since: Since = None,
     until: Until = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """List funding, interest and the like, oldest first, with totals per broker, kind and currency. Received is above
     zero, paid below it; none of it is in the figures of trademon pnl."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
         return
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("cash", flags, lambda: _list(flags, user, broker or [], since, until, csv))
 
 
@@ -73,15 +55,17 @@ def _list(
 
 
 @app.command("import", epilog="Example: trademon cash import funding.csv --broker perps")
+@with_flags
 def import_(
+    flags: Flags,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A header line, then one line of cash a line.")],
-    broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account it came into or left.")],
+    broker: Annotated[
+        str,
+        typer.Option(
+            "--broker", metavar="NAME", help="The account it came into or left.", autocompletion=complete.brokers
+        ),
+    ],
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Take cash lines in from a CSV file. All rows or none; the same file again adds nothing.
 
@@ -89,7 +73,6 @@ def import_(
     2026-01-31T08:00:00Z,funding,USDT,-0.42,BTC/USDT:USDT,. Kinds are funding, interest, fee, rebate, dividend and
     other; times are UTC unless they say otherwise; an amount is above zero when received, below it when paid.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("cash import", flags, lambda: _import(user, broker, file))
 
 

@@ -1,4 +1,4 @@
-"""What every command shares: its common options, the error boundary, and how a report leaves."""
+"""What commands share: options that several take, the error boundary, and how a report leaves."""
 
 from __future__ import annotations
 
@@ -11,32 +11,36 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from trademon.cli import complete
+from trademon.cli.flags import Flags
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
 from trademon.core.times import parse_begin, parse_end
 from trademon.errors import ConfigError, DataError, TrademonError, UsageError
 from trademon.redaction import RedactedFormatter
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 T = TypeVar("T")
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on success.")]
-Verbose = Annotated[int, typer.Option("-v", count=True, help="Say more on stderr (-vv, -vvv).")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colour and no escape codes.")]
-User = Annotated[str | None, typer.Option("--user", metavar="NAME", help="Only this user's rows.")]
+User = Annotated[
+    str | None, typer.Option("--user", metavar="NAME", help="Only this user's rows.", autocompletion=complete.users)
+]
 Brokers = Annotated[
-    list[str] | None, typer.Option("--broker", metavar="NAME", help="Only this broker; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--broker", metavar="NAME", help="Only this broker; may be repeated.", autocompletion=complete.brokers
+    ),
 ]
 Symbols = Annotated[
     list[str] | None,
-    typer.Option("--symbol", metavar="S", help="Only this symbol, BTC/USDT or BTCUSDT; may be repeated."),
+    typer.Option(
+        "--symbol",
+        metavar="S",
+        help="Only this symbol, BTC/USDT or BTCUSDT; may be repeated.",
+        autocompletion=complete.symbols,
+    ),
 ]
 Since = Annotated[
     str | None,
@@ -65,22 +69,6 @@ TIME_HINT = "write 24h, 7d, today, 2026, 2026-Q3, 2026-11 or 2026-11-21"
 MethodOption = Annotated[
     Method | None, typer.Option("--method", help="fifo, lifo, hifo or average.", metavar="M", case_sensitive=False)
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """The options every command takes."""
-
-    json: bool = False
-    quiet: bool = False
-    verbose: int = 0
-    debug: bool = False
-    no_color: bool = False
-
-    def console(self, *, stderr: bool = False) -> Console:
-        from trademon.ui.console import make_console  # noqa: PLC0415 - rich only where something is drawn
-
-        return make_console(no_color=self.no_color, stderr=stderr)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, Verbose, run
+from trademon.cli.common import Result, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -15,15 +16,10 @@ def config() -> None:
 
 
 @app.command(epilog="Example: trademon config show --json")
-def show(
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def show(flags: Flags) -> None:
     """Each setting, its value and where that comes from. Passwords and tokens are not shown."""
-    run("config show", Flags(json, quiet, verbose, debug, no_color), _show)
+    run("config show", flags, _show)
 
 
 def _show() -> Result:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run
+from trademon.cli.common import Brokers, Result, User, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon coverage --broker main")
-def coverage(
-    broker: Brokers = None,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def coverage(flags: Flags, broker: Brokers = None, user: User = None) -> None:
     """Which stretches of time of which symbol are proved fetched, which gaps are open, and when a gap can no longer be
     filled."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("coverage", flags, lambda: _coverage(broker or [], user))
 
 

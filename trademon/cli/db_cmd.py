@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, Verbose, run
+from trademon.cli.common import Result, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 MB = 1_000_000
@@ -20,15 +21,10 @@ def db() -> None:
 
 
 @app.command(epilog="Example: trademon db status --json")
-def status(
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def status(flags: Flags) -> None:
     """Where the store is, how large, and whether it is whole."""
-    run("db status", Flags(json, quiet, verbose, debug, no_color), _status)
+    run("db status", flags, _status)
 
 
 def _status() -> Result:
@@ -56,15 +52,10 @@ def _status() -> Result:
 
 
 @app.command(epilog="Example: trademon db upgrade")
-def upgrade(
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def upgrade(flags: Flags) -> None:
     """Bring the store to this release's schema. Every command does it by itself, after a copy."""
-    run("db upgrade", Flags(json, quiet, verbose, debug, no_color), _upgrade)
+    run("db upgrade", flags, _upgrade)
 
 
 def _upgrade() -> Result:
@@ -76,19 +67,13 @@ def _upgrade() -> Result:
 
 
 @app.command("backup", epilog="Example: trademon db backup /mnt/backup/trademon.db")
-def back_up(
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def back_up(flags: Flags, file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to write.")]) -> None:
     """Write a whole copy of the store, while others work on it. An older copy of that name gives way to it.
 
     The key file is not in it: keep that apart.
     """
-    run("db backup", Flags(json, quiet, verbose, debug, no_color), lambda: _back_up(file))
+    run("db backup", flags, lambda: _back_up(file))
 
 
 def _back_up(file: Path) -> Result:
@@ -103,17 +88,14 @@ def _back_up(file: Path) -> Result:
 
 
 @app.command(epilog="Example: trademon db restore /mnt/backup/trademon.db")
+@with_flags
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    flags: Flags,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `db backup` wrote.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Put a copy in the place of the store. All that is stored now is kept beside it."""
-    run("db restore", Flags(json, quiet, verbose, debug, no_color), lambda: _restore(file, yes=yes))
+    run("db restore", flags, lambda: _restore(file, yes=yes))
 
 
 def _restore(file: Path, *, yes: bool) -> Result:

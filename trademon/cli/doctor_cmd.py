@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run, run_async
+from trademon.cli.common import Brokers, Result, User, run, run_async
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon doctor --json")
-def doctor(
-    broker: Brokers = None,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def doctor(flags: Flags, broker: Brokers = None, user: User = None) -> None:
     """Examine the store, this machine and every broker: damage, disk, clock, key, rate budget, last good scan. Ends
     with 4 when a person must act."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("doctor", flags, lambda: _doctor(broker or [], user))
 
 

@@ -14,24 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import typer
 
-from trademon.cli.common import (
-    Brokers,
-    Debug,
-    Flags,
-    Json,
-    MethodOption,
-    NoColor,
-    Period,
-    Quiet,
-    Result,
-    Since,
-    Stopped,
-    Symbols,
-    Until,
-    User,
-    Verbose,
-    run,
-)
+from trademon.cli.common import Brokers, MethodOption, Period, Result, Since, Stopped, Symbols, Until, User, run
+from trademon.cli.flags import Flags, with_flags
 from trademon.cli.pnl_options import View
 from trademon.errors import UsageError
 
@@ -198,7 +182,9 @@ def find_disposals(stores: Sequence[UserStore], query: PnlQuery) -> Found[SoldRo
 # --- pnl export ---------------------------------------------------------------------------------------------------
 
 
+@with_flags
 def pnl_export(
+    flags: Flags,
     file: FileArgument,
     format_: FormatOption = None,
     force: ForceOption = False,
@@ -209,11 +195,6 @@ def pnl_export(
     since: Since = None,
     until: Until = None,
     period: Period = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Write every disposal to a file, lot by lot, for taxes. There is a row for each lot that one closed.
 
@@ -224,7 +205,7 @@ def pnl_export(
     gross is cost less proceeds, for a short proceeds less cost. Times are UTC and holding_days whole days of 24 hours;
     by the average method a lot is the pool, acquired when it began. Each figure is rounded once, at 30 decimals.
     """
-    flags, view = Flags(json, quiet, verbose, debug, no_color), View(since, until, period)
+    view = View(since, until, period)
     asked = Asked(user, broker or [], symbol or [], view.stretch, method)
 
     def work() -> Result:

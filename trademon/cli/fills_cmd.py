@@ -8,26 +8,21 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli import export_opts
+from trademon.cli import complete, export_opts
 from trademon.cli.common import (
     Brokers,
-    Debug,
-    Flags,
-    Json,
-    NoColor,
     Period,
-    Quiet,
     Result,
     Since,
     Symbols,
     Until,
     User,
-    Verbose,
     parse_period,
     refuse_options,
     refuse_two_forms,
     run,
 )
+from trademon.cli.flags import Flags, with_flags
 from trademon.cli.pnl_options import View
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -35,8 +30,10 @@ ON_SCREEN = 50
 
 
 @app.callback(epilog="Example: trademon fills --symbol BTC/USDT --limit 20")
+@with_flags
 def fills(
     ctx: typer.Context,
+    flags: Flags,
     user: User = None,
     broker: Brokers = None,
     symbol: Symbols = None,
@@ -45,18 +42,12 @@ def fills(
     period: Period = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the newest N.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """List the stored fills, oldest first. A terminal shows the newest 50; JSON, CSV and pipes hold all of them."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
         return
-    flags = Flags(json, quiet, verbose, debug, no_color)
-    if limit is None and not (json or csv) and sys.stdout.isatty():
+    if limit is None and not (flags.json or csv) and sys.stdout.isatty():
         limit = ON_SCREEN
     run("fills", flags, lambda: _list(flags, user, broker or [], symbol or [], View(since, until, period), limit, csv))
 
@@ -93,9 +84,16 @@ def _list(
 
 
 @app.command("import", epilog="Example: trademon fills import trades.csv --broker old-account")
+@with_flags
 def import_(
+    flags: Flags,
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A header line, then one fill a line.")],
-    broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account they were executed in.")],
+    broker: Annotated[
+        str,
+        typer.Option(
+            "--broker", metavar="NAME", help="The account they were executed in.", autocompletion=complete.brokers
+        ),
+    ],
     format_: Annotated[
         str, typer.Option("--format", metavar="NAME", help="auto (by the header), trademon, binance, bitget or saxo.")
     ] = "auto",
@@ -106,11 +104,6 @@ def import_(
         str | None, typer.Option("--tz", metavar="ZONE", help="Of times that name none, as Europe/Zurich or +08:00.")
     ] = None,
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Take fills in from a CSV file. All rows or none; the same file again adds nothing.
 
@@ -129,7 +122,6 @@ def import_(
     quantity=Units --map price=Price. Fields are those of our header, with base and quote for symbol, and total for
     price where total / quantity has an end.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("fills import", flags, lambda: _import(user, broker, file, format_, mapping or [], zone))
 
 
@@ -146,7 +138,9 @@ def _import(user: str | None, broker: str, file: Path, format_: str, mapping: li
 
 
 @app.command(epilog="Example: trademon fills export fills.csv --since 2026-01-01")
+@with_flags
 def export(
+    flags: Flags,
     file: export_opts.FileArgument,
     format_: export_opts.FormatOption = None,
     force: export_opts.ForceOption = False,
@@ -155,14 +149,9 @@ def export(
     symbol: Symbols = None,
     since: Since = None,
     until: Until = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Write the stored fills to a file, oldest first. `trademon fills import` reads the CSV back. Lots entered by hand
     are no fills."""
-    flags, target = Flags(json, quiet, verbose, debug, no_color), export_opts.Target(file, format_, force)
+    target = export_opts.Target(file, format_, force)
     asked = export_opts.Asked(user, broker or [], symbol or [], lambda now: parse_period(since, until, now=now))
     run("fills export", flags, lambda: export_opts.export(target, asked, flags, export_opts.find_fills))

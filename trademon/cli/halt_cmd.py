@@ -7,22 +7,20 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, Verbose, run
+from trademon.cli.common import Result, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon halt --reason 'the market is closed'")
+@with_flags
 def halt(
+    flags: Flags,
     off: Annotated[bool, typer.Option("--off", help="Let orders leave again.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Only say whether orders may leave.")] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever asks later.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --off: do not ask.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Stop every order of every strategy, at once: nothing is asked, no network is needed, and a store that is locked
     or broken does not matter.
@@ -30,7 +28,7 @@ def halt(
     A file in the state directory stops this machine, a flag in the store every machine that uses it; either is enough.
     Orders that wait at an exchange stay there. It lasts until --off.
     """
-    run("halt", Flags(json, quiet, verbose, debug, no_color), lambda: _halt(reason, off=off, show=show, yes=yes))
+    run("halt", flags, lambda: _halt(reason, off=off, show=show, yes=yes))
 
 
 def _halt(reason: str, *, off: bool, show: bool, yes: bool) -> Result:

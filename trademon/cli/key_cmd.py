@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, Verbose, confirm, run
+from trademon.cli.common import Result, confirm, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -17,22 +18,18 @@ def key() -> None:
 
 
 @app.command(epilog="Example: trademon key rotate")
+@with_flags
 def rotate(
+    flags: Flags,
     lost: Annotated[
         bool, typer.Option("--lost", help="The key file is lost or not the right one: forget what does not open.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """A new master key and new keys under it, for all users; everything stored is sealed anew.
 
     It may be stopped at any moment, and while scans run. Copies of the store made before open only with the old key.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("key rotate", flags, lambda: _rotate(lost=lost, yes=yes))
 
 
@@ -46,15 +43,9 @@ def _rotate(*, lost: bool, yes: bool) -> Result:
 
 
 @app.command()
-def status(
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def status(flags: Flags) -> None:
     """Where the master key lies, since when it is in use, and whether it opens what is stored."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("key status", flags, _status)
 
 

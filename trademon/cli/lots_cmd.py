@@ -7,50 +7,41 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli import export_opts
+from trademon.cli import complete, export_opts
 from trademon.cli.common import (
     Brokers,
-    Debug,
-    Flags,
-    Json,
     MethodOption,
-    NoColor,
-    Quiet,
     Result,
     Since,
     Symbols,
     Until,
     User,
-    Verbose,
     parse_id,
     parse_period,
     refuse_options,
     refuse_two_forms,
     run,
 )
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
 
 @app.callback(epilog="Example: trademon lots --symbol BTC/USDT --method lifo")
+@with_flags
 def lots(
     ctx: typer.Context,
+    flags: Flags,
     method: MethodOption = None,
     symbol: Symbols = None,
     broker: Brokers = None,
     user: User = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """List the open lots, oldest first in each book. `cost` is without the fees that a lot carries."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
         return
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("lots", flags, lambda: _list(flags, method, symbol or [], broker or [], user, csv))
 
 
@@ -77,9 +68,15 @@ def _list(
     "open",
     epilog="Example: trademon lots open --broker main --symbol BTC/USDT --quantity 0.5 --price 20000 --at 2023-05-01",
 )
+@with_flags
 def open_(
-    broker: Annotated[str, typer.Option("--broker", metavar="NAME", help="The account it lies in.")],
-    symbol: Annotated[str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.")],
+    flags: Flags,
+    broker: Annotated[
+        str, typer.Option("--broker", metavar="NAME", help="The account it lies in.", autocompletion=complete.brokers)
+    ],
+    symbol: Annotated[
+        str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.", autocompletion=complete.symbols)
+    ],
     quantity: Annotated[str, typer.Option("--quantity", metavar="Q", help="Base units; of a contract, contracts.")],
     price: Annotated[str, typer.Option("--price", metavar="P", help="Quote per base unit; 0 for a gift.")],
     at: Annotated[
@@ -92,15 +89,9 @@ def open_(
     ],
     fee: Annotated[str, typer.Option("--fee", metavar="F", help="Fee paid, in quote.")] = "0",
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Enter a lot that was bought before the known history begins. What was sold from it is booked again with its
     cost; `trademon lots remove` undoes that."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("lots open", flags, lambda: _open(user, broker, symbol, quantity, price, fee, at))
 
 
@@ -124,17 +115,13 @@ def _open(user: str | None, broker: str, symbol: str, quantity: str, price: str,
 
 
 @app.command(epilog="Example: trademon lots remove 17")
+@with_flags
 def remove(
+    flags: Flags,
     lot: Annotated[str, typer.Argument(metavar="ID", help="As `trademon lots` shows it.")],
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Take an entered lot out again. Lots that executions opened cannot be removed."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("lots remove", flags, lambda: _remove(user, lot))
 
 
@@ -150,7 +137,9 @@ def _remove(user: str | None, text: str) -> Result:
 
 
 @app.command(epilog="Example: trademon lots export lots.csv --until 2026-01-01")
+@with_flags
 def export(
+    flags: Flags,
     file: export_opts.FileArgument,
     format_: export_opts.FormatOption = None,
     force: export_opts.ForceOption = False,
@@ -160,14 +149,9 @@ def export(
     user: User = None,
     since: Since = None,
     until: Until = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Write the open lots to a file. They stand oldest first in each book, as they were at --until, those opened from
     --since on. `cost` is without the fees that a lot carries."""
-    flags, target = Flags(json, quiet, verbose, debug, no_color), export_opts.Target(file, format_, force)
+    target = export_opts.Target(file, format_, force)
     asked = export_opts.Asked(user, broker or [], symbol or [], lambda now: parse_period(since, until, now=now), method)
     run("lots export", flags, lambda: export_opts.export(target, asked, flags, export_opts.find_lots))

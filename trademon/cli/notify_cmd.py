@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trademon.cli.common import (
-    Debug,
-    Flags,
-    Json,
-    NoColor,
-    Quiet,
-    Result,
-    User,
-    Verbose,
-    parse_amount,
-    run,
-    run_async,
-)
+from trademon.cli.common import Result, User, parse_amount, run, run_async
+from trademon.cli.flags import Flags, with_flags
 
 if TYPE_CHECKING:
     from trademon.core.notices import Event, Mode
@@ -39,17 +28,14 @@ def notify() -> None:
 
 
 @app.command(epilog="Example: trademon notify send")
+@with_flags
 def send(
+    flags: Flags,
     user: User = None,
     due: Annotated[bool, typer.Option("--due", hidden=True, help="Keep to the pauses between tries.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Send what waits in the outbox. For cron: silent on success."""
-    run("notify send", Flags(json, quiet, verbose, debug, no_color), lambda: _send(user, due=due))
+    run("notify send", flags, lambda: _send(user, due=due))
 
 
 def _send(user: str | None, *, due: bool) -> Result:
@@ -68,17 +54,10 @@ def _send(user: str | None, *, due: bool) -> Result:
 
 
 @app.command("test", epilog="Example: trademon notify test --channel telegram")
-def try_channels(
-    user: User = None,
-    channel: Channel = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def try_channels(flags: Flags, user: User = None, channel: Channel = None) -> None:
     """Send one message through each channel, now."""
-    run("notify test", Flags(json, quiet, verbose, debug, no_color), lambda: _test(user, channel))
+    run("notify test", flags, lambda: _test(user, channel))
 
 
 def _test(user: str | None, channel: str | None) -> Result:
@@ -101,18 +80,15 @@ def _test(user: str | None, channel: str | None) -> Result:
 
 
 @app.command(epilog="Example: trademon notify outbox --json")
+@with_flags
 def outbox(
+    flags: Flags,
     user: User = None,
     all_kept: Annotated[bool, typer.Option("--all", help="Also what was sent or refused.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the newest N.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """What still waits, and why."""
-    run("notify outbox", Flags(json, quiet, verbose, debug, no_color), lambda: _outbox(user, all_kept, limit))
+    run("notify outbox", flags, lambda: _outbox(user, all_kept, limit))
 
 
 def _outbox(user: str | None, all_kept: bool, limit: int | None) -> Result:
@@ -124,16 +100,10 @@ def _outbox(user: str | None, all_kept: bool, limit: int | None) -> Result:
 
 
 @app.command("list", epilog="Example: trademon notify list")
-def list_(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def list_(flags: Flags, user: User = None) -> None:
     """The channels there are, and which events go to each."""
-    run("notify list", Flags(json, quiet, verbose, debug, no_color), lambda: _list(user))
+    run("notify list", flags, lambda: _list(user))
 
 
 def _list(user: str | None) -> Result:
@@ -154,19 +124,16 @@ def _list(user: str | None) -> Result:
 
 
 @app.command("set", epilog="Example: trademon notify set executions on --channel telegram")
+@with_flags
 def set_(
+    flags: Flags,
     event: Annotated[str, typer.Argument(metavar="EVENT", help="executions, summary, answers, errors or alerts.")],
     mode: Annotated[str, typer.Argument(metavar="MODE", help="on, silent or off.")],
     user: User = None,
     channel: Channel = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Switch an event on, silent or off, in one channel or in all."""
-    run("notify set", Flags(json, quiet, verbose, debug, no_color), lambda: _set(event, mode, user, channel))
+    run("notify set", flags, lambda: _set(event, mode, user, channel))
 
 
 def _set(event: str, mode: str, user: str | None, channel: str | None) -> Result:
@@ -185,20 +152,17 @@ def _set(event: str, mode: str, user: str | None, channel: str | None) -> Result
 
 
 @app.command(epilog="Example: trademon notify quiet 22:00-07:00 --zone Europe/Paris")
+@with_flags
 def quiet(
+    flags: Flags,
     hours: Annotated[str, typer.Argument(metavar="HOURS", help="22:00-07:00, or off.")],
     user: User = None,
     zone: Annotated[
         str | None, typer.Option("--zone", metavar="Z", help="The time zone of these hours and of messages.")
     ] = None,
-    json: Json = False,
-    silent: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """The hours in which alerts alone go out and all else waits."""
-    run("notify quiet", Flags(json, silent, verbose, debug, no_color), lambda: _quiet(hours, zone, user))
+    run("notify quiet", flags, lambda: _quiet(hours, zone, user))
 
 
 def _quiet(text: str, zone: str | None, user: str | None) -> Result:
@@ -219,17 +183,14 @@ def _quiet(text: str, zone: str | None, user: str | None) -> Result:
 
 
 @app.command(epilog="Example: trademon notify digest 6")
+@with_flags
 def digest(
+    flags: Flags,
     hours: Annotated[str, typer.Argument(metavar="HOURS", help="Hours, or off.")],
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Sum executions up in one message a broker, every so many hours."""
-    run("notify digest", Flags(json, quiet, verbose, debug, no_color), lambda: _digest(hours, user))
+    run("notify digest", flags, lambda: _digest(hours, user))
 
 
 def _digest(text: str, user: str | None) -> Result:
@@ -249,17 +210,14 @@ def _digest(text: str, user: str | None) -> Result:
 
 
 @app.command(epilog="Example: trademon notify fallback mailto")
+@with_flags
 def fallback(
+    flags: Flags,
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel, or off.")],
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """The channel for what another one refused or did not take for an hour. It gets nothing else."""
-    run("notify fallback", Flags(json, quiet, verbose, debug, no_color), lambda: _fallback(channel, user))
+    run("notify fallback", flags, lambda: _fallback(channel, user))
 
 
 def _fallback(channel: str, user: str | None) -> Result:
@@ -273,18 +231,15 @@ def _fallback(channel: str, user: str | None) -> Result:
 
 
 @app.command(epilog="Example: trademon notify limit 500 --currency USDT")
+@with_flags
 def limit(
+    flags: Flags,
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="A loss as a plain number, or off.")],
     user: User = None,
     currency: Annotated[str | None, typer.Option("--currency", metavar="C", help="The currency it is in.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Alert once a day (UTC) when all brokers together have realised that loss, in the books of that currency."""
-    run("notify limit", Flags(json, quiet, verbose, debug, no_color), lambda: _limit(amount, currency, user))
+    run("notify limit", flags, lambda: _limit(amount, currency, user))
 
 
 def _limit(text: str, currency: str | None, user: str | None) -> Result:

@@ -7,32 +7,29 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, Symbols, User, Verbose, run
+from trademon.cli.common import Brokers, Result, Symbols, User, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 ON_SCREEN = 50
 
 
 @app.command(epilog="Example: trademon orders --open")
+@with_flags
 def orders(
+    flags: Flags,
     only_open: Annotated[bool, typer.Option("--open", help="Only those that wait at the exchange.")] = False,
     broker: Brokers = None,
     symbol: Symbols = None,
     user: User = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the newest N.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Orders, oldest first: those that were open when last seen, and every other one that a stored execution names,
     with what it filled, at which average price and for which fees. A terminal shows the newest 50.
 
     An order that never filled is known only while it is open.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
-    if limit is None and not json and sys.stdout.isatty():
+    if limit is None and not flags.json and sys.stdout.isatty():
         limit = ON_SCREEN
     run("orders", flags, lambda: _orders(broker or [], symbol or [], user, limit, only_open=only_open))
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, Verbose, run
+from trademon.cli.common import Result, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon paths")
-def paths(
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def paths(flags: Flags) -> None:
     """Where things lie: the store, the key file, logs, settings."""
-    run("paths", Flags(json, quiet, verbose, debug, no_color), _paths)
+    run("paths", flags, _paths)
 
 
 def _paths() -> Result:

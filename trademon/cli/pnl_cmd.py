@@ -13,24 +13,19 @@ import typer
 from trademon.cli import export_opts, pnl_opened
 from trademon.cli.common import (
     Brokers,
-    Debug,
-    Flags,
-    Json,
     MethodOption,
-    NoColor,
     Period,
-    Quiet,
     Result,
     Since,
     Symbols,
     Until,
     User,
-    Verbose,
     refuse_options,
     refuse_two_forms,
     run,
     run_async,
 )
+from trademon.cli.flags import Flags, with_flags
 from trademon.cli.pnl_options import (
     Book,
     BookOption,
@@ -56,8 +51,10 @@ app.command("what-if", epilog="Example: trademon pnl what-if --sell 0.5 --symbol
 
 
 @app.callback(epilog="Example: trademon pnl --method fifo --symbol BTCUSDT")
+@with_flags
 def pnl(
     ctx: typer.Context,
+    flags: Flags,
     method: MethodOption = None,
     symbol: Symbols = None,
     broker: Brokers = None,
@@ -72,18 +69,12 @@ def pnl(
     unrealized: UnrealizedOption = False,
     chart: ChartOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Realised P&L of the stored fills. --since and --until select what was closed; all earlier fills still count as
     its cost."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
         return
-    flags = Flags(json, quiet, verbose, debug, no_color)
     view = View(since, until, period, by, book, currency, stats, unrealized, chart)
     run("pnl", flags, lambda: _pnl(flags, method, symbol or [], broker or [], user, view, csv))
 

@@ -7,44 +7,36 @@ from typing import Annotated
 
 import typer
 
+from trademon.cli import complete
 from trademon.cli.common import (
     Brokers,
-    Debug,
-    Flags,
-    Json,
     MethodOption,
-    NoColor,
     Period,
-    Quiet,
     Result,
     Since,
     Symbols,
     Until,
     User,
-    Verbose,
     parse_amount,
     parse_id,
     run,
     run_async,
 )
+from trademon.cli.flags import Flags, with_flags
 from trademon.cli.pnl_options import View
 
 
+@with_flags
 def explain(
+    flags: Flags,
     fill: Annotated[str, typer.Argument(metavar="FILL_ID", help="As `trademon fills` shows it.")],
     method: MethodOption = None,
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Open the figure of one fill: lots, costs, fees.
 
     The lots it closed, what each cost, every fee with its rate and where that is from.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("pnl explain", flags, lambda: _explain(fill, method, user))
 
 
@@ -57,21 +49,17 @@ def _explain(text: str, method: MethodOption, user: str | None) -> Result:
         return Result(flow(home.users(user), fill, method))
 
 
+@with_flags
 def compare(
+    flags: Flags,
     symbol: Symbols = None,
     broker: Brokers = None,
     user: User = None,
     since: Since = None,
     until: Until = None,
     period: Period = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """The net of the same fills by each method, side by side. --json also has what the open rest cost."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("pnl compare", flags, lambda: _compare(symbol or [], broker or [], user, View(since, until, period)))
 
 
@@ -88,23 +76,21 @@ def _compare(symbols: list[str], brokers: list[str], user: str | None, view: Vie
         return Result(flow(stores, PnlQuery(None, resolve_symbols(stores, symbols), tuple(brokers), start, end)))
 
 
+@with_flags
 def what_if(
+    flags: Flags,
     sell: Annotated[str, typer.Option("--sell", metavar="Q", help="How much would be sold, in base units.")],
-    symbol: Annotated[str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.")],
+    symbol: Annotated[
+        str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.", autocompletion=complete.symbols)
+    ],
     price: Annotated[
         str | None, typer.Option("--price", metavar="P", help="At what price (default: the exchange's last one).")
     ] = None,
     broker: Brokers = None,
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Before selling: what each method would realise. The sale's own fee is not in it; nothing is stored, no order is
     sent."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("pnl what-if", flags, lambda: _what_if(sell, symbol, price, broker or [], user))
 
 

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run, run_async
+from trademon.cli.common import Brokers, Result, User, run, run_async
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon positions --broker main")
-def positions(
-    broker: Brokers = None,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def positions(flags: Flags, broker: Brokers = None, user: User = None) -> None:
     """What is held of each coin, and open of each contract, when it was last seen: what it cost on average by your own
     books, and what it would bring at last prices, which are asked for now.
 
     What no book knows the cost of is said. Where an exchange states positions, its own stand beside ours.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("positions", flags, lambda: _positions(broker or [], user))
 
 

@@ -8,22 +8,17 @@ import typer
 
 from trademon.cli.common import (
     Brokers,
-    Debug,
-    Flags,
-    Json,
-    NoColor,
-    Quiet,
     Result,
     Since,
     Until,
     User,
-    Verbose,
     parse_currency,
     parse_period,
     refuse_options,
     run,
     run_async,
 )
+from trademon.cli.flags import Flags, with_flags
 
 if TYPE_CHECKING:
     from trademon.wiring import Home
@@ -35,31 +30,20 @@ In = Annotated[
 
 
 @app.callback(epilog="Example: trademon prices fetch --in EUR --since 30d")
-def prices(
-    ctx: typer.Context,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def prices(ctx: typer.Context, flags: Flags) -> None:
     """The dated prices that are kept: for fees in other coins, and for P&L in one currency. Alone it lists them."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
     else:
-        run("prices", Flags(json, quiet, verbose, debug, no_color), _list)
+        run("prices", flags, _list)
 
 
 @app.command("list", epilog="Example: trademon prices list --json")
-def list_(
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def list_(flags: Flags) -> None:
     """How many prices are kept of each market, and from when to when."""
-    run("prices list", Flags(json, quiet, verbose, debug, no_color), _list)
+    run("prices list", flags, _list)
 
 
 def _list() -> Result:
@@ -71,21 +55,17 @@ def _list() -> Result:
 
 
 @app.command(epilog="Example: trademon prices fetch --in EUR --broker main")
+@with_flags
 def fetch(
+    flags: Flags,
     currency: In = None,
     broker: Brokers = None,
     user: User = None,
     since: Since = None,
     until: Until = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Read the prices that P&L in one currency needs. Those for the stored fills that `pnl --in CUR` and `pnl --book
     coin --in CUR` lack; doing it again asks for nothing."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("prices fetch", flags, lambda: _fetch(currency, broker or [], user, since, until))
 
 

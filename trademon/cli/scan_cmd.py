@@ -6,37 +6,16 @@ from datetime import datetime
 
 import typer
 
-from trademon.cli.common import (
-    Brokers,
-    Debug,
-    Flags,
-    Json,
-    NoColor,
-    Quiet,
-    Result,
-    Since,
-    User,
-    Verbose,
-    parse_moment,
-    run,
-)
+from trademon.cli.common import Brokers, Result, Since, User, parse_moment, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon scan --broker main --since 7d")
-def scan(
-    user: User = None,
-    broker: Brokers = None,
-    since: Since = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def scan(flags: Flags, user: User = None, broker: Brokers = None, since: Since = None) -> None:
     """One pass: find executions not yet stored, store them, book their P&L. Doing it again adds nothing."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("scan", flags, lambda: _scan(user, broker or [], since))
 
 

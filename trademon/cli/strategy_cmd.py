@@ -6,35 +6,32 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, User, Verbose, refuse_options, run
+from trademon.cli import complete
+from trademon.cli.common import User, refuse_options, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.", autocompletion=complete.strategies)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.callback(epilog="Example: trademon strategy add dca trademon.strategies.examples.dca --param amount=25")
-def strategy(
-    ctx: typer.Context,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def strategy(ctx: typer.Context, flags: Flags, user: User = None) -> None:
     """Strategies: they decide, trademon checks and records. On paper until you arm one. Alone it lists them."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
         return
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy", Flags(json, quiet, verbose, debug, no_color), lambda: work.list_strategies(user))
+    run("strategy", flags, lambda: work.list_strategies(user))
 
 
 @app.command(epilog="Example: trademon strategy add dca trademon.strategies.examples.dca --param amount=25")
+@with_flags
 def add(
+    flags: Flags,
     name: Name,
     path_or_module: Annotated[
         str, typer.Argument(metavar="PATH_OR_MODULE", help="A Python file, or a module: its file is read.")
@@ -44,22 +41,21 @@ def add(
     ] = None,
     broker: Annotated[
         list[str] | None,
-        typer.Option("--broker", metavar="NAME", help="A broker it looks at; may be repeated. Without: all."),
+        typer.Option(
+            "--broker",
+            metavar="NAME",
+            help="A broker it looks at; may be repeated. Without: all.",
+            autocompletion=complete.brokers,
+        ),
     ] = None,
     paper_fee: Annotated[
         str, typer.Option("--paper-fee", metavar="RATE", help="What a paper fill costs: 0.001 is 0.1 % of its value.")
     ] = "0.001",
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Add a strategy, on paper. It sends nothing until you arm it."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run(
         "strategy add",
         flags,
@@ -68,106 +64,66 @@ def add(
 
 
 @app.command("list", epilog="Example: trademon strategy list --json")
-def list_(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def list_(flags: Flags, user: User = None) -> None:
     """List the strategies, and what each would have earned on paper."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy list", Flags(json, quiet, verbose, debug, no_color), lambda: work.list_strategies(user))
+    run("strategy list", flags, lambda: work.list_strategies(user))
 
 
 @app.command(epilog="Example: trademon strategy show dca")
-def show(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def show(flags: Flags, name: Name, user: User = None) -> None:
     """Show one: its parameters and limits, its newest orders, what came of them."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy show", Flags(json, quiet, verbose, debug, no_color), lambda: work.show_strategy(name, user))
+    run("strategy show", flags, lambda: work.show_strategy(name, user))
 
 
 @app.command("run", epilog="Example: trademon strategy run dca")
-def run_(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def run_(flags: Flags, name: Name, user: User = None) -> None:
     """Run one now: on paper, or for real where it is armed."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy run", Flags(json, quiet, verbose, debug, no_color), lambda: work.run_one(name, user))
+    run("strategy run", flags, lambda: work.run_one(name, user))
 
 
 @app.command(epilog="Example: trademon strategy enable dca")
-def enable(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def enable(flags: Flags, name: Name, user: User = None) -> None:
     """Run it in every round again."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy enable", Flags(json, quiet, verbose, debug, no_color), lambda: work.switch(name, user, on=True))
+    run("strategy enable", flags, lambda: work.switch(name, user, on=True))
 
 
 @app.command(epilog="Example: trademon strategy disable dca")
-def disable(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def disable(flags: Flags, name: Name, user: User = None) -> None:
     """Do not run it any more; it keeps what it is armed with, and sends nothing."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy disable", Flags(json, quiet, verbose, debug, no_color), lambda: work.switch(name, user, on=False))
+    run("strategy disable", flags, lambda: work.switch(name, user, on=False))
 
 
 @app.command(epilog="Example: trademon strategy remove dca")
-def remove(
-    name: Name,
-    user: User = None,
-    yes: Yes = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def remove(flags: Flags, name: Name, user: User = None, yes: Yes = False) -> None:
     """Disarm and forget it. Its orders stay in the store."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy remove", Flags(json, quiet, verbose, debug, no_color), lambda: work.remove(name, user, yes=yes))
+    run("strategy remove", flags, lambda: work.remove(name, user, yes=yes))
 
 
 @app.command(
     epilog="Example: trademon strategy arm dca --max-order 100 USDT --orders-a-day 5 --max-daily-loss 50 USDT "
     "--symbol BTC/USDT --broker main --until 7d"
 )
+@with_flags
 def arm(
+    flags: Flags,
     name: Name,
     max_order: Annotated[
         tuple[str, str], typer.Option("--max-order", metavar="N CUR", help="The largest order: 100 USDT.")
@@ -179,9 +135,20 @@ def arm(
         tuple[str, str],
         typer.Option("--max-daily-loss", metavar="N CUR", help="No order after such a loss in a UTC day: 50 USDT."),
     ],
-    symbol: Annotated[list[str], typer.Option("--symbol", metavar="S", help="A symbol it may trade; may be repeated.")],
+    symbol: Annotated[
+        list[str],
+        typer.Option(
+            "--symbol", metavar="S", help="A symbol it may trade; may be repeated.", autocompletion=complete.symbols
+        ),
+    ],
     broker: Annotated[
-        list[str], typer.Option("--broker", metavar="NAME", help="A broker it may trade at; may be repeated.")
+        list[str],
+        typer.Option(
+            "--broker",
+            metavar="NAME",
+            help="A broker it may trade at; may be repeated.",
+            autocompletion=complete.brokers,
+        ),
     ],
     until: Annotated[
         str | None, typer.Option("--until", metavar="T", help="Not after then: 12h, 7d, 2026-12, an ISO time (UTC).")
@@ -191,16 +158,10 @@ def arm(
     ] = False,
     user: User = None,
     yes: Yes = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Let it send real orders, within these limits. Every limit is checked before every order."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run(
         "strategy arm",
         flags,
@@ -213,33 +174,23 @@ def arm(
 
 
 @app.command(epilog="Example: trademon strategy disarm dca")
-def disarm(
-    name: Name,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def disarm(flags: Flags, name: Name, user: User = None) -> None:
     """Take the right to send orders away again: on paper from now on."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy disarm", Flags(json, quiet, verbose, debug, no_color), lambda: work.disarm(name, user))
+    run("strategy disarm", flags, lambda: work.disarm(name, user))
 
 
 @app.command(epilog="Example: trademon strategy log dca --limit 50")
+@with_flags
 def log(
+    flags: Flags,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this strategy's runs.")] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=5000, help="The newest N runs.")] = 20,
     user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """How its runs went, oldest first."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
-    run("strategy log", Flags(json, quiet, verbose, debug, no_color), lambda: work.log(name, user, limit))
+    run("strategy log", flags, lambda: work.log(name, user, limit))

@@ -7,31 +7,28 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run
+from trademon.cli.common import Brokers, Result, User, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon sync --full")
+@with_flags
 def sync(
+    flags: Flags,
     user: User = None,
     broker: Brokers = None,
     full: Annotated[
         bool, typer.Option("--full", help="From as far back as the exchange tells, and from then on.")
     ] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Bring everything up to date: balances, positions, open orders, executions, deposits and withdrawals.
 
     Like scan, it adds nothing twice and is silent in cron when all is well. The first time, and with --full, it says
     how far back the history is complete; --full may wait for a minute's budget of questions more than once.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
-    run("sync", flags, lambda: _sync(user, broker or [], full=full, quiet=quiet))
+    run("sync", flags, lambda: _sync(user, broker or [], full=full, quiet=flags.quiet))
 
 
 def _sync(user: str | None, brokers: list[str], *, full: bool, quiet: bool) -> Result:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run
+from trademon.cli.common import Brokers, Result, User, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon transfers --broker main")
-def transfers(
-    broker: Brokers = None,
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def transfers(flags: Flags, broker: Brokers = None, user: User = None) -> None:
     """Deposits and withdrawals, oldest first, and which two of them are one transfer between your own accounts."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("transfers", flags, lambda: _transfers(broker or [], user))
 
 

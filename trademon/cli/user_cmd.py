@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, MethodOption, NoColor, Quiet, Result, User, Verbose, run
+from trademon.cli import complete
+from trademon.cli.common import MethodOption, Result, User, run
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.", autocompletion=complete.users)]
 Currency = Annotated[
     str | None,
     typer.Option("--currency", metavar="C", help="Their reporting currency, for prices fetch and pnl --book coin."),
@@ -30,16 +32,9 @@ def user() -> None:
 
 
 @app.command("list")
-def list_(
-    user: User = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def list_(flags: Flags, user: User = None) -> None:
     """List the users."""
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("user list", flags, lambda: _list(user))
 
 
@@ -53,7 +48,9 @@ def _list(user: str | None) -> Result:
 
 
 @app.command(epilog="Example: trademon user add le-baff --method average --currency EUR")
+@with_flags
 def add(
+    flags: Flags,
     name: Name,
     method: MethodOption = None,
     currency: Currency = None,
@@ -62,90 +59,62 @@ def add(
     restore: Annotated[
         bool, typer.Option("--restore", help="Bring back one who was removed, with all that is stored of them.")
     ] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Add a user."""
     from trademon.cli.user_work import Choices, add_user  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     choices = Choices(method, currency, telegram_chat, language)
     run("user add", flags, lambda: add_user(name, choices, restore=restore))
 
 
 @app.command("set", epilog="Example: trademon user set le-baff --currency EUR --language de")
+@with_flags
 def set_(
+    flags: Flags,
     name: Name,
     method: MethodOption = None,
     currency: Currency = None,
     telegram_chat: Chat = None,
     language: Language = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Change a user. Another method books all their accounts again that name none of their own; '' takes a currency, a
     chat or a language back."""
     from trademon.cli.user_work import Choices, set_user  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     choices = Choices(method, currency, telegram_chat, language)
     run("user set", flags, lambda: set_user(name, choices))
 
 
 @app.command()
-def enable(
-    name: Name,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def enable(flags: Flags, name: Name) -> None:
     """Work for a user again where no user is named."""
     from trademon.cli.user_work import switch_user  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("user enable", flags, lambda: switch_user(name, on=True))
 
 
 @app.command()
-def disable(
-    name: Name,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
-) -> None:
+@with_flags
+def disable(flags: Flags, name: Name) -> None:
     """Leave a user alone unless a command names them; keys and all that is stored stay."""
     from trademon.cli.user_work import switch_user  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("user disable", flags, lambda: switch_user(name, on=False))
 
 
 @app.command()
+@with_flags
 def remove(
+    flags: Flags,
     name: Name,
     with_fills: Annotated[
         bool, typer.Option("--with-fills", help="Delete all that is stored of them, too, for good.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Forget a user: their keys and brokers at once. Their fills stay, hidden, for `user add NAME --restore`, unless
     you say --with-fills: also later, when they are already removed."""
     from trademon.cli.user_work import remove_user  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("user remove", flags, lambda: remove_user(name, yes=yes, with_fills=with_fills))

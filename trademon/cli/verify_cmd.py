@@ -7,23 +7,21 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Brokers, Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run, run_async
+from trademon.cli.common import Brokers, Result, User, run, run_async
+from trademon.cli.flags import Flags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon verify --broker main")
+@with_flags
 def verify(
+    flags: Flags,
     broker: Brokers = None,
     user: User = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Take over what still differs: you know why, and it is not stored.")
     ] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Replay what is stored since the balances last agreed, and hold it against the live balances.
 
@@ -31,7 +29,6 @@ def verify(
     one that differs is shown with the likeliest cause, after the time in which that began was read again. Exit code 3
     where any coin differs, 0 where all agree. A difference stays one until its cause is stored, or you --accept it.
     """
-    flags = Flags(json, quiet, verbose, debug, no_color)
     run("verify", flags, lambda: _verify(broker or [], user, accept=accept))
 
 

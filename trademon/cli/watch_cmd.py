@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trademon.cli.common import Debug, Flags, Json, NoColor, Quiet, Result, User, Verbose, run
+from trademon.cli.common import Result, User, run
+from trademon.cli.flags import Flags, with_flags
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,23 +26,19 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon watch --demo")
+@with_flags
 def watch(
+    flags: Flags,
     interval: Annotated[float, typer.Option("--interval", min=1, max=3600, metavar="S", help="Seconds.")] = 10,
     user: User = None,
     cycles: Annotated[int | None, typer.Option("--cycles", min=1, metavar="N", help="End after N scans.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="One line an event, on a terminal too.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="An exchange and a store of its own, no keys.")] = False,
     one_by_one: Annotated[bool, typer.Option("--one-by-one", help="Scan one broker after the other.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    debug: Debug = False,
-    no_color: NoColor = False,
 ) -> None:
     """Scan every few seconds and show what happens. `q` leaves."""
     from trademon.flows.watch import WatchOptions  # noqa: PLC0415
 
-    flags = Flags(json, quiet, verbose, debug, no_color)
     options = WatchOptions(interval_s=interval, cycles=cycles, one_by_one=one_by_one)
     # The events of --json are the output: no envelope follows them, but one tells of a failure to start.
     run(

@@ -7,12 +7,9 @@ guessed: such an exchange is read by halving the time until every piece fits a p
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from trademon.exchanges.base import Capabilities
@@ -93,19 +90,6 @@ _KNOWN: Final[dict[str, dict[str, Any]]] = {
     "coinbase": {"newest_first": True},
 }
 _KEYS: Final = frozenset({"apiKey", "secret", "password"})
-
-
-@cache
-def ccxt_ids() -> frozenset[str]:
-    """Every exchange that ccxt knows, by the files it consists of: importing them all takes most of a second."""
-    if "ccxt" in sys.modules:  # perhaps our stand-in for it, which has no spec
-        folder = Path(sys.modules["ccxt"].__path__[0]) / "async_support"
-    else:
-        spec = importlib.util.find_spec("ccxt")
-        assert spec is not None, "ccxt is a dependency"
-        assert spec.origin is not None
-        folder = Path(spec.origin).parent / "async_support"
-    return frozenset(path.stem for path in folder.glob("[!_]*.py"))
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trademon.core.model import MARKET_TYPES, Broker, Credentials, MarketType
 from trademon.errors import UsageError
 from trademon.exchanges.base import Capabilities, Exchange, TokenSource
+from trademon.exchanges.ccxt_ids import ccxt_ids
 
 if TYPE_CHECKING:
     import aiohttp
@@ -49,7 +50,7 @@ def check_exchange(name: str) -> str:
     """
     if name in KNOWN:
         return name
-    from trademon.exchanges.ccxt_table import ccxt_ids, spec_of  # noqa: PLC0415 - ccxt only where one of its is named
+    from trademon.exchanges.ccxt_table import spec_of  # noqa: PLC0415 - ccxt only where one of its is named
 
     others = ccxt_ids()
     if name not in others:
@@ -72,7 +73,7 @@ def needs_password(exchange: str) -> bool:
 
 def _spec(exchange: str) -> Spec | None:
     """How an exchange without an adapter of its own is asked; None where it cannot be."""
-    from trademon.exchanges.ccxt_table import ccxt_ids, spec_of  # noqa: PLC0415
+    from trademon.exchanges.ccxt_table import spec_of  # noqa: PLC0415
 
     return spec_of(exchange) if exchange not in KNOWN and exchange in ccxt_ids() else None
 

@@ -57,7 +57,7 @@ def rotate(database: Database, key_file: KeyFile, clock: Clock, *, lost: bool) -
     if key_file.is_credential:
         raise ConfigError(
             f"the key {key_file.path} is handed in by systemd and cannot be written here",
-            hint="docs/security.md says how to rotate such a key",
+            hint="docs/how-to/rotate-keys.md says how to rotate such a key",
         )
     old = _old_key(key_file, known, lost=lost)
     new = key_file.make_beside()

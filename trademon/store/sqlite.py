@@ -31,7 +31,7 @@ class SqliteFile:
     """Whoever can open a file can read all of it: whose rows a transaction is about makes no difference."""
 
     def __init__(self, url: str) -> None:
-        self.path = _sqlite_path(url)
+        self.path = file_of(url)
         self._idle: list[sqlite3.Connection] = []
 
     @property
@@ -181,7 +181,7 @@ class SqliteSql:
 # --- opening ------------------------------------------------------------------------------------------------------
 
 
-def _sqlite_path(url: str) -> Path:
+def file_of(url: str) -> Path:
     """The file that an SQLite URL names: three slashes before a relative path, four before an absolute one."""
     _, _, rest = url.partition("://")
     name = unquote(urlsplit(f"//{rest}").path[1:])

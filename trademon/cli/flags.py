@@ -1,0 +1,61 @@
+"""The options that every command takes, written once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What every command can be told. Each field is an option; `with_flags` gives them to a command."""
+
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on success.")] = False
+    verbose: Annotated[int, typer.Option("-v", count=True, help="Say more on stderr (-vv, -vvv).")] = 0
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colour and no escape codes.")] = False
+
+    def console(self, *, stderr: bool = False) -> Console:
+        from trademon.ui.console import make_console  # noqa: PLC0415 - rich only where something is drawn
+
+        return make_console(no_color=self.no_color, stderr=stderr)
+
+
+def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Open the parameter `flags` of a command's function into the options of its class, after those of its own.
+
+    Typer reads a command's options from the signature of what it calls: that is here the function's own without
+    `flags`, followed by a parameter for each field of the class that `flags` is annotated with.
+    """
+    own = dict(inspect.signature(command, eval_str=True).parameters)
+    kind: type[Flags] = own.pop("flags").annotation
+    shared = _options(kind)
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        flags = kind(**{option.name: given.pop(option.name) for option in shared})
+        command(flags=flags, **given)
+
+    options = [*(option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own.values()), *shared]
+    called.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined] # what inspect looks for
+    called.__annotations__ = {option.name: option.annotation for option in options}
+    return called
+
+
+def _options(kind: type[Flags]) -> tuple[inspect.Parameter, ...]:
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(kind)
+    )
