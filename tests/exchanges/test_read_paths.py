@@ -10,7 +10,8 @@ from aiohttp import web
 from tests.exchanges.helpers import BINANCE_KEY, BITGET_KEY
 from trademon.exchanges import binance_wallet, bitget_wallet
 from trademon.exchanges.ccxt_client import _credentials, load_ccxt_class
-from trademon.exchanges.ccxt_table import ccxt_ids, spec_of
+from trademon.exchanges.ccxt_ids import ccxt_ids
+from trademon.exchanges.ccxt_table import spec_of
 from trademon.exchanges.read_paths import ENDPOINTS, POST_READS, WouldWrite, check_endpoint, check_request
 from trademon.exchanges.registry import KNOWN
 
