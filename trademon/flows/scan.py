@@ -162,6 +162,7 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         unread=count.unread,
         left=count.left,
         alert=count.alert,
+        budget=count.budget,
     )
     if error is None or problem is None:
         return done
@@ -193,6 +194,7 @@ class _Count:
     unread: str | None = None
     left: int = 0
     alert: Problem | None = None
+    budget: tuple[int, int] | None = None
 
 
 async def _hold_and_look(
@@ -223,7 +225,7 @@ async def _hold_and_look(
                 store.quarantine(broker, ports.clock(), fault.message, exchange.last_answer())
             raise
         finally:
-            count.requests = exchange.requests
+            count.requests, count.budget = exchange.requests, exchange.budget()
             await exchange.close()
     store.note_good_look(broker, ports.clock())
 
