@@ -47,7 +47,7 @@ AllowWithdraw = Annotated[
 ]
 
 
-@app.callback()
+@app.callback(epilog="Example: trademon broker add main --exchange binance --since 7d")
 def broker() -> None:
     """The accounts that are watched."""
 
@@ -155,7 +155,7 @@ def set_(
     )
 
 
-@app.command("list")
+@app.command("list", epilog="Example: trademon broker list")
 @with_flags
 def list_(flags: Flags, user: User = None) -> None:
     """List the accounts and how their last looks went."""
@@ -170,7 +170,7 @@ def _list(user: str | None) -> Result:
         return Result(BrokersReport(tuple(info for store in home.users(user) for info in store.broker_infos())))
 
 
-@app.command("test")
+@app.command("test", epilog="Example: trademon broker test main")
 @with_flags
 def try_(flags: Flags, name: Name, user: User = None) -> None:
     """Ask the exchange whether the key works, and what it may do. Stores no fill. Ends with 4 for a key that can
@@ -193,7 +193,7 @@ def _test(name: str, user: str | None) -> Result:
         return run_async(lambda: work(home))
 
 
-@app.command(epilog="Over ssh: trademon broker login saxo --no-browser, and paste where your own browser ended.")
+@app.command(epilog="Example: trademon broker login saxo --no-browser")
 @with_flags
 def login(
     flags: Flags,
@@ -206,7 +206,10 @@ def login(
         ),
     ] = None,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Show the address, and take the one you came to.")
+        bool,
+        typer.Option(
+            "--no-browser", help="Show the address, and take the one that your own browser ended at: over ssh."
+        ),
     ] = False,
     redirect: Annotated[
         str | None,
@@ -228,7 +231,7 @@ def login(
     run("broker login", flags, lambda: login(name, user, options))
 
 
-@app.command(epilog="Example, in a crontab: */10 * * * * trademon broker refresh")
+@app.command(epilog="Example: trademon broker refresh\n\nIn a crontab: */10 * * * * trademon broker refresh")
 @with_flags
 def refresh(
     flags: Flags,
@@ -244,14 +247,14 @@ def refresh(
     run("broker refresh", flags, lambda: refresh(name, user))
 
 
-@app.command()
+@app.command(epilog="Example: trademon broker enable main")
 @with_flags
 def enable(flags: Flags, name: Name, user: User = None) -> None:
     """Watch an account again."""
     run("broker enable", flags, lambda: _switch(name, user, on=True))
 
 
-@app.command()
+@app.command(epilog="Example: trademon broker disable main")
 @with_flags
 def disable(flags: Flags, name: Name, user: User = None) -> None:
     """Leave an account alone; what is stored of it stays."""
@@ -267,7 +270,7 @@ def _switch(name: str, user: str | None, *, on: bool) -> Result:
     return Result(Done(f"broker {name} is {'watched again' if on else 'left alone from now on'}"), is_data=False)
 
 
-@app.command()
+@app.command(epilog="Example: trademon broker remove main")
 @with_flags
 def remove(
     flags: Flags,
