@@ -13,6 +13,7 @@ html_title = f"trademon {__version__}"
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["generate"]
+smartquotes = False  # an option is spelt with two hyphens
 # So that `page.md#a-heading` leads to that heading, as it does on a forge; a heading that is not there is an error.
 myst_heading_anchors = 3
 

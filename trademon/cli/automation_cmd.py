@@ -86,7 +86,9 @@ def stop(flags: Flags, user: User = None) -> None:
 
 @app.command(epilog="Example: trademon automation every 15")
 @with_flags
-def every(flags: Flags, minutes: Annotated[int, typer.Argument(metavar="MINUTES")], user: User = None) -> None:
+def every(
+    flags: Flags, minutes: Annotated[int, typer.Argument(metavar="MINUTES", help="5 to 120.")], user: User = None
+) -> None:
     """Change the time between rounds: 5 to 120 minutes."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 

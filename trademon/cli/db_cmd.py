@@ -68,7 +68,7 @@ def _upgrade() -> Result:
 
 @app.command("backup", epilog="Example: trademon db backup /mnt/backup/trademon.db")
 @with_flags
-def back_up(flags: Flags, file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+def back_up(flags: Flags, file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to write.")]) -> None:
     """Write a whole copy of the store, while others work on it. An older copy of that name gives way to it.
 
     The key file is not in it: keep that apart.
@@ -91,7 +91,7 @@ def _back_up(file: Path) -> Result:
 @with_flags
 def restore(
     flags: Flags,
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `db backup` wrote.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Put a copy in the place of the store. All that is stored now is kept beside it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, anchors, name_of, prose
+from tests.pages.reading import PAGES, ROOT, anchors, name_of, prose
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _NAMED = re.compile(r"\b(?:docs|benchmarks)/[\w./-]*\w")
