@@ -18,6 +18,7 @@ from typer.main import get_command
 from trademon import __version__
 
 COMMANDS: Final[dict[str, str]] = {
+    "init": "Set up the first account, question by question.",
     "watch": "Scan every few seconds, live on the screen (try --demo).",
     "scan": "One pass: find new executions, store them, book them.",
     "sync": "Balances, positions, orders, executions, transfers: all up to date.",

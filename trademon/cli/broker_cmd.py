@@ -56,26 +56,26 @@ def broker() -> None:
 @with_flags
 def add(
     flags: Flags,
-    name: Name,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="What you call it.")] = None,
     exchange: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--exchange",
             metavar="ID",
             help="binance, bitget, saxo, a ccxt id, manual, demo.",
             autocompletion=complete.exchanges,
         ),
-    ],
+    ] = None,
     user: User = None,
     market: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--market",
             metavar="M",
-            help="spot or swap (futures); if manual, margin too.",
+            help="spot (default) or swap (futures); if manual, margin too.",
             autocompletion=complete.markets,
         ),
-    ] = "spot",
+    ] = None,
     base_url: BaseUrl = None,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="The exchange's own test environment (Saxo: SIM).")
@@ -91,19 +91,18 @@ def add(
 ) -> None:
     """Add an account. Its key is asked for without an echo, or read from the environment variables you name.
 
-    A key that can only read is all that is needed, and one that can withdraw is refused. --since is where its history
-    begins for us (by default a day ago).
+    What is missing is asked for on a terminal. A key that can only read is all that is needed, and one that can
+    withdraw is refused. --since is where its history begins for us (by default a day ago).
     """
-    from trademon.cli.broker_work import KeyNames, add_broker  # noqa: PLC0415
+    from trademon.cli.broker_questions import complete_broker  # noqa: PLC0415
+    from trademon.cli.broker_work import KeyNames, add_broker, agree_to_key  # noqa: PLC0415
 
     keys = KeyNames(api_key_env, api_secret_env, api_password_env)
     run(
         "broker add",
         flags,
         lambda: add_broker(
-            name,
-            exchange,
-            market,
+            *complete_broker(name, exchange, market),
             user,
             base_url,
             keys,
@@ -113,6 +112,7 @@ def add(
             initial_capital,
             allow_withdraw=allow_withdraw_key,
             sandbox=sandbox,
+            agree_to=None if keys.given else agree_to_key,
         ),
     )
 
