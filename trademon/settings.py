@@ -40,6 +40,7 @@ class Settings(BaseModel):
     user: _OptionalText = Field(None, validation_alias="TRADEMON_USER")
     key_file_path: _OptionalPath = Field(None, validation_alias="TRADEMON_KEY_FILE")
     default_minutes: int = Field(30, validation_alias="AUTOMATION_DEFAULT_FREQUENCY", ge=5, le=120)
+    keep_days: int = Field(90, validation_alias="AUTOMATION_KEEP_DAYS", ge=1, le=36500)
     log_level: Annotated[str, BeforeValidator(lambda v: str(v).upper())] = Field(
         "INFO", validation_alias="AUTOMATION_LOG_LEVEL", pattern="^(DEBUG|INFO|WARNING|ERROR)$"
     )
@@ -144,6 +145,7 @@ def explain_settings(
         "TRADEMON_DATABASE_URL": settings.store_url,
         "TRADEMON_KEY_FILE": str(settings.key_file),
         "AUTOMATION_DEFAULT_FREQUENCY": str(settings.default_minutes),
+        "AUTOMATION_KEEP_DAYS": str(settings.keep_days),
         "AUTOMATION_LOG_LEVEL": settings.log_level,
     }
     rows: list[tuple[str, str | None, str]] = []

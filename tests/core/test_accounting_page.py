@@ -1,4 +1,4 @@
-"""docs/explanation/accounting.md names the test of each example, and the names are true."""
+"""docs/accounting.md names the test of each example, and the names are true."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PAGE = (HERE.parents[1] / "docs" / "explanation" / "accounting.md").read_text(encoding="utf-8")
+PAGE = (HERE.parents[1] / "docs" / "accounting.md").read_text(encoding="utf-8")
 
 
 def test_every_test_the_page_names_exists():

@@ -2,7 +2,7 @@
 
 `book("fifo", "buy 1 @ 100 fee 0.01 BTC", "sell 0.99 @ 110")` books fills of BTC/USDT a second apart and tells the
 figures: `gross 9.9, fees 1, net 8.9; flat`. A line may end with `id 9` and `at 1000` (milliseconds after ten).
-`docs/explanation/accounting.md` tells the same cases in prose.
+`docs/accounting.md` tells the same cases in prose.
 """
 
 from __future__ import annotations

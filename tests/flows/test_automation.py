@@ -110,6 +110,14 @@ async def test_a_user_without_brokers_has_nothing_to_do(desk: Desk) -> None:
     assert (done.outcome, [t.outcome for t in done.tasks]) == ("success", ["skipped"])
 
 
+async def test_rounds_are_forgotten_after_the_days_that_are_set(desk: Desk, clock: HandClock) -> None:
+    rounds = Rounds(desk.ports, 30, kept=timedelta(days=2))
+    for _ in range(4):
+        await run_due([desk.user], rounds, force=True)
+        clock.move(days=1)
+    assert [r.started_at.day - NOON.day for r in reversed(desk.user.rounds())] == [1, 2, 3]
+
+
 async def test_another_run_holds_the_round(desk: Desk) -> None:
     with hold(desk.locks, desk.user.round_lock):
         report = await run_due([desk.user], Rounds(desk.ports, 30), force=True)

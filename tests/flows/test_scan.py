@@ -528,6 +528,25 @@ async def test_no_broker_of_the_same_host_asks_it_meanwhile(desk: Desk) -> None:
     assert statuses(await desk.scan()) == ["ok", "ok"]
 
 
+async def test_an_account_that_is_read_to_its_end_does_not_end_the_wait_of_its_host(desk: Desk) -> None:
+    """Of two accounts behind one address that are looked at together one is told to wait: in that time nobody asks,
+    however well the other one's look went."""
+    accounts = [make_account("binance", desk.scripted(), uid=str(n), key=f"{n}" * 64) for n in (1, 2)]
+    server = await desk.serve(*accounts)
+    for account in accounts:
+        desk.add(f"main{account.uid}", account, server)
+    server.faults.append(faults.status(429, {"Retry-After": "7"}, "{}", times=1, path="/api/v3/myTrades"))
+    for account in accounts:
+        desk.user.set_broker(desk.user.broker(f"main{account.uid}"), symbols=("BTC/USDT",))
+    assert "skipped" in statuses(await desk.scan())
+    asked_so_far = len(server.requests)
+    desk.clock.move(seconds=6)
+    assert statuses(await desk.scan()) == ["skipped", "skipped"]
+    assert len(server.requests) == asked_so_far
+    desk.clock.move(seconds=1)
+    assert statuses(await desk.scan()) == ["ok", "ok"]
+
+
 # --- several runs -------------------------------------------------------------------------------------------------
 
 

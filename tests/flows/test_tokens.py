@@ -12,6 +12,7 @@ from aiohttp import web
 
 from tests.flows.desk import NOON, Desk, one
 from trademon.core.model import Broker, Credentials
+from trademon.core.round_notices import round_notices
 from trademon.core.session_reports import KeptSession
 from trademon.core.sessions import SessionState
 from trademon.core.watch_reports import WatchEvent
@@ -19,10 +20,11 @@ from trademon.demo import faults
 from trademon.demo.server import DemoServer
 from trademon.errors import AuthError, ConfigError, NetworkError, SignInNeeded, UnknownName, UsageError
 from trademon.exchanges.registry import capabilities_of
-from trademon.flows.automation import Keeper, Rounds
+from trademon.flows.automation import Keeper, Rounds, run_due
 from trademon.flows.doctor import doctor
 from trademon.flows.login import begin_login, check_signs_in, end_login, keep_developer_token
 from trademon.flows.scan import Target
+from trademon.flows.sync import sync
 from trademon.flows.tokens import AT_ONCE, KEEP_EVERY, Tokens, keep_sessions, renew
 from trademon.flows.watch import Watch, WatchOptions
 from trademon.store.lease import hold
@@ -384,3 +386,43 @@ async def test_a_session_of_a_removed_broker_is_gone(desk: Desk, saxo: DemoServe
         desk.user.note_renewal(broker, 1, desk.clock())
     with pytest.raises((SignInNeeded, NetworkError)):
         await renew(desk.user, broker, desk.ports, after=SessionState(1, NOON, NOON, NOON, NOON, ""))
+
+
+# --- rounds and syncs ---------------------------------------------------------------------------------------------
+
+
+async def test_a_round_keeps_a_sign_in_alive_and_says_so(desk: Desk, saxo: DemoServer) -> None:
+    """Also where its token would have been good for the round itself: the next one may come too late."""
+    desk.clock.move(minutes=11)
+    (done,) = (await run_due([desk.user], Rounds(desk.ports, 30), force=True)).rounds
+    kept = done.tasks[0]
+    assert (kept.name, kept.kind, kept.outcome) == ("tokens main", "tokens", "success")
+    assert kept.detail == f"renewed, until {state(desk).refresh_until:%H:%M} UTC"
+    assert saxo.saxo.logins.asked == 1
+    told = [notice.payload["tasks"] for notice in round_notices(done) if notice.kind == "round_answers"]
+    assert [task["name"] for task in told[0]] == ["tokens main", "sync main"]
+    (done,) = (await run_due([desk.user], Rounds(desk.ports, 30), force=True)).rounds
+    assert done.tasks[0].detail.startswith("good, until ")
+
+
+async def test_a_login_server_that_is_down_is_a_failed_part(desk: Desk, saxo: DemoServer) -> None:
+    """The token there is still reads."""
+    desk.clock.move(minutes=11)
+    saxo.faults.append(faults.status(503, path="/token"))
+    (done,) = (await run_due([desk.user], Rounds(desk.ports, 30), force=True)).rounds
+    assert {t.name: t.outcome for t in done.tasks}["tokens main"] == "failed"
+    assert {t.name: t.outcome for t in done.tasks}["sync main"] == "success"
+    assert done.outcome == "partial"
+
+
+async def test_a_lost_session_is_told_once_in_a_round(desk: Desk, saxo: DemoServer) -> None:
+    desk.clock.move(hours=2)
+    report = await run_due([desk.user], Rounds(desk.ports, 30), force=True)
+    assert [t.name for t in report.rounds[0].tasks] == ["sync main"]
+    assert (report.exit_code, [p.hint for p in report.problems]) == (4, [LOGIN])
+
+
+async def test_a_sync_keeps_a_sign_in_alive(desk: Desk, saxo: DemoServer) -> None:
+    desk.clock.move(minutes=11)
+    await sync([Target(desk.user, desk.user.broker("main"))], desk.ports, capabilities_of=capabilities_of)
+    assert state(desk).renewed_at == desk.clock()

@@ -65,6 +65,9 @@ class Account:
     def has_budget(self) -> bool:
         return True
 
+    def budget(self) -> tuple[int, int]:
+        return 120, 6000
+
     async def sync_clock(self) -> timedelta:
         self.asked_at.append(self.time.s)
         self.log.append("begin")
@@ -407,7 +410,7 @@ async def test_each_execution_is_told_once_and_the_figures_after_it(stage: Stage
     last = stage.states[-1]
     assert [row.fill.trade_id for row in last.executions] == ["3", "2", "1"]
     assert last.executions_total == 3
-    assert last.brokers[0].net == (("USDT", Decimal(3)),)
+    assert [(day.net, day.unmatched) for book in last.earned for day in book.days] == [(Decimal(3), True)]
 
 
 async def test_executions_of_one_moment_are_shown_newest_first_too(stage: Stage) -> None:

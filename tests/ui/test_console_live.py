@@ -17,8 +17,9 @@ from rich.console import Console
 
 from tests.ui.world import screen
 from trademon.ui.console import can_draw, console_glyphs, make_console
-from trademon.ui.live import Screen, keys_of
 from trademon.ui.text import ASCII
+from trademon.ui.watch.keys import KeyDecoder
+from trademon.ui.watch.screen import Screen
 
 
 class Terminal(io.StringIO):
@@ -108,7 +109,7 @@ def test_an_ascii_stream_gets_plain_signs_and_survives_foreign_symbols(monkeypat
 
 def test_keys_have_names() -> None:
     """Characters as they are, arrows by name, unknown sequences not at all."""
-    assert keys_of("q\x1b[A\x1b[15~é\r\x1b") == ["q", "up", "é", "enter", "escape"]
+    assert KeyDecoder().feed("q\x1b[A\x1b[15~é\r\x1b".encode()) == ["q", "up", "é", "enter", "escape"]
 
 
 async def test_a_frame_is_one_write_and_shows_the_whole_screen(tty_out: Terminal, tty_in: tuple[int, int]) -> None:

@@ -9,33 +9,40 @@ from decimal import Decimal
 import pytest
 from rich.cells import cell_len
 
+from tests.ui.snapshots import SCREENS, SITUATIONS, cases, painted
 from tests.ui.world import (
     BROKERS,
     EXECUTIONS,
     HOSTILE,
     NOW,
+    OUTAGE,
     PROBLEMS,
-    SIXTY,
+    book,
     broker,
     execution,
     fill,
+    position,
     screen,
     text_of,
 )
-from trademon.core.pnl_reports import PnlTotal
+from trademon.core.holding_reports import PositionsReport
+from trademon.core.watch_figures import currencies_of
 from trademon.core.watch_reports import WatchState
-from trademon.ui.dashboard import dashboard_lines, render_dashboard
 from trademon.ui.text import ASCII, UNICODE, Glyphs, format_amount, format_price, format_quantity
+from trademon.ui.watch.layout import Memo, dashboard_lines, render_dashboard
+from trademon.ui.watch.lists import PANELS, summary_of
+from trademon.ui.watch.view import View
 
-BIG = (PnlTotal("USDT", Decimal("123456789012.345"), Decimal(0)), PnlTotal("BTC", Decimal("-0.00001234"), Decimal(0)))
+BIG = (book("BTC/USDT", {0: "123456789012.345"}), book("ETH/BTC", {3: "-0.00001234"}, currency="BTC"))
 STATES = {
-    "three brokers": screen(),
+    **SITUATIONS,
     "problems": screen(problems=PROBLEMS),
-    "hostile": screen(executions=(*HOSTILE, *EXECUTIONS) * 4, totals=BIG, problems=PROBLEMS, title="\x1b[2J" * 99),
-    "sixty brokers": screen(brokers=SIXTY, executions=EXECUTIONS * 9, executions_total=1200),
+    "hostile": screen(executions=(*HOSTILE, *EXECUTIONS) * 4, earned=BIG, problems=PROBLEMS, title="\x1b[2J" * 99),
     "mixed users": screen(brokers=(broker(), broker(user="bob"))),
-    "first seconds": screen(brokers=(broker(state="new", net=()),), executions=(), totals=(), next_at=None, cycle=0),
-    "nothing at all": screen(brokers=(), executions=(), totals=()),
+    "first seconds": screen(brokers=(broker(state="new"),), executions=(), earned=(), next_at=None, cycle=0),
+    "nothing at all": screen(brokers=(), executions=(), earned=()),
+    "paused": screen(is_paused=True, next_at=None),
+    "working": screen(working_out="average", shown_method="lifo", earned_at=NOW),
 }
 SIZES = [(w, h) for w in (60, 61, 79, 80, 99, 100, 120, 163, 200, 240) for h in (18, 19, 24, 35, 50, 70)]
 
@@ -44,53 +51,10 @@ def lines(state: WatchState, width: int, height: int, glyphs: Glyphs = UNICODE) 
     return text_of(render_dashboard(state, width=width, height=height, glyphs=glyphs), width).split("\n")[:-1]
 
 
-def test_a_wide_screen_reads_so() -> None:
-    """The two questions first, then brokers, executions with the unknown below the figure, and the keys."""
-    assert lines(screen(), 106, 17) == [
-        "trademon · ann · all brokers · fifo                      up 3 h 12 m   cycle 1,152 in 0.41 s   next in 6 s",
-        "P&L +2,431.77 USDT ± incomplete   +98.10 EUR       brokers 1 of 3 ok   last execution 14:01:34   no errors",
-        "╭─ brokers ──────────────────────────────────────────────────────────────────────────────────────────────╮",
-        "│ broker        state                   seen   next   errors    ms   open   complete since           P&L │",
-        "│ titres saxo   ✖ sign-in ends in 2 d    3 s               0   182      4   2025-11-02        -12.40 EUR │",
-        "│ okx           ▲ waits 41 s             3 s   41 s        0   182      4   not yet             —        │",
-        "╰───────────────────────────────────────────────────────────────────────────────────────────── + 1 more ─╯",
-        "╭─ executions ───────────────────────────────────────────────────────────────────────────────────────────╮",
-        "│ time        broker    symbol       side      quantity          price             fee               P&L │",
-        "│ 14:01:34    main      BTC/USDT     sell        0.0015    47,000.00      0.07 USDT           +2.43 USDT │",
-        "│ 14:00:57    main      ETH/USDT     buy         0.25       2,512.40      0.00025 USDT         ·         │",
-        "│ 14:00:20    main      SOL/USDT     sell       12            141.22      0.07 USDT          +38.90 USDT │",
-        "│                                                                                         ? fee unvalued │",
-        "│ 13:59:43    main      DOGE/USDT    sell    5,000              0.0812    0.07 USDT            ?         │",
-        "│                                                                                   ? 2,000 without cost │",
-        "╰────────────────────────────────────────────────────────────────────────────────────────────────────────╯",
-        " q quit",
-    ]
-
-
-def test_a_narrow_screen_reads_so() -> None:
-    """Columns have left, words took the place of titles; P&L, state and what is unknown are still there."""
-    assert lines(screen(problems=PROBLEMS[:1]), 79, 20) == [
-        "trademon · ann · all brokers · fifo         cycle 1,152 in 0.41 s   next in 6 s",
-        "P&L +2,431.77 USDT ± incomplete   +98.10 EUR",
-        "brokers 1 of 3 ok   last execution 14:01:34   ✖ 1 error",
-        "╭─ brokers ───────────────────────────────────────────────────────────────────╮",
-        "│ main binance ● ok                  complete since 2025-11-02   +121.05 USDT │",
-        "│ titres saxo  ✖ sign-in ends in 2 d complete since 2025-11-02    -12.40 EUR  │",
-        "│ okx          ▲ waits 41 s          history not complete           —         │",
-        "╰─────────────────────────────────────────────────────────────────────────────╯",
-        "╭─ executions ────────────────────────────────────────────────────────────────╮",
-        "│ 14:01:34 main BTC/USDT  sell     0.0015 @ 47,000.00   0.07 USDT       +2.43 │",
-        "│ 14:00:57 main ETH/USDT  buy      0.25   @  2,512.40   0.00025 USDT     ·    │",
-        "│ 14:00:20 main SOL/USDT  sell    12      @    141.22   0.07 USDT      +38.90 │",
-        "│                                                              ? fee unvalued │",
-        "│ 13:59:43 main DOGE/USDT sell 5,000      @      0.0812 0.07 USDT        ?    │",
-        "│                                                        ? 2,000 without cost │",
-        "╰─────────────────────────────────────────────────────────────────────────────╯",
-        "╭─ needs a look ──────────────────────────────────────────────────────────────╮",
-        "│ 14:02:14 ▲ okx: too many requests (429)  → waits until 14:02:55 UTC         │",
-        "╰─────────────────────────────────────────────────────────────────────────────╯",
-        " q quit",
-    ]
+@pytest.mark.parametrize("name", cases())
+def test_the_screens_are_what_was_looked_at(name: str) -> None:
+    """Each situation at each size; `python -m tests.ui.snapshots` paints them anew."""
+    assert painted(*cases()[name]) == (SCREENS / f"{name}.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -105,17 +69,20 @@ def test_the_screen_is_filled_exactly_at_every_size(name: str, glyphs: Glyphs) -
         framed = [line for line in shown if line[0] in glyphs.borders]
         assert {cell_len(line) for line in framed} == {width}, (width, height)
         assert all(line[-1] in glyphs.borders for line in framed)
-        assert shown[-1].strip() == "q quit"
+        assert shown[-1].startswith(" q quit")
+        assert shown[-1].rstrip().endswith(("? help", "automation"))
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_totals_errors_and_health_are_never_left_out(name: str) -> None:
-    """P&L per currency, brokers in order and the count of errors stand whole at every size."""
+    """P&L of today and in total per currency, brokers in order and the count of errors stand whole at every size."""
     state = STATES[name]
+    summary = summary_of(state, "30d")
     for width, height in SIZES:
         head = " ".join(lines(state, width, height)[:6])
-        assert all(f"{format_amount(t.net, t.currency)} {t.currency}" in head for t in state.totals)
-        assert "brokers " in head
+        for earned in (*summary.today, *summary.total):
+            assert f"{format_amount(earned.net, earned.currency)} {earned.currency}" in head, (width, height)
+        assert "brokers " in head or "no broker" in head
         assert (f"{state.errors_total} error" if state.errors_total else "no errors") in head
 
 
@@ -127,7 +94,7 @@ def test_figures_on_the_screen_are_whole_or_not_there_at_all() -> None:
     whole |= {format_amount(r.net, r.currency) for r in (*HOSTILE, *EXECUTIONS) if r.net is not None}
     for width, height in SIZES:
         shown = "\n".join(lines(STATES["hostile"], width, height))
-        panel = shown[shown.index("─ executions ") : shown.index("─ needs a look ")]
+        panel = re.split("─ (?!executions)[a-zP]", shown[shown.index("─ executions ") :])[0]
         found = re.findall(r"[+-]?\d[\d,]*\.\d+", panel)
         assert found, (width, height)
         assert set(found) <= whole, (width, height)
@@ -148,8 +115,24 @@ def test_the_states_and_results_of_all_brokers_that_are_shown_stay() -> None:
         if height < 24:
             continue
         shown = "\n".join(lines(screen(), width, height))
-        for words in ("● ok", "sign-in ends in 2 d", "waits 41 s", "+121.05 USDT", "-12.40 EUR"):
+        for words in ("● ok", "sign-in ends in 2 d", "waits 41 s", "+771.40 USDT", "-12.40 EUR"):
             assert words in shown, (width, height)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_amounts_of_one_currency_stand_under_each_other(width: int) -> None:
+    """A broker's USDT never stands under another's BTC, also where one has both."""
+    books = (
+        book("BTC/USDT", {1: "121.05"}),
+        book("ETH/BTC", {1: "0.0012"}, currency="BTC"),
+        book("BTC/USDT", {1: "7"}, "okx"),
+        book("ETH/BTC", {1: "-0.25"}, "titres", "BTC"),
+    )
+    screen_lines = lines(screen(earned=books), width, 35)
+    panel = screen_lines[: next(n for n, line in enumerate(screen_lines) if "─ executions" in line)]
+    shown = [line for line in panel if "okx" in line or "titres" in line or "main b" in line]
+    ends = {c: {line.index(f" {c}") for line in shown if f" {c}" in line} for c in ("USDT", "BTC")}
+    assert [len(places) for places in ends.values()] == [1, 1], shown
 
 
 def test_columns_leave_in_the_order_of_their_importance() -> None:
@@ -164,7 +147,7 @@ def test_columns_leave_in_the_order_of_their_importance() -> None:
 
 def test_quantity_and_price_align_on_the_decimal_point() -> None:
     """The points of one column stand below each other."""
-    rows = [line for line in lines(screen(), 120, 24) if "/USDT" in line]
+    rows = [line for line in lines(screen(), 120, 35) if re.search(r" (buy|sell) ", line)]
     points = {line.index(figure) + figure.index(".") for line, figure in zip(rows, ("0.0015", "0.25"), strict=False)}
     assert len(points) == 1
     prices = ("47,000.00", "2,512.40", "141.22", "0.0812")
@@ -173,13 +156,14 @@ def test_quantity_and_price_align_on_the_decimal_point() -> None:
 
 def test_long_lists_say_how_many_more_there_are_and_show_trouble_first() -> None:
     """Of sixty brokers the failed one is on top, the others are counted, as executions are: no command is named."""
-    shown = lines(STATES["sixty brokers"], 120, 35)
+    shown = lines(STATES["sixty-brokers"], 120, 35)
     brokers = [line for line in shown if "acct-" in line]
     assert "acct-30" in brokers[0]
     assert "✖ failed ×4" in brokers[0]
     assert f"+ {60 - len(brokers)} more" in "\n".join(shown)
-    executions = sum("/USDT" in line for line in shown)
-    assert f" + {1200 - executions:,} more ─" in "\n".join(shown)
+    shown = lines(STATES["many-fills"], 120, 35)
+    executions = sum(":" in line[:8] for line in shown)
+    assert f" 1 to {executions} of 500 newest, 10,000 in all ─" in "\n".join(shown)
     assert "trademon fills" not in "\n".join(shown)
 
 
@@ -188,7 +172,7 @@ def test_what_needs_a_person_stands_first_with_its_remedy_whole() -> None:
     shown = "\n".join(lines(screen(problems=PROBLEMS), 60, 18))
     assert "→ trademon broker login titres" in shown
     assert "+ 2 more" in shown
-    assert "needs a look" not in "\n".join(lines(screen(), 60, 18))
+    assert "needs a look" not in "\n".join(lines(screen(), 60, 18)[:-1])
 
 
 def test_a_problem_seen_again_is_counted_not_repeated() -> None:
@@ -240,7 +224,9 @@ def test_without_colour_the_screen_says_the_same() -> None:
     frame = render_dashboard(screen(problems=PROBLEMS), width=100, height=24)
     colored = text_of(frame, 100, color=True)
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == text_of(frame, 100)
-    assert set(re.findall(r"\x1b\[([0-9;]*)m", colored)) <= {"0", "1", "2", "32", "31", "36", "1;32", "1;31"}
+    # No black, white or background: what the terminal's own default is has to be readable already.
+    styles = {"0", "1", "2", "32", "31", "36", "1;32", "1;31", "1;36"}
+    assert set(re.findall(r"\x1b\[([0-9;]*)m", colored)) <= styles
 
 
 def test_all_problems_brokers_and_rows_are_plain_values() -> None:
@@ -254,3 +240,90 @@ def test_manual_brokers_alone_are_told_the_way() -> None:
     shown = " ".join(lines(screen(brokers=(), manual=("old", "older")), 120, 20))
     assert "no broker yet" not in shown
     assert "old and 1 more have no API to ask: trademon fills import FILE.csv --broker old" in shown
+
+
+# --- what keys choose -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (120, 35)])
+def test_the_panel_that_keys_move_in_is_never_folded(panel: str, size: tuple[int, int]) -> None:
+    """Also where it had no room before; its selected row is marked by a sign."""
+    names = {"problems": "needs a look", "positions": "open positions", "symbols": "P&L by symbol"}
+    shown = lines_of(screen(problems=PROBLEMS), View(focus=panel), *size)  # type: ignore[arg-type]
+    assert any(f"─ {names.get(panel, panel)}" in line for line in shown), shown
+    assert sum("│▸" in line for line in shown) == 1
+
+
+def lines_of(state: WatchState, view: View, width: int, height: int) -> list[str]:
+    return text_of(render_dashboard(state, view, width=width, height=height), width).split("\n")[:-1]
+
+
+def test_one_currency_alone_is_said_and_hides_the_others() -> None:
+    """`u`: USDT alone stands in the header, brokers, positions and symbols; errors stay."""
+    shown = "\n".join(lines_of(screen(**OUTAGE), View(currency="USDT"), 120, 50))
+    assert "USDT only" in shown
+    assert "EUR" not in shown
+    assert "✖ 23 errors" in shown
+    assert currencies_of(screen().earned) == ["USDT", "EUR"]
+
+
+def test_a_filter_narrows_lists_and_never_problems() -> None:
+    """`/`: rows with these letters; what is wrong is shown whatever was typed."""
+    shown = "\n".join(lines_of(screen(problems=PROBLEMS), View(filter="sol"), 120, 35))
+    assert "filter 'sol'" in shown
+    assert "SOL/USDT" in shown
+    assert "14:01:34   main" not in shown
+    assert "too many requests" in shown
+    assert "no execution with that in it" in "\n".join(lines_of(screen(), View(filter="zzz"), 120, 35))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"), [("today", "P&L today"), ("7d", "P&L 7 d"), ("30d", "30 d"), ("all", "P&L all")]
+)
+def test_the_range_is_said_where_its_figures_stand(chosen: str, words: str) -> None:
+    """`r`: brokers, symbols and the curve are of it; today and the total are always there."""
+    shown = lines_of(screen(), View(range=chosen), 120, 40)  # type: ignore[arg-type]
+    assert words in "\n".join(shown)
+    assert "today +80.23 USDT" in shown[1]
+
+
+def test_figures_by_another_method_say_so() -> None:
+    """The method of what is shown, of what is being worked out, and that executions and positions stay as kept."""
+    shown = "\n".join(lines(STATES["working"], 140, 40))
+    assert "lifo as of 14:02:14 → working out average" in shown
+    assert "─ executions, P&L by fifo ─" in shown
+    assert "─ open positions by fifo, prices 42 s old ─" in shown
+    assert "P&L by symbol, 30 d, lifo" in shown
+
+
+def test_a_pause_says_what_goes_on() -> None:
+    """Nobody would take an old screen for a live one."""
+    assert "▲ paused: nobody is asked, sign-ins are kept" in lines(STATES["paused"], 120, 35)[0]
+    assert "▲ paused, sign-ins kept" in lines(STATES["paused"], 60, 18)[0]
+
+
+def test_positions_say_what_is_not_known_of_them() -> None:
+    """No price, no cost, an exchange that states otherwise: each is a sign and words."""
+    rows = PositionsReport(
+        (
+            position("DOGE", "3000", "0.0812", None, unknown_quantity=Decimal(2000)),
+            position("XBT/USD:BTC", "5", "100", "101", side="short", difference=Decimal(-1)),
+        )
+    )
+    shown = "\n".join(lines_of(screen(positions=rows), View(focus="positions"), 120, 40))
+    assert "? 2,000 without cost" in shown
+    assert "▲ stated nothing, -1 from ours" in shown
+    assert "short" in shown
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_is_painted_again_is_what_is_painted_anew(name: str) -> None:
+    """The memory of what was drawn changes nothing, through changes of size, of focus and of the state."""
+    memo = Memo()
+    for width, height in [(120, 35), (80, 24), (120, 35), (60, 18)]:
+        for view in (View(), View(focus="brokers"), View(range="all"), View()):
+            for state in (STATES[name], screen()):
+                again = dashboard_lines(state, view, width=width, height=height, memo=memo)
+                anew = dashboard_lines(state, view, width=width, height=height)
+                assert [line.plain for line in again] == [line.plain for line in anew]

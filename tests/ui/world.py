@@ -9,11 +9,17 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from trademon.core.pnl_reports import PnlRow, PnlTotal
+from trademon.core.automation_reports import AutomationStatus, Rates, Scheduler, UserAutomation
+from trademon.core.holding_reports import PositionRow, PositionsReport, Seen
+from trademon.core.pnl_reports import Mark, PnlRow
 from trademon.core.reports import BrokerInfo, BrokerScan, ExecutionRow, FillRow, Problem
+from trademon.core.rounds import Round
+from trademon.core.schedule import Schedule
+from trademon.core.watch_figures import BookDay, BookEarned
 from trademon.core.watch_reports import WatchBroker, WatchState
 
 NOW = datetime(2026, 11, 21, 14, 2, 14, tzinfo=UTC)
+TODAY = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days
 
 
 def fill(number: int = 1, **changes: Any) -> FillRow:
@@ -53,7 +59,6 @@ def broker(name: str = "main", state: str = "ok", **changes: Any) -> WatchBroker
         "seconds": Decimal("0.182"),
         "open_orders": 4,
         "complete_since": datetime(2025, 11, 2, tzinfo=UTC),
-        "net": (("USDT", Decimal("121.05")),),
     }
     return WatchBroker(**facts | changes)
 
@@ -79,8 +84,8 @@ HOSTILE = (
 )
 BROKERS = (
     broker(),
-    broker("titres", "action", exchange="saxo", note="sign-in ends in 2 d", net=(("EUR", Decimal("-12.4")),)),
-    broker("okx", "waiting", exchange="okx", next_at=NOW + timedelta(seconds=41), net=(), complete_since=None),
+    broker("titres", "action", exchange="saxo", note="sign-in ends in 2 d"),
+    broker("okx", "waiting", exchange="okx", next_at=NOW + timedelta(seconds=41), complete_since=None),
 )
 SIXTY = tuple(broker(f"acct-{i:02}", "failed" if i == 30 else "ok", errors_in_row=4 * (i == 30)) for i in range(60))
 PROBLEMS = (
@@ -92,22 +97,69 @@ PROBLEMS = (
 )
 
 
+def book(
+    symbol: str, days: dict[int, str], broker_name: str = "main", currency: str = "USDT", **changes: Any
+) -> BookEarned:
+    """`days`: what each brought, by how many days before today it was."""
+    told = tuple(BookDay(TODAY - ago, Decimal(net), 3) for ago, net in sorted(days.items(), reverse=True))
+    return BookEarned("ann", broker_name, symbol, currency, told, **changes)
+
+
+EARNED = (
+    book("BTC/USDT", {400: "1000", 25: "310.5", 20: "-120", 9: "412.6", 2: "55", 0: "41.33"}),
+    book("SOL/USDT", {28: "40", 12: "81.27", 0: "38.9"}, hours=((9, Decimal(12)), (13, Decimal("26.9")))),
+    book("DOGE/USDT", {3: "-88.2"}, provisional=True),
+    book("AAPL:xnas/EUR", {200: "110.5", 6: "-12.4"}, "titres", "EUR"),
+)
+
+
+def position(symbol: str, quantity: str, average: str, last: str | None, **changes: Any) -> PositionRow:
+    held, cost = Decimal(quantity), Decimal(quantity) * Decimal(average)
+    mark = None if last is None else Mark(Decimal(last), NOW - timedelta(seconds=42), held * Decimal(last) - cost)
+    facts: dict[str, Any] = {"user": "ann", "broker": "main", "side": "long", "currency": "USDT", "seen": Seen(NOW)}
+    told = facts | {"average_cost": Decimal(average), "cost": cost, "mark": mark} | changes
+    return PositionRow(symbol=symbol, quantity=held, **told)
+
+
+POSITIONS = PositionsReport(
+    (
+        position("BTC", "0.4123", "44180.52", "47003.1"),
+        position("ETH", "3.25", "2604.11", "2512.4"),
+        position("DOGE", "3000", "0.0812", None, unknown_quantity=Decimal(2000)),
+        position("AAPL:xnas", "40", "188.2", "191.35", broker="titres", currency="EUR"),
+    )
+)
+AUTOMATION = AutomationStatus(
+    (
+        UserAutomation(
+            Schedule("ann", "active", 30, NOW + timedelta(minutes=28)),
+            Round(7, "ann", "schedule", NOW - timedelta(minutes=2), NOW - timedelta(seconds=108.8), "success"),
+            None,
+            Rates(Decimal(1), Decimal(1), Decimal("0.96")),
+        ),
+    ),
+    Scheduler(is_alive=True, pid=7),
+    NOW,
+)
+
+
 def screen(**changes: Any) -> WatchState:
     facts: dict[str, Any] = {
         "title": "ann · all brokers",
         "method": "fifo",
+        "shown_method": "fifo",
         "now": NOW,
         "started_at": NOW - timedelta(hours=3, minutes=12),
         "cycle": 1152,
         "cycle_seconds": Decimal("0.41"),
         "next_at": NOW + timedelta(seconds=6),
         "brokers": BROKERS,
-        "totals": (
-            PnlTotal("USDT", Decimal("2431.77"), Decimal(0), True),
-            PnlTotal("EUR", Decimal("98.1"), Decimal(0)),
-        ),
+        "totals": (),
         "executions": EXECUTIONS,
         "problems": (),
+        "earned": EARNED,
+        "positions": POSITIONS,
+        "automation": AUTOMATION,
     } | changes
     counts: dict[str, Any] = {
         "brokers_total": len(facts["brokers"]),
@@ -170,3 +222,48 @@ def text_of(renderable: RenderableType, width: int, *, color: bool = False) -> s
     )
     console.print(renderable)
     return stream.getvalue()
+
+
+def many_executions(count: int) -> tuple[ExecutionRow, ...]:
+    """So many, newest first, of 40 symbols and 3 brokers; each third closes something."""
+    return tuple(
+        execution(
+            None if n % 3 else str(Decimal(n * 7 % 1000 - 400) / 8),
+            fill(
+                n,
+                symbol=f"C{n % 40:02}/USDT",
+                broker=("main", "okx", "bitget")[n % 3],
+                side="sell" if n % 3 == 0 else "buy",
+                quantity=Decimal(n * 37 % 900 + 1) / 32,
+                price=Decimal(n * 7919 % 50000 + 1) / 4,
+            ),
+        )
+        for n in range(1, count + 1)
+    )
+
+
+MANY_BOOKS = tuple(
+    book(f"C{n:02}/USDT", {ago: str(Decimal(n * 31 % 97 - 40 + ago) / 4) for ago in range(0, 30, 1 + n % 5)})
+    for n in range(40)
+)
+OUTAGE = {
+    "brokers": (
+        broker(state="failed", errors_in_row=7, last_good_at=NOW - timedelta(minutes=11), note=None),
+        broker("okx", "waiting", exchange="okx", next_at=NOW + timedelta(seconds=41), complete_since=None),
+        broker("titres", "action", exchange="saxo", note="sign in again", errors_in_row=3),
+    ),
+    "problems": (
+        Problem("network", "no answer from api.binance.com within 4 s", None, "main", "ann", 1, NOW),
+        Problem(
+            "sign-in",
+            "its sign-in has ended",
+            "trademon broker login titres",
+            "titres",
+            "ann",
+            4,
+            NOW - timedelta(hours=1),
+        ),
+    ),
+    "errors_total": 23,
+}
+"""What a dashboard shows while nothing answers."""

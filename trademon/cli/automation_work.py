@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from trademon.core.rounds import Round
 from trademon.core.schedule import State, check_minutes
 from trademon.errors import ConfigError, TrademonError
 from trademon.flows import automation as flow
+from trademon.flows.ports import Ports
 from trademon.redaction import RedactedFormatter
 from trademon.settings import Settings, child_environment
 from trademon.store.lease import hold, holder
@@ -113,7 +115,7 @@ def run_due(user: str | None, *, force: bool) -> Result:
     async def work(home: Home) -> Result:
         stores = home.users(user)
         async with home.network() as ports, sending(home, lambda: home.users(user), last=True, apart=True) as sent:
-            rounds = flow.Rounds(ports, home.settings.default_minutes, _After(home, stores).tell)
+            rounds = _rounds(home, ports, _After(home, stores))
             report = await flow.run_due(stores, rounds, force=force)
         if report.off and not report.rounds:  # said in cron too: a schedule that does nothing is no schedule
             users = ", ".join(report.off)
@@ -125,6 +127,12 @@ def run_due(user: str | None, *, force: bool) -> Result:
 
     with open_home() as home:
         return run_async(lambda: work(home))
+
+
+def _rounds(home: Home, ports: Ports, after: _After) -> flow.Rounds:
+    """Rounds as the settings want them."""
+    settings = home.settings
+    return flow.Rounds(ports, settings.default_minutes, after.tell, kept=timedelta(days=settings.keep_days))
 
 
 def show_status(user: str | None) -> Result:
@@ -170,7 +178,7 @@ def serve(user: str | None, *, in_front: bool) -> int:
 async def _serve(home: Home, user: str | None) -> int:
     async with home.network() as ports, sending(home, lambda: home.users(user), last=False, apart=True):
         after = _After(home, ())
-        rounds = flow.Rounds(ports, home.settings.default_minutes, after.tell)
+        rounds = _rounds(home, ports, after)
         keeper = flow.Keeper(lambda: home.users(user), rounds, on_tick=lambda: systemd.tell("WATCHDOG=1"))
         got: list[int] = []
 

@@ -16,8 +16,7 @@ from trademon.cli.common import Result, User, run
 from trademon.cli.flags import Flags, with_flags
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from trademon.core.automation_reports import AutomationStatus
     from trademon.core.watch_reports import WatchEvent, WatchState
     from trademon.flows.watch import Watch, WatchOptions
     from trademon.wiring import Home
@@ -36,7 +35,7 @@ def watch(
     demo: Annotated[bool, typer.Option("--demo", help="An exchange and a store of its own, no keys.")] = False,
     one_by_one: Annotated[bool, typer.Option("--one-by-one", help="Scan one broker after the other.")] = False,
 ) -> None:
-    """Scan every few seconds and show what happens. `q` leaves."""
+    """Scan every few seconds and show what happens. `q` leaves, `?` shows all keys."""
     from trademon.flows.watch import WatchOptions  # noqa: PLC0415
 
     options = WatchOptions(interval_s=interval, cycles=cycles, one_by_one=one_by_one)
@@ -63,12 +62,23 @@ async def _watch(flags: Flags, options: WatchOptions, user: str | None, plain: b
         signals = _Signals(watch)
         console = flags.console()
         from trademon.ui.console import can_draw  # noqa: PLC0415
+        from trademon.wiring import open_home  # noqa: PLC0415
 
         # A demo has nobody to tell. A counted run, which is a script's, sends what its last scan had to tell, too.
         counted = options.cycles is not None
         async with sending(home, lambda: stores, last=counted) if not demo else contextlib.nullcontext():
             if not flags.json and not plain and can_draw(console):
-                await _on_screen(watch, console)
+                from trademon.cli.automation_work import scheduler_of  # noqa: PLC0415
+                from trademon.cli.watch_screen import watch_on_screen  # noqa: PLC0415
+                from trademon.flows.automation import status  # noqa: PLC0415
+
+                def rounds() -> AutomationStatus:
+                    scheduler, minutes = scheduler_of(home.settings), home.settings.default_minutes
+                    return status(stores, home.store.locks, scheduler, now=ports.clock(), default_minutes=minutes)
+
+                watch.automation = rounds
+                with open_home(home.settings) as beside:
+                    await watch_on_screen(watch, console, [beside.store.for_user(store.user) for store in stores])
             else:
                 watch.on_event = _event_writer(flags, show_user=len(stores) > 1)
                 await watch.run()
@@ -102,36 +112,6 @@ class _Signals:
             signal.raise_signal(number)
         self.exit_code = 128 + number
         self._watch.stop.set()
-
-
-async def _on_screen(watch: Watch, console: Console) -> None:
-    """The dashboard: painted on every change, and once a second so that ages and countdowns go on."""
-    from trademon.ui.live import Screen  # noqa: PLC0415
-
-    def on_key(key: str) -> None:
-        if key in ("q", "Q"):
-            watch.stop.set()
-
-    with Screen(console, on_key=on_key) as screen:
-        latest: list[WatchState] = []
-
-        def show(state: WatchState) -> None:
-            latest[:] = [state]
-            screen.show(state)
-
-        watch.on_state = show
-        ticker = asyncio.create_task(_every_second(watch, latest, screen.show))
-        try:
-            await watch.run()
-        finally:
-            ticker.cancel()
-
-
-async def _every_second(watch: Watch, latest: list[WatchState], show: Callable[[WatchState], None]) -> None:
-    while True:
-        await asyncio.sleep(1)
-        if latest:
-            show(dataclasses.replace(latest[0], now=watch.ports.clock()))
 
 
 def _event_writer(flags: Flags, *, show_user: bool) -> Callable[[WatchEvent], None]:

@@ -13,7 +13,7 @@ So for each fill, over all of its entries, with any rates whatever:
 
     value given - value received - fees = what the fill changed in cash
 
-and by the law of a single book (docs/explanation/accounting.md) the cash of an account is the sum over its coins of net
+and by the law of a single book (docs/accounting.md) the cash of an account is the sum over its coins of net
 less open cost plus unmatched proceeds less their fees. Two examples, in USDT, with BTC at 50,000 and BNB at 600:
 
 - Buy 10 ETH at 0.06 BTC with a fee of 0.01 BNB. ETH: 10 at 3,000, carrying a fee of 6. BTC: 0.6 sold at 50,000. BNB:

@@ -1,6 +1,6 @@
 """Realised P&L: the one fold over the fills of one book (an account and a symbol).
 
-The rules, with examples, stand in docs/explanation/accounting.md. In short: `gross` is the price difference alone; a
+The rules, with examples, stand in docs/accounting.md. In short: `gross` is the price difference alone; a
 lot carries its opening fee and a disposal takes its share of that and the closing fee; what is sold beyond the known
 lots of a spot book is unmatched and in no figure. What a fee is worth and what it moves is settled before
 (`core.entries`).

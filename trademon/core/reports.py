@@ -85,6 +85,8 @@ class BrokerScan:
     unread: str | None = None
     left: int = 0
     alert: Problem | None = None
+    budget: tuple[int, int] | None = None
+    """What its host's minute has cost so far and may cost; None where the exchange does not count by the minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,24 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from trademon.core.automation_reports import AutomationStatus, RoundsReport
+from trademon.core.coverage_reports import CoverageReport
+from trademon.core.holding_reports import PositionsReport
+from trademon.core.lot_reports import ExplainReport, LotsReport
 from trademon.core.pnl_reports import PnlTotal
-from trademon.core.reports import ExecutionRow, Problem, ScanReport
+from trademon.core.reports import BrokerInfo, ExecutionRow, Problem, ScanReport
+from trademon.core.watch_figures import BookEarned
 
 BrokerState = Literal["new", "scanning", "ok", "failed", "waiting", "busy", "action"]
 
 
 @dataclass(frozen=True, slots=True)
 class WatchBroker:
-    """One broker on the dashboard. `action`: a person must act; `waiting`: its host asked us to wait."""
+    """One broker on the dashboard. `action`: a person must act; `waiting`: its host asked us to wait.
+
+    `next_at`: when it is asked again, None while the watch is paused. `seconds`: what its last pass took. `budget`:
+    what its host's minute has cost so far and may cost, by all programs at this address, None where it does not count.
+    """
 
     name: str
     user: str
@@ -27,13 +36,20 @@ class WatchBroker:
     seconds: Decimal | None
     open_orders: int | None
     complete_since: datetime | None
-    net: tuple[tuple[str, Decimal], ...]
     note: str | None = None
+    budget: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """Everything the dashboard shows, at `now`. Executions and problems are newest first."""
+    """Everything the dashboard shows, at `now`. Executions, problems and errors are newest first.
+
+    `problems` are those that still are, each once; `errors` what was wrong lately, whether or not it passed.
+
+    `method` is what the books are kept in, and what each execution's P&L is by. `earned` are figures by `shown_method`,
+    as they were at `earned_at` where that is not None; `working_out` names a method whose figures are still to come.
+    `positions` and `automation` are None until they were read for the first time.
+    """
 
     title: str
     method: str
@@ -51,6 +67,29 @@ class WatchState:
     errors_total: int
     manual: tuple[str, ...] = ()
     """The brokers there are, where none of them has an API."""
+    earned: tuple[BookEarned, ...] = ()
+    shown_method: str = ""
+    earned_at: datetime | None = None
+    working_out: str | None = None
+    positions: PositionsReport | None = None
+    automation: AutomationStatus | None = None
+    is_paused: bool = False
+    errors: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerDetail:
+    """What is known of one broker beside its row: `refused` are answers that were not believed, newest first, with
+    when and why."""
+
+    info: BrokerInfo
+    coverage: CoverageReport
+    refused: tuple[tuple[datetime, str], ...] = ()
+    last_error: str | None = None
+
+
+Detail = BrokerDetail | ExplainReport | LotsReport | RoundsReport | Problem
+"""What a row opens to where that takes reading; a Problem where it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from trademon.flows.scan import Target
 from trademon.flows.tokens import keep_alive
 from trademon.store.lease import holder
 from trademon.store.store import UserStore
-from trademon.store.user_rounds import ended_from_outside
+from trademon.store.user_rounds import KEPT, ended_from_outside
 
 if TYPE_CHECKING:
     from trademon.store.postgres_leases import Leases
@@ -50,6 +50,19 @@ class Rounds:
     ports: Ports
     default_minutes: int
     after: AfterRound = nothing_after
+    kept: timedelta = KEPT
+    """For how long rounds are kept."""
+
+    async def begin(self, store: UserStore, trigger: Trigger, *, only_due: bool) -> Round | None:
+        """Do one of a user's rounds; None where none is due any more. Raises as `do_round` does."""
+        return await do_round(
+            store,
+            self.ports,
+            trigger,
+            only_due=only_due,
+            default_minutes=self.default_minutes,
+            kept=self.kept,
+        )
 
     async def tell(self, ended: Round) -> None:
         """What goes wrong in telling is for the log: the round is done and noted, and others are still to be done."""
@@ -75,9 +88,7 @@ async def run_due(stores: Sequence[UserStore], rounds: Rounds, *, force: bool) -
             return
         trigger: Trigger = "manual" if force else "cron"
         try:
-            ended = await do_round(
-                store, rounds.ports, trigger, only_due=not force, default_minutes=rounds.default_minutes
-            )
+            ended = await rounds.begin(store, trigger, only_due=not force)
         except Busy:
             busy.append(store.user)
             return
@@ -152,9 +163,7 @@ class Keeper:
             return
         now = self.rounds.ports.monotonic()
         if now >= self._again_at.get(store.user, now) and is_due(schedule, self.rounds.ports.clock()):
-            work = do_round(
-                store, self.rounds.ports, "schedule", only_due=True, default_minutes=self.rounds.default_minutes
-            )
+            work = self.rounds.begin(store, "schedule", only_due=True)
             self._running[store.user] = asyncio.create_task(work)
 
     async def _collect(self) -> None:

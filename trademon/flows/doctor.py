@@ -59,7 +59,7 @@ def _machine(store: Store) -> Iterator[Check]:
     health = store.health()
     yield _database(store, health)
     for gap in health.open_to_all:
-        yield Check("row security", "warn", gap, "docs/how-to/postgres.md says how the store's role is made")
+        yield Check("row security", "warn", gap, "docs/postgres.md says how the store's role is made")
     if store.is_file:
         yield _disk(store.path.parent)
         yield from _rights(store.path.parent)
@@ -155,8 +155,8 @@ def _stored(store: UserStore, broker: Broker, now: datetime) -> Iterator[Check]:
     if doubted:
         told = f"{len(doubted)} answers of the last day were not believed, the newest: {doubted[0].reason}"
         yield Check("answers", "warn", told)
-    if state.wait_until is not None and state.wait_until > now:
-        yield Check("host", "warn", f"asked us to wait until {state.wait_until:%H:%M:%S} UTC")
+    if (wait_until := state.waits_until(now)) is not None:
+        yield Check("host", "warn", f"asked us to wait until {wait_until:%H:%M:%S} UTC")
 
 
 def _complete(store: UserStore, broker: Broker, now: datetime, capabilities_of: CapabilitiesOf) -> Iterator[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
@@ -42,7 +42,8 @@ async def pnl_at_last_prices(stores: Sequence[UserStore], query: PnlQuery, ports
     books = figures(stores, query)
     brokers = _brokers_of(stores, [book for book in books if book.row.open_quantity])
     told = await last_prices(brokers.values(), ports)
-    marked = [mark_book(book, brokers.get(_account(book)), told) for book in books]
+    markets = Markets()
+    marked = [mark_book(book, brokers.get(_account(book)), told, markets) for book in books]
     report = view(stores, query, marked)
     return replace(
         report,
@@ -95,8 +96,8 @@ def host_key(broker: Broker) -> object:
 
 async def _ask(store: UserStore, broker: Broker, ports: Ports) -> Told:
     now = ports.clock()
-    wait_until = store.broker_state(broker).wait_until
-    if wait_until is not None and now < wait_until:
+    wait_until = store.broker_state(broker).waits_until(now)
+    if wait_until is not None:
         note = f"{broker.name} was not asked: its host asked us to wait until {wait_until:%H:%M:%S} UTC"
         return Told({}, now, note=note)
     prices, _, problem = await isolate(_fetch(store, broker, ports), broker=broker.name, user=broker.user, at=now)
@@ -114,7 +115,21 @@ async def _fetch(store: UserStore, broker: Broker, ports: Ports) -> dict[str, De
 # --- marking ------------------------------------------------------------------------------------------------------
 
 
-def mark_book(book: BookFigures, asked: Asked | None, told: dict[object, Told]) -> BookFigures:
+@dataclass(slots=True)
+class Markets:
+    """What the hosts of brokers list, read once a broker: one lists thousands."""
+
+    _known: dict[int, dict[str, Market]] = field(default_factory=dict)
+
+    def find(self, store: UserStore, broker: Broker, symbol: str) -> Market | None:
+        """A market by its symbol, also one that is no longer listed."""
+        if broker.id not in self._known:
+            listed = (*store.unlisted_markets(broker), *store.markets(broker))
+            self._known[broker.id] = {market.symbol: market for market in listed}
+        return self._known[broker.id].get(symbol)
+
+
+def mark_book(book: BookFigures, asked: Asked | None, told: dict[object, Told], markets: Markets) -> BookFigures:
     """The figures with what is open marked at its host's last price, where that told one."""
     if asked is None or not book.row.open_quantity:
         return book
@@ -122,8 +137,7 @@ def mark_book(book: BookFigures, asked: Asked | None, told: dict[object, Told]) 
     answer = told.get(host_key(broker))
     if answer is None:
         return book
-    markets = {market.symbol: market for market in (*store.unlisted_markets(broker), *store.markets(broker))}
-    market = markets.get(without_side(book.row.symbol))
+    market = markets.find(store, broker, without_side(book.row.symbol))
     price = answer.prices.get(market.exchange_symbol) if market is not None else None
     if market is None or price is None:
         return book

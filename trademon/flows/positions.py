@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal, localcontext
 
 from trademon.core.holding_reports import PositionRow, PositionsReport
@@ -22,7 +23,7 @@ from trademon.flows.coverage import CapabilitiesOf
 from trademon.flows.holdings import HeldAccount, held_accounts
 from trademon.flows.pnl import PnlQuery
 from trademon.flows.pnl_figures import BookFigures, figures
-from trademon.flows.pnl_marks import Told, last_prices, mark_book, unrealized
+from trademon.flows.pnl_marks import Asked, Markets, Told, last_prices, mark_book, unrealized
 from trademon.flows.ports import Ports
 from trademon.store.store import UserStore
 
@@ -32,14 +33,42 @@ async def positions(
 ) -> PositionsReport:
     """The positions of the brokers named, or of all, at their exchanges' last prices. Without a price a row has no
     unrealised P&L, and a note says why."""
-    accounts, silent = held_accounts(stores, names, ports.clock())
-    books = _open_books(stores)
-    asked = {_key(a): (a.store, a.broker) for a in accounts if books[_key(a)]}
-    told = await last_prices(asked.values(), ports)
+    open_ = read_open(stores, names, ports.clock())
+    told = await last_prices(open_.asked.values(), ports)
+    return positions_at(open_, told, capabilities_of=capabilities_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What is open, as far as stores know: the accounts, their books with something open, and whom to ask for last
+    prices, by user and account. `silent`: brokers that never answered; `manual`: those without an API, where there are
+    no others."""
+
+    accounts: Sequence[HeldAccount]
+    books: Mapping[tuple[str, int], Sequence[BookFigures]]
+    silent: tuple[str, ...]
+    manual: tuple[str, ...]
+
+    @property
+    def asked(self) -> dict[tuple[str, int], Asked]:
+        return {_key(a): (a.store, a.broker) for a in self.accounts if self.books.get(_key(a))}
+
+
+def read_open(stores: Sequence[UserStore], names: Sequence[str], now: datetime) -> Open:
+    """What the stores know of what the brokers named, or all, have open."""
+    accounts, silent = held_accounts(stores, names, now)
+    manual = only_manual(broker for store in stores for broker in store.brokers())
+    return Open(accounts, _open_books(stores), silent, manual)
+
+
+def positions_at(open_: Open, told: dict[object, Told], *, capabilities_of: CapabilitiesOf) -> PositionsReport:
+    """The positions at the last prices that hosts have told."""
     rows: list[PositionRow] = []
     notes: list[str] = []
-    for account in accounts:
-        marked = [mark_book(book, asked[_key(account)], told).row for book in books[_key(account)]]
+    asked, markets = open_.asked, Markets()
+    for account in open_.accounts:
+        books = open_.books.get(_key(account), ())
+        marked = [mark_book(book, asked[_key(account)], told, markets).row for book in books]
         able = capabilities_of(account.broker.exchange, account.broker.market)
         if account.broker.market != "spot" or (able is not None and able.has_positions):
             rows += _stated_positions(account, marked)
@@ -47,9 +76,9 @@ async def positions(
             found = _Coins(account, marked)
             rows += found.rows()
             notes += found.notes
-    if not rows and (manual := only_manual(broker for store in stores for broker in store.brokers())):
-        notes.append(takes_files(manual))
-    return PositionsReport(tuple(rows), (*notes, *_unpriced(rows, told), *silent))
+    if not rows and open_.manual:
+        notes.append(takes_files(open_.manual))
+    return PositionsReport(tuple(rows), (*notes, *_unpriced(rows, told), *open_.silent))
 
 
 def _key(account: HeldAccount) -> tuple[str, int]:

@@ -11,20 +11,23 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
 from trademon.core.reports import BrokerScan, Problem
 from trademon.core.rounds import Round, Task, TaskOutcome, Trigger
+from trademon.core.session_reports import KeptSession
 from trademon.core.verify_reports import BrokerVerify, VerifyStatus
-from trademon.exchanges.registry import WITHOUT_API
+from trademon.exchanges.registry import NEEDS_SIGN_IN, WITHOUT_API
 from trademon.flows.ports import Ports
 from trademon.flows.scan import ScanLimits, Target, by_account, scan_broker
 from trademon.flows.strategies import run_active
+from trademon.flows.tokens import keep_sessions
 from trademon.flows.verify import verify_broker
 from trademon.store.lease import hold
 from trademon.store.store import UserStore
+from trademon.store.user_rounds import KEPT
 
 BROKER_S = 240.0
 """A broker's part is given up after that: less than the shortest interval, so that no round meets the next."""
@@ -32,9 +35,9 @@ STOPPED = "it was stopped before it was done"
 
 
 async def do_round(
-    store: UserStore, ports: Ports, trigger: Trigger, *, only_due: bool, default_minutes: int
+    store: UserStore, ports: Ports, trigger: Trigger, *, only_due: bool, default_minutes: int, kept: timedelta = KEPT
 ) -> Round | None:
-    """Do the user's round, and note how it went; None where none is due any more.
+    """Do the user's round, and note how it went; None where none is due any more. `kept`: for how long rounds are.
 
     Raises:
         Busy: another run does it.
@@ -50,9 +53,9 @@ async def do_round(
         except asyncio.CancelledError:
             problem = Problem("stopped", f"the round: {STOPPED}", user=store.user, at=ports.clock())
             work.note(Task("round", "round", "failed", None, STOPPED, problem=problem))
-            store.finish_round(work.round)
+            store.finish_round(work.round, kept=kept)
             raise
-        return store.finish_round(work.round)
+        return store.finish_round(work.round, kept=kept)
 
 
 @dataclass(slots=True)
@@ -79,9 +82,23 @@ class _Work:
 
     async def _in_turn(self, group: Sequence[Target], verified: frozenset[str]) -> None:
         for target in group:
+            if target.broker.exchange in NEEDS_SIGN_IN:
+                await self._tokens(target)
             done = await self._sync(target)
             if done.status == "ok" and target.broker.name not in verified:
                 await self._verify(target)
+
+    async def _tokens(self, target: Target) -> None:
+        """Keep a sign-in alive. Of one that is lost the sync that follows tells, in the same words."""
+        started = self.ports.monotonic()
+        for kept in await keep_sessions([target], self.ports):
+            if not kept.is_lost:
+                seconds = Decimal(f"{self.ports.monotonic() - started:.3f}")
+                outcome = "success" if kept.status == "ok" else kept.status
+                name = f"tokens {kept.broker}"
+                self.note(
+                    Task(name, "tokens", outcome, seconds, _signed_in(kept), broker=kept.broker, problem=kept.problem)
+                )
 
     async def _sync(self, target: Target) -> BrokerScan:
         limits = ScanLimits(broker_s=BROKER_S, transfers_now=True)
@@ -158,6 +175,17 @@ class _Work:
                 problem=found.problem,
             )
         )
+
+
+def _signed_in(kept: KeptSession) -> str:
+    """One line of what became of a sign-in's tokens."""
+    if kept.problem is not None:
+        return kept.problem.message
+    if kept.note is not None:
+        return kept.note
+    until = kept.refresh_until or kept.access_until
+    told = "renewed" if kept.is_renewed else "good"
+    return told if until is None else f"{told}, until {until:%H:%M} UTC"
 
 
 def _told(done: BrokerScan) -> str:

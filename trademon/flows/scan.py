@@ -63,7 +63,6 @@ WAYS_TO_A_RATE = 3
 TRANSFERS_EVERY = timedelta(minutes=15)
 WALLET = ""
 """Stands for a symbol where it is noted when deposits and withdrawals were last asked for."""
-LONGEST_WAIT = timedelta(days=3)
 SWEEP_FIRST = 20
 
 
@@ -141,9 +140,9 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
     store, broker = target.store, target.broker
     started = ports.monotonic()
     count = _Count()
-    wait_until, now = store.broker_state(broker).wait_until, ports.clock()
-    # One further off than the longest ban was written by a clock that was wrong.
-    if wait_until is not None and now < wait_until <= now + LONGEST_WAIT:
+    now = ports.clock()
+    wait_until = store.broker_state(broker).waits_until(now)
+    if wait_until is not None:
         note = f"its host asked us to wait until {wait_until:%H:%M:%S} UTC"
         return BrokerScan(broker.name, broker.user, "skipped", 0, 0, Decimal("0.000"), note=note)
 
@@ -163,6 +162,7 @@ async def scan_broker(target: Target, ports: Ports, *, since: datetime | None, l
         unread=count.unread,
         left=count.left,
         alert=count.alert,
+        budget=count.budget,
     )
     if error is None or problem is None:
         return done
@@ -194,6 +194,7 @@ class _Count:
     unread: str | None = None
     left: int = 0
     alert: Problem | None = None
+    budget: tuple[int, int] | None = None
 
 
 async def _hold_and_look(
@@ -224,7 +225,7 @@ async def _hold_and_look(
                 store.quarantine(broker, ports.clock(), fault.message, exchange.last_answer())
             raise
         finally:
-            count.requests = exchange.requests
+            count.requests, count.budget = exchange.requests, exchange.budget()
             await exchange.close()
     store.note_good_look(broker, ports.clock())
 

@@ -18,6 +18,7 @@ from trademon.exchanges.base import Capabilities
 from trademon.flows.coverage import CapabilitiesOf
 from trademon.flows.ports import Ports
 from trademon.flows.scan import ScanLimits, Target, scan, scan_broker
+from trademon.flows.tokens import keep_sessions
 
 ALL_SYMBOLS = 10**6
 SWEEP_S = 600.0
@@ -43,6 +44,8 @@ async def sync(
 
     async def look_at(target: Target, ports: Ports, *, since: datetime | None, limits: ScanLimits) -> BrokerScan:
         first = _is_first(target)
+        # What the tokens need is told by `broker refresh`; what keeps the look from its work, by the look.
+        await keep_sessions([target], ports)
         if full:
             done = await _to_the_end(target, ports, limits, tell)
         else:

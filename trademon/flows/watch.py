@@ -12,28 +12,28 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
-from trademon.core.model import Broker, id_order
-from trademon.core.money import EXACT, ZERO
-from trademon.core.notices import MANY_ERRORS
-from trademon.core.pnl_reports import PnlTotal
+from trademon.core.automation_reports import AutomationStatus
+from trademon.core.model import id_order
 from trademon.core.reports import BrokerScan, ExecutionRow, Problem, ScanReport, takes_files
 from trademon.core.session_reports import KeptSession
-from trademon.core.watch_reports import BrokerState, WatchBroker, WatchEvent, WatchState
+from trademon.core.watch_reports import WatchEvent, WatchState
 from trademon.exchanges.registry import only_manual
 from trademon.flows.pnl import totals
 from trademon.flows.ports import Ports
 from trademon.flows.scan import ScanLimits, Target, scan_broker
 from trademon.flows.tokens import keep_alive
+from trademon.flows.watch_figures import KeptFigures
+from trademon.flows.watch_looks import Looks
 from trademon.store.store import UserStore
 
-KEPT_EXECUTIONS = 200
+KEPT_EXECUTIONS = 500
 KEPT_PROBLEMS = 50
 # A tick waits this share of the interval for its passes: 4 s of the usual 10, then what is left goes on beside it.
 _PATIENCE = 0.4
-LONGEST_PAUSE_S = 60.0
-_ACTION_TICKS = 6  # where a person must act, asking on every tick helps nobody
+SOONEST_AGAIN_S = 1.0
+"""Whoever leans on the key that scans asks an exchange no more often than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +47,9 @@ class WatchOptions:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What the watch itself knows of one broker, beside what the store does."""
-
-    user: str
-    state: BrokerState = "new"
-    seconds: Decimal | None = None
-    problem: Problem | None = None
-    note: str | None = None
-    failures: int = 0
-    paused_until: float = 0.0
-    """By the monotonic clock: a broker that fails is asked less often, at least once a minute."""
-
-
-@dataclass(slots=True)
 class Watch:
-    """One run of watch. `on_event` hears everything once, `on_state` the whole picture whenever it changed."""
+    """One run of watch. `on_event` hears everything once, `on_state` the whole picture whenever it changed.
+    `automation` is read once a cycle, where it is given."""
 
     stores: tuple[UserStore, ...]
     ports: Ports
@@ -71,24 +58,34 @@ class Watch:
     on_event: Callable[[WatchEvent], None]
     on_state: Callable[[WatchState], None]
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    automation: Callable[[], AutomationStatus] | None = None
+    is_paused: bool = False
     _cycle: int = 0
     _started_at: datetime | None = None
     _next_at: datetime | None = None
     _cycle_seconds: Decimal | None = None
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _last_tick: float = -math.inf
     _passes: dict[int, asyncio.Task[BrokerScan]] = field(default_factory=dict)
     _ended: list[BrokerScan] = field(default_factory=list)
     _last: dict[int, BrokerScan] = field(default_factory=dict)
     _new_fills: int = 0
-    _seen: dict[int, _Seen] = field(default_factory=dict)
+    _brokers: list[Target] = field(default_factory=list)
+    """All with an API, as they were at the last tick."""
+    _manual: tuple[str, ...] = ()
+    _looks: dict[int, Looks] = field(default_factory=dict)
     _executions: deque[ExecutionRow] = field(default_factory=lambda: deque(maxlen=KEPT_EXECUTIONS))
     _problems: deque[Problem] = field(default_factory=lambda: deque(maxlen=KEPT_PROBLEMS))
+    _errors: deque[Problem] = field(default_factory=lambda: deque(maxlen=KEPT_PROBLEMS))
     _errors_total: int = 0
     _last_fill_id: dict[str, int] = field(default_factory=dict)
-    _totals: tuple[PnlTotal, ...] = ()
-    _net: dict[tuple[str, str], dict[str, Decimal]] = field(default_factory=dict)
-    _fills_total: int = 0
+    _kept: KeptFigures = field(init=False)
+    _automation: AutomationStatus | None = None
     _signed_out: set[int] = field(default_factory=set)
     """Brokers whose lost session was told: once, however often they are asked."""
+
+    def __post_init__(self) -> None:
+        self._kept = KeptFigures(self.stores)
 
     async def run(self) -> None:
         """Until `stop` is set or the cycles are done. A pass under way ends its write before this returns."""
@@ -97,11 +94,13 @@ class Watch:
         keeper = asyncio.create_task(keep_alive(self._targets, self.ports, self._tell_session))
         try:
             while not self.stop.is_set():
-                self._cycle += 1
-                self._next_at = self.ports.clock() + timedelta(seconds=self._until_next(first))
-                await self._tick()
-                if self.options.cycles is not None and self._cycle >= self.options.cycles:
-                    break
+                if not self.is_paused or self._asked.is_set():
+                    self._asked.clear()
+                    self._cycle += 1
+                    self._next_at = self.ports.clock() + timedelta(seconds=self._until_next(first))
+                    await self._tick()
+                    if self.options.cycles is not None and self._cycle >= self.options.cycles:
+                        break
                 await self._pause(self._until_next(first))
         finally:
             await self._end_passes()
@@ -109,30 +108,56 @@ class Watch:
             await asyncio.gather(keeper, return_exceptions=True)  # a cancellation that is our own passes
             self._tell(WatchEvent("stop", self.ports.clock(), self._cycle, text=self._closing_words()))
 
+    def pause(self, *, on: bool) -> None:
+        """Ask nobody anything from now on, or go on at once. What is being asked comes to its end, and sign-ins are
+        kept alive meanwhile."""
+        self.is_paused = on
+        if not on:
+            self._asked.set()
+        self._show()
+
+    def scan_now(self) -> None:
+        """A tick at once, also for brokers that are asked less often because they failed; also while paused."""
+        if self.ports.monotonic() - self._last_tick < SOONEST_AGAIN_S:
+            return
+        for looks in self._looks.values():
+            looks.paused_until = 0.0
+        self._asked.set()
+
     def exit_code(self) -> int:
         """What the last passes would end a `scan` with. For a counted run, which is a script's."""
         return ScanReport(tuple(self._last.values())).exit_code
 
     def state(self) -> WatchState:
-        """The picture now."""
-        now = self.ports.clock()
-        targets = list(self._all_brokers())
+        """The picture now, from what is in memory: nothing is read for it."""
+        now, monotonic = self.ports.clock(), self.ports.monotonic()
+        next_at = None if self.is_paused else self._next_at
+        method = " / ".join(sorted({store.default_method for store in self.stores}))
         return WatchState(
             title=self.title,
-            method=" / ".join(sorted({store.default_method for store in self.stores})),
+            method=method,
             now=now,
             started_at=self._started_at or now,
             cycle=self._cycle,
             cycle_seconds=self._cycle_seconds,
-            next_at=self._next_at,
-            brokers_total=len(targets),
-            brokers=tuple(self._watch_broker(t) for t in targets if t.broker.enabled),
-            totals=self._totals,
+            next_at=next_at,
+            brokers_total=len(self._brokers),
+            brokers=tuple(
+                self._looks[t.broker.id].shown(t.broker, next_at, now, monotonic)
+                for t in self._brokers
+                if t.broker.enabled
+            ),
+            totals=totals(self._kept.rows),
             executions=tuple(self._executions),
-            executions_total=self._fills_total,
+            executions_total=self._kept.fills,
             problems=tuple(self._problems),
             errors_total=self._errors_total,
-            manual=self._manual(),
+            manual=self._manual,
+            earned=self._kept.earned,
+            shown_method=method,
+            automation=self._automation,
+            is_paused=self.is_paused,
+            errors=tuple(self._errors),
         )
 
     # --- ticks ---------------------------------------------------------------------------------------------------
@@ -144,17 +169,19 @@ class Watch:
             self._executions.extend(store.executions(limit=KEPT_EXECUTIONS))
         ordered = sorted(self._executions, key=_moment, reverse=True)
         self._executions = deque(ordered, maxlen=KEPT_EXECUTIONS)
-        self._read_figures()
-        count = len(self._targets())
+        self._kept.read(self._started_at)
+        self._read_brokers()
+        count = sum(target.broker.enabled for target in self._brokers)
         brokers = "1 broker" if count == 1 else f"{count} brokers"
         text = f"watching {brokers} of {self.title}, every {self.options.interval_s:g} s"
-        if manual := self._manual():
-            text = f"nothing to watch: {takes_files(manual)}"
+        if self._manual:
+            text = f"nothing to watch: {takes_files(self._manual)}"
         self._tell(WatchEvent("start", self._started_at, text=text))
 
     async def _tick(self) -> None:
-        started = self.ports.monotonic()
+        started = self._last_tick = self.ports.monotonic()
         self._collect()  # what ended since the last tick, so that its broker is asked again in this one
+        self._read_brokers()
         self._start_passes()
         self._show()
         patience = self.options.interval_s * _PATIENCE
@@ -164,6 +191,8 @@ class Watch:
         else:
             await self._wait(running, patience)
         self._collect()
+        if self._kept.read(self.ports.clock()):  # also what another run did: a rebuild, prices that came late
+            self._tell(WatchEvent("pnl", self.ports.clock(), self._cycle, totals=totals(self._kept.rows)))
         self._cycle_seconds = Decimal(f"{self.ports.monotonic() - started:.3f}")
         report, self._ended = ScanReport(tuple(self._ended)), []
         self._tell(
@@ -192,7 +221,7 @@ class Watch:
             self._tell(replace(event, text="signed in again"))
 
     async def _wait(self, running: set[asyncio.Task[BrokerScan]], patience: float | None) -> None:
-        """Wait for passes, for a stop, or for so long; whatever ends is shown when it ends."""
+        """Wait for passes, for a stop, or for so long; whatever ends is told and shown when it ends."""
         stopping = asyncio.ensure_future(self.stop.wait())
         deadline = None if patience is None else self.ports.monotonic() + patience
         try:
@@ -202,6 +231,7 @@ class Watch:
                 if not done:
                     return
                 running -= done
+                self._collect()
                 self._show()
         finally:
             stopping.cancel()
@@ -211,16 +241,18 @@ class Watch:
         before: asyncio.Task[BrokerScan] | None = None
         # Two brokers may lead to one account: the second's pass follows the first's, together one would find it held.
         of_account: dict[int | None, asyncio.Task[BrokerScan]] = {}
-        for target in self._targets():
+        for target in self._brokers:
             account_id = target.broker.account_id
+            if not target.broker.enabled:
+                continue
             if target.broker.id in self._passes:
                 of_account[account_id] = self._passes[target.broker.id]
                 continue
-            seen = self._seen.setdefault(target.broker.id, _Seen(target.broker.user))
-            if self.ports.monotonic() < seen.paused_until:
+            looks = self._looks[target.broker.id]
+            if self.ports.monotonic() < looks.paused_until:
                 continue
-            if seen.state == "new":
-                seen.state = "scanning"
+            if looks.state == "new":
+                looks.state = "scanning"
             after = before if self.options.one_by_one else of_account.get(account_id) if account_id else None
             task = asyncio.create_task(self._pass(target, limits, after))
             self._passes[target.broker.id] = of_account[account_id] = before = task
@@ -233,59 +265,36 @@ class Watch:
     def _collect(self) -> None:
         """Tell of every pass that ended."""
         ended = {broker_id: task for broker_id, task in self._passes.items() if task.done()}
+        targets = {target.broker.id: target for target in self._brokers}
         for broker_id, task in ended.items():
             del self._passes[broker_id]
             scan = self._last[broker_id] = task.result()
             self._new_fills += scan.new_fills
             self._ended.append(scan)
-            self._judge(self._seen[broker_id], scan)
+            self._judge(self._looks[broker_id], scan)
+            if broker_id in targets:
+                store, name = targets[broker_id].store, targets[broker_id].broker.name
+                # Its first look has bound it to an account; or it was removed meanwhile.
+                for broker in [broker for broker in store.brokers() if broker.name == name]:
+                    self._looks[broker_id].read(store, broker)
         if ended:
             self._tell_executions()
 
-    def _judge(self, seen: _Seen, scan: BrokerScan) -> None:
-        """One broker's new state, and whether it is news."""
-        before, seen.problem, seen.note, seen.seconds = seen.problem, scan.problem, scan.note, scan.seconds
-        at = self.ports.clock()
-        if scan.alert is not None:
-            self._problems.appendleft(scan.alert)
-            event = WatchEvent(
-                "alert", at, self._cycle, broker=scan.broker, user=scan.user, problem=scan.alert, ok=False
-            )
+    def _judge(self, looks: Looks, scan: BrokerScan) -> None:
+        """Tell what of a look is news, and keep what is wrong until it is no longer."""
+        before = looks.problem
+        at = WatchEvent("alert", self.ports.clock(), self._cycle, broker=scan.broker, user=scan.user)
+        for event in looks.judge(scan, at, self.ports.monotonic()):
+            if event.problem is not None:
+                self._errors.appendleft(event.problem)
+                self._errors_total += event.event == "error"
+                if event.event == "alert" or before is None or before.message != event.problem.message:
+                    self._problems.appendleft(event.problem)
             self._tell(event)
-        if scan.problem is not None:
-            seen.state = "action" if scan.problem.exit_code == 4 else "failed"
-            self._errors_total += 1
-            if before is None or before.message != scan.problem.message:
-                self._problems.appendleft(scan.problem)
-            event = WatchEvent(
-                "error", at, self._cycle, broker=scan.broker, user=scan.user, problem=scan.problem, ok=False
-            )
-            self._tell(event)
-            self._count_failure(seen, scan)
-            return
-        if scan.status == "skipped":
-            seen.state = "busy" if scan.busy else "waiting"
-            seen.problem = before
-            text = f"skipped: {scan.note}"
-            self._tell(WatchEvent("alert", at, self._cycle, text=text, broker=scan.broker, user=scan.user, ok=False))
-            return
-        if before is not None:
-            self._tell(WatchEvent("alert", at, self._cycle, text="works again", broker=scan.broker, user=scan.user))
-            self._problems = deque((p for p in self._problems if p.broker != scan.broker), maxlen=KEPT_PROBLEMS)
-        seen.state, seen.failures, seen.paused_until = "ok", 0, 0.0
-
-    def _count_failure(self, seen: _Seen, scan: BrokerScan) -> None:
-        """Ask less often, twice the time each time; and say once when a fault does not pass."""
-        seen.failures += 1
-        ticks = _ACTION_TICKS if seen.state == "action" else 2 ** min(seen.failures - 1, 10)
-        pause = min(LONGEST_PAUSE_S, ticks * self.options.interval_s)
-        # Half a tick less, so that the tick it is meant for finds it over.
-        seen.paused_until = self.ports.monotonic() + pause - self.options.interval_s / 2 if ticks > 1 else 0.0
-        # What a person must do was told already, and stays true.
-        if seen.failures == MANY_ERRORS + 1 and seen.state != "action":
-            text = f"failed {seen.failures} times in a row"
-            at = self.ports.clock()
-            self._tell(WatchEvent("alert", at, self._cycle, text=text, broker=scan.broker, user=scan.user, ok=False))
+        if looks.problem is None and before is not None:
+            mine = (scan.broker, scan.user)
+            kept = (problem for problem in self._problems if (problem.broker, problem.user) != mine)
+            self._problems = deque(kept, maxlen=KEPT_PROBLEMS)
 
     def _tell_executions(self) -> None:
         fresh: list[ExecutionRow] = []
@@ -302,8 +311,8 @@ class Watch:
             self._tell(event)
         newest = sorted([*self._executions, *fresh], key=_moment, reverse=True)
         self._executions = deque(newest[:KEPT_EXECUTIONS], maxlen=KEPT_EXECUTIONS)
-        self._read_figures()
-        self._tell(WatchEvent("pnl", self.ports.clock(), self._cycle, totals=self._totals))
+        self._kept.read(self.ports.clock())
+        self._tell(WatchEvent("pnl", self.ports.clock(), self._cycle, totals=totals(self._kept.rows)))
 
     def _until_next(self, first: float) -> float:
         """Seconds to the next tick: a whole number of intervals after the first, whatever the passes took."""
@@ -311,9 +320,18 @@ class Watch:
         return (math.floor(since / interval) + 1) * interval - since
 
     async def _pause(self, seconds: float) -> None:
-        waiting = {asyncio.ensure_future(self.stop.wait()), asyncio.ensure_future(self.ports.sleep(seconds))}
+        """Until the next tick, a stop, or a wish to ask at once; passes that end meanwhile are told when they do."""
+        waiting = {
+            asyncio.ensure_future(self.stop.wait()),
+            asyncio.ensure_future(self._asked.wait()),
+            asyncio.ensure_future(self.ports.sleep(seconds)),
+        }
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            while not any(one.done() for one in waiting):
+                await asyncio.wait({*waiting, *self._passes.values()}, return_when=asyncio.FIRST_COMPLETED)
+                if any(task.done() for task in self._passes.values()):
+                    self._collect()
+                    self._show()
         finally:
             for task in waiting:
                 task.cancel()
@@ -333,44 +351,19 @@ class Watch:
                 if broker.exchange != "manual" and (not self.options.brokers or broker.name in self.options.brokers):
                     yield Target(store, broker)
 
-    def _manual(self) -> tuple[str, ...]:
-        return only_manual(broker for store in self.stores for broker in store.brokers())
-
     def _targets(self) -> list[Target]:
         return [target for target in self._all_brokers() if target.broker.enabled]
 
-    def _read_figures(self) -> None:
-        rows = [row for store in self.stores for row in store.stored_books()]
-        self._totals = totals(rows)
-        self._net = {}
-        with localcontext(EXACT):
-            for row in rows:
-                of_broker = self._net.setdefault((row.user, row.broker), {})
-                of_broker[row.currency] = of_broker.get(row.currency, ZERO) + row.net
-        self._fills_total = sum(row.fills for row in rows)
-
-    def _watch_broker(self, target: Target) -> WatchBroker:
-        store, broker = target.store, target.broker
-        seen = self._seen.get(broker.id, _Seen(broker.user))
-        stored = store.broker_state(broker)
-        waiting = seen.state == "waiting" and stored.wait_until is not None
-        return WatchBroker(
-            name=broker.name,
-            user=broker.user,
-            exchange=broker.exchange,
-            state=seen.state,
-            last_good_at=stored.last_good_at,
-            errors_in_row=stored.errors_in_row,
-            next_at=stored.wait_until if waiting else self._next_at,
-            seconds=seen.seconds,
-            open_orders=self._open_orders(store, broker),
-            complete_since=store.complete_since(broker),
-            net=tuple(sorted(self._net.get((broker.user, broker.name), {}).items())),
-            note=seen.note,
-        )
-
-    def _open_orders(self, store: UserStore, broker: Broker) -> int | None:
-        return None if broker.account_id is None else store.open_order_count(broker.account_id)
+    def _read_brokers(self) -> None:
+        """Which brokers there are, once a tick: they come and go while it runs."""
+        self._brokers = list(self._all_brokers())
+        self._manual = only_manual(broker for store in self.stores for broker in store.brokers())
+        for target in self._brokers:
+            if target.broker.id not in self._looks:
+                self._looks[target.broker.id] = looks = Looks(target.broker.user, self.options.interval_s)
+                looks.read(target.store, target.broker)
+        if self.automation is not None:
+            self._automation = self.automation()
 
     def _tell(self, event: WatchEvent) -> None:
         self.on_event(event)

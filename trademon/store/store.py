@@ -28,6 +28,7 @@ from trademon.store.other_method import carrying_accounts, copy_user, kept_other
 from trademon.store.scope import Clock
 from trademon.store.sqlite import SqliteFile
 from trademon.store.user_cash import UserCash
+from trademon.store.user_earned import UserEarned
 from trademon.store.user_exports import UserExports
 from trademon.store.user_keys import UserKeys
 from trademon.store.user_looks import UserLooks
@@ -256,6 +257,7 @@ class UserStore(
     UserStrategyOrders,
     UserSessions,
     UserStated,
+    UserEarned,
 ):
     """What one user has. Every query names that user."""
 

@@ -107,14 +107,14 @@ class UserRounds(UserScope):
             self._update(sql, round_)
 
     @rerun
-    def finish_round(self, round_: Round) -> Round:
-        """Note how a round ended, and forget those older than `KEPT`."""
+    def finish_round(self, round_: Round, *, kept: timedelta = KEPT) -> Round:
+        """Note how a round ended, and forget those that began longer than `kept` ago."""
         done = replace(round_, finished_at=self._clock(), outcome=round_outcome(round_.tasks))
         with self._database.write() as sql:
             if not self._update(sql, done):
                 raise UnknownName(f"{self.user} has no round {done.id}", hint="report it: a fault of ours")
             self._tell(sql, done)
-            oldest = to_us(self._clock() - KEPT)
+            oldest = to_us(self._clock() - kept)
             sql.run("DELETE FROM rounds WHERE user_id = ? AND started_at < ?", self._user_id, oldest)
             outbox.forget_old(sql, self._user_id, self._clock())
         return done

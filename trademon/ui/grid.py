@@ -159,8 +159,10 @@ def set_rows(
     columns, rows = _notes_as_column(columns, rows, width, gap=gap, titles=titles)
     layout, outliers = fit(columns, rows, width, gap=gap, titles=titles)
     layout = layout.stretched(width)
+    # Where no row fits at all there is no layout, and each has what never leaves.
+    kept = layout.kept or [i for i, column in enumerate(columns) if not column.leaves]
     blocks = [
-        _as_block(row, width, layout.kept) if i in outliers else set_row(columns, layout, row, width, right=True)
+        _as_block(row, width, kept) if i in outliers else set_row(columns, layout, row, width, right=True)
         for i, row in enumerate(rows)
     ]
     return (title_line(columns, layout) if titles and layout.kept else None), blocks

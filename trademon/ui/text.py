@@ -24,7 +24,8 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The signs of one screen: `borders` are top left, top right, bottom left, bottom right, across, down."""
+    """The signs of one screen: `borders` are top left, top right, bottom left, bottom right, across, down; `mark`
+    stands before what is selected; `steps` are a small curve's, lowest first."""
 
     ok: str
     warn: str
@@ -37,16 +38,18 @@ class Glyphs:
     cut: str
     borders: str
     rule: str
+    mark: str
+    steps: str
 
 
-UNICODE: Final = Glyphs("●", "▲", "✖", "·", "—", "±", "→", "×", "…", "╭╮╰╯─│", "─")
-ASCII: Final = Glyphs("*", "!", "x", ".", "-", "+/-", "->", "x", "..", "++++-|", "-")
+UNICODE: Final = Glyphs("●", "▲", "✖", "·", "—", "±", "→", "×", "…", "╭╮╰╯─│", "─", "▸", "▁▂▃▄▅▆▇█")
+ASCII: Final = Glyphs("*", "!", "x", ".", "-", "+/-", "->", "x", "..", "++++-|", "-", ">", "_.,-~=+#")
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
     """The signs a stream of this encoding can carry; ASCII where one of them would raise."""
     try:
-        "●▲✖·—±→×…╭─│".encode(encoding or "ascii")
+        "●▲✖·—±→×…╭─│▸▁█".encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE

@@ -17,20 +17,12 @@ from typing import Any, Final, Self
 from rich.console import Console
 from rich.live import Live
 
-from trademon.core.watch_reports import WatchState
+from trademon.core.watch_reports import Detail, WatchState
 from trademon.ui.console import console_glyphs
-from trademon.ui.dashboard import render_dashboard
+from trademon.ui.watch.keys import KeyDecoder
+from trademon.ui.watch.layout import Memo, render_dashboard
+from trademon.ui.watch.view import View
 
-_KEYS: Final = {
-    "\x1b": "escape",
-    "\x1b[A": "up",
-    "\x1b[B": "down",
-    "\x1b[C": "right",
-    "\x1b[D": "left",
-    "\r": "enter",
-    "\n": "enter",
-    "\t": "tab",
-}
 _LEAVE: Final = "\x1b[?1049l\x1b[?25h\x1b[0m"
 
 
@@ -57,7 +49,9 @@ class Screen:
         self._on_resize = on_resize or self.repaint
         self._stdin = _stdin() if stdin is None else stdin
         self._live: Live | None = None
-        self._state: WatchState | None = None
+        self._shown: tuple[WatchState, View, Detail | None] | None = None
+        self._memo = Memo()
+        self._keys = KeyDecoder()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._saved: list[Any] | None = None
 
@@ -77,17 +71,19 @@ class Screen:
     ) -> None:
         self.restore()
 
-    def show(self, state: WatchState) -> None:
-        """Paint `state` over the whole terminal, in one write."""
-        self._state = state
+    def show(self, state: WatchState, view: View | None = None, found: Detail | None = None) -> None:
+        """Paint `state` as `view` wants it over the whole terminal, in one write."""
+        self._shown = (state, view or View(), found)
         self.repaint()
 
     def repaint(self) -> None:
-        """Paint the last state again, at the size the terminal has now."""
-        if self._live is None or self._state is None:
+        """Paint what was shown last again, at the size the terminal has now."""
+        if self._live is None or self._shown is None:
             return
+        state, view, found = self._shown
         width, height = self._console.size
-        frame = render_dashboard(self._state, width=width, height=height, glyphs=console_glyphs(self._console))
+        glyphs = console_glyphs(self._console)
+        frame = render_dashboard(state, view, width=width, height=height, glyphs=glyphs, found=found, memo=self._memo)
         self._live.update(frame, refresh=True)
 
     def restore(self) -> None:
@@ -149,7 +145,7 @@ class Screen:
         if not data:
             self._forget_reader()
             return
-        for key in keys_of(data.decode("utf-8", "ignore")):
+        for key in self._keys.feed(data):
             if self._on_key is not None:
                 self._on_key(key)
 
@@ -174,29 +170,6 @@ class Screen:
         os.kill(os.getpid(), signal.SIGSTOP)
         self._enter_terminal()
         self.repaint()
-
-
-def keys_of(text: str) -> list[str]:
-    """What was typed, key by key: characters, and the names of arrows and the like; unknown sequences are dropped."""
-    keys: list[str] = []
-    at = 0
-    while at < len(text):
-        stop = _key_end(text, at)
-        key = text[at:stop]
-        if key in _KEYS or key.isprintable():
-            keys.append(_KEYS.get(key, key))
-        at = stop
-    return keys
-
-
-def _key_end(text: str, at: int) -> int:
-    """The end of the key that starts at `at`: an escape sequence runs to its letter."""
-    if text[at] != "\x1b" or text[at + 1 : at + 2] not in ("[", "O"):
-        return at + 1
-    stop = at + 2
-    while stop < len(text) and not "@" <= text[stop] <= "~":
-        stop += 1
-    return min(stop + 1, len(text))
 
 
 def _stdin() -> int:
