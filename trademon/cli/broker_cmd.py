@@ -231,7 +231,7 @@ def login(
     run("broker login", flags, lambda: login(name, user, options))
 
 
-@app.command(epilog="Example: trademon broker refresh\n\nIn a crontab: */10 * * * * trademon broker refresh")
+@app.command(epilog="Example: trademon broker refresh")
 @with_flags
 def refresh(
     flags: Flags,
@@ -241,7 +241,7 @@ def refresh(
     ] = None,
     user: User = None,
 ) -> None:
-    """Renew the tokens of a sign-in, which end after minutes. watch does it by itself."""
+    """Renew the tokens of a sign-in, which end after minutes. watch does it by itself, cron every ten minutes."""
     from trademon.cli.broker_login import refresh  # noqa: PLC0415
 
     run("broker refresh", flags, lambda: refresh(name, user))
