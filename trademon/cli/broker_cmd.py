@@ -8,7 +8,7 @@ import typer
 
 from trademon.cli import complete
 from trademon.cli.common import MethodOption, Result, Since, User, run, run_async
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, TimeFlags, with_flags
 from trademon.core.reports import Done
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -157,7 +157,7 @@ def set_(
 
 @app.command("list", epilog="Example: trademon broker list")
 @with_flags
-def list_(flags: Flags, user: User = None) -> None:
+def list_(flags: ListFlags, user: User = None) -> None:
     """List the accounts and how their last looks went."""
     run("broker list", flags, lambda: _list(user))
 
@@ -196,7 +196,7 @@ def _test(name: str, user: str | None) -> Result:
 @app.command(epilog="Example: trademon broker login saxo --no-browser")
 @with_flags
 def login(
-    flags: Flags,
+    flags: TimeFlags,
     name: Name,
     user: User = None,
     code: Annotated[
@@ -234,7 +234,7 @@ def login(
 @app.command(epilog="Example: trademon broker refresh")
 @with_flags
 def refresh(
-    flags: Flags,
+    flags: TimeFlags,
     name: Annotated[
         str | None,
         typer.Argument(metavar="NAME", help="The broker's name; all of them without.", autocompletion=complete.brokers),

@@ -8,7 +8,7 @@ import typer
 
 from trademon.cli import complete
 from trademon.cli.common import MethodOption, Result, User, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def user() -> None:
 
 @app.command("list", epilog="Example: trademon user list")
 @with_flags
-def list_(flags: Flags, user: User = None) -> None:
+def list_(flags: ListFlags, user: User = None) -> None:
     """List the users."""
     run("user list", flags, lambda: _list(user))
 
