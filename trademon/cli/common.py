@@ -325,7 +325,9 @@ def refuse_two_forms(flags: Flags, *, csv: bool = False) -> None:
 
 def confirm(question: str) -> None:
     """Ask on the terminal; ConfigError where there is none to ask on, an end without a deed after a no."""
-    if not sys.stdin.isatty():
+    from trademon.cli.ask import agree, can_ask  # noqa: PLC0415 - only where a person is asked
+
+    if not can_ask():
         raise ConfigError("this asks for a confirmation and there is no terminal", hint="add --yes")
-    if not typer.confirm(question, err=True):
+    if not agree(question):
         raise typer.Exit(1)
