@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import fields
@@ -98,8 +99,9 @@ def _section(path: tuple[str, ...], command: Any) -> str:
 
 
 def _example(epilog: str) -> str:
-    word, _, example = " ".join(epilog.split()).partition(": ")
-    return f"{word}: `{example}`" if example else prose(epilog)
+    """An epilog with its command as code, and what is said around it as words."""
+    said = re.fullmatch(r"(.*?)(trademon [^,]+)(.*)", " ".join(epilog.split()))
+    return prose(epilog) if said is None else f"{prose(said[1])}`{said[2]}`{prose(said[3])}"
 
 
 def _usage(path: tuple[str, ...], command: Any) -> str:

@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -189,16 +188,3 @@ def test_what_cannot_be_added_is_not(shell: Shell) -> None:
     shell.run("strategy", "disable", "s").check(0)
     assert shell.run("strategy", "run", "s", "--json").json["data"]["runs"][0]["outcome"] == "skipped"
     shell.run("strategy", "remove", "s", "--yes").check(0)
-
-
-def test_the_run_of_the_page_on_strategies(fresh: Shell) -> None:
-    """docs/strategies.md: what stands there to be copied works, on the demo and without a key."""
-    page = Path(__file__).parents[2] / "docs" / "strategies.md"
-    block = page.read_text().split("```")[1]
-    lines = [line.partition("  #")[0].split() for line in block.splitlines() if line.startswith("trademon ")]
-    assert len(lines) >= 5
-    for _, *args in lines:
-        fresh.run(*args).check(0)
-    shown = fresh.run("strategy", "list", "--json").json["data"]["strategies"]
-    assert {one["mode"] for one in shown} == {"paper"}
-    assert all(one["last_run"]["outcome"] == "success" for one in shown if one["last_run"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -85,10 +86,14 @@ def trade(trade_id: int, at: datetime, **changes: Any) -> Row:
     } | changes
 
 
+_booking_ids = itertools.count(3042746175)
+
+
 def booking(trade_id: int, amount: float, **changes: Any) -> Row:
     return {
         "Amount": amount,
         "AmountClass": "TransactionCosts",
+        "BkAmountId": str(next(_booking_ids)),
         "BkAmountType": "Commission",
         "Currency": "USD",
         "RelatedTradeId": str(trade_id),
@@ -147,7 +152,7 @@ class Bank:
             rows = [r for r in self.activities if first <= r["ActivityTime"] <= last]
             return self._page([r for r in rows if order in (None, r["OrderId"])], query)
         if path.startswith("/cs/v1/reports/"):
-            return self._page(self.trades if "trades" in path else self.bookings, query)
+            return self._page(_of_days(self.trades if "trades" in path else self.bookings, query), query)
         if path == "/ref/v1/instruments/details":
             uics = query["Uics"].split(",")
             return self._page([r for r in self.details if str(r["Uic"]) in uics], query)
@@ -163,6 +168,12 @@ class Bank:
     def paths(self, part: str) -> list[dict[str, str]]:
         """The queries of what was asked at paths with that part."""
         return [query for path, query in self.asked if part in path]
+
+
+def _of_days(rows: list[Row], query: dict[str, str]) -> list[Row]:
+    """Rows that tell a date are of the days that were asked for."""
+    first, last = query["FromDate"], query["ToDate"]
+    return [row for row in rows if first <= row.get("TradeDate", row.get("Date", first)) <= last]
 
 
 Ask = Callable[[Bank], Awaitable[Saxo]]

@@ -248,6 +248,31 @@ async def test_too_many_requests_say_until_when_to_wait(open_client, serve, exch
     assert caught.value.exit_code == 1
 
 
+@both
+async def test_a_wait_that_one_account_was_asked_for_holds_for_all_behind_the_address(open_client, serve, exchange):
+    """What is under way of another account sends nothing more until it is over."""
+    adapter, key = ADAPTERS[exchange]
+    arrived: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        arrived.append(request.path)
+        return web.json_response(
+            {"serverTime": 1}, status=429 if len(arrived) == 1 else 200, headers={"Retry-After": "7"}
+        )
+
+    clock = [NOW]
+    client = open_client(exchange, await serve(handler), clock=lambda: clock[0])
+    for _ in range(2):
+        with pytest.raises(HostAskedToWait) as caught:
+            await adapter(client, key, lambda: clock[0]).fetch_account(with_uid=False)
+        assert caught.value.until == NOW + timedelta(seconds=7)
+        clock[0] += timedelta(seconds=6.9)
+    assert len(arrived) == 1
+    with pytest.raises(BadAnswer):
+        await adapter(client, key, lambda: clock[0]).fetch_account(with_uid=False)
+    assert len(arrived) == 2
+
+
 async def test_an_absurd_retry_after_is_a_wait_too(open_client, serve):
     """A header of 5,000 digits."""
 

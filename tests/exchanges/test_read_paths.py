@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from aiohttp import web
 
 from tests.exchanges.helpers import BINANCE_KEY, BITGET_KEY
 from trademon.exchanges import binance_wallet, bitget_wallet
 from trademon.exchanges.ccxt_client import _credentials, load_ccxt_class
+from trademon.exchanges.ccxt_ids import ccxt_ids
+from trademon.exchanges.ccxt_table import spec_of
 from trademon.exchanges.read_paths import ENDPOINTS, POST_READS, WouldWrite, check_endpoint, check_request
+from trademon.exchanges.registry import KNOWN
 
 ORDERS = {
     "binance": ("private_post_order", {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"}),
@@ -100,3 +105,64 @@ def test_a_post_passes_only_where_it_is_known_to_read():
             check_request(exchange, method, f"https://example.com{path}")
     for paths in POST_READS.values():
         assert not [p for p in paths if any(word in p for word in ("Add", "Cancel", "Edit", "Transfer", "Token"))]
+
+
+def test_a_path_that_ends_with_a_stroke_stands_for_what_is_below_it_and_no_more():
+    check_request("bitfinex", "POST", "https://api.bitfinex.com/v2/auth/r/trades/tBTCUSD/hist")
+    for exchange, path in (
+        ("bitfinex", "/v2/auth/w/order/submit"),
+        ("bitstamp", "/api/v2/open_orders_x/"),
+        ("gemini", "/v1/order/new"),
+        ("whitebit", "/api/v4/orders/bulk"),
+        ("p2b", "/api/v2/order/new"),
+    ):
+        with pytest.raises(WouldWrite, match=path):
+            check_request(exchange, "POST", f"https://example.com{path}")
+
+
+BY_POST = sorted(POST_READS.keys() - {"hyperliquid"})  # which signs with a wallet
+
+
+@pytest.mark.parametrize("exchange", BY_POST)
+async def test_what_is_read_of_an_exchange_by_post_may_leave(exchange):
+    """Balances and fills, as ccxt itself builds the requests."""
+    assert await _refused_reads(exchange) == []
+
+
+@pytest.mark.nightly
+async def test_of_no_exchange_that_can_be_added_a_reading_is_refused():
+    """Else a scan would say that something was about to be written."""
+    named = {name for name in ccxt_ids() if name not in KNOWN and spec_of(name) is not None}
+    assert {name: refused for name in sorted(named) if (refused := await _refused_reads(name))} == {}
+
+
+async def _refused_reads(exchange: str) -> list[str]:
+    """What ccxt asks for the holdings and fills of a market that is not let through."""
+    sent: list[tuple[str, str]] = []
+
+    class Sent(Exception):
+        pass
+
+    async def fetch(url: str, method: str = "GET", headers: object = None, body: object = None) -> None:
+        sent.append((method, url))
+        raise Sent
+
+    ccxt = load_ccxt_class(exchange)({"apiKey": "account-" + "a" * 24, "secret": "YWJj" * 8, "password": "p"})
+    ccxt.fetch = fetch
+    bare = dict.fromkeys(("swap", "future", "option", "margin", "contract"), False)
+    name = {"id": "BTCUSDT", "lowercaseId": "btcusdt", "uppercaseId": "BTCUSDT", "numericId": 1}
+    coins = {"symbol": "BTC/USDT", "base": "BTC", "quote": "USDT", "baseId": "BTC", "quoteId": "USDT"}
+    kind = {"spot": True, "type": "spot", "active": True, "precision": {}, "limits": {}, "info": {}}
+    ccxt.set_markets([name | coins | kind | bare])
+    for question, args in (("fetch_balance", ()), ("fetch_my_trades", ("BTC/USDT",))):
+        with contextlib.suppress(Exception):  # it goes no further than the first request, if it comes to that
+            await getattr(ccxt, question)(*args)
+    refused = []
+    for method, url in sent:
+        try:
+            check_request(exchange, method, url)
+        except WouldWrite:
+            refused.append(f"{method} {url}")
+    if exchange in BY_POST:
+        assert {method for method, _ in sent} >= {"POST"}
+    return refused

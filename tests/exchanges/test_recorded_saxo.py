@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.exchanges.saxo_bank import NOW
-from trademon.core.model import Contract, Market
+from trademon.core.model import Contract, Fee, Market
 from trademon.exchanges import saxo_activities, saxo_holdings, saxo_report
 from trademon.exchanges.saxo_instruments import Instrument, parse_instrument, wire_of
 from trademon.exchanges.saxo_login import parse_pair
@@ -126,7 +126,9 @@ def test_a_commission_of_the_specification_is_a_cost_and_premium_is_none() -> No
     """The example is cut off, so its first row is taken from the text."""
     text = example("/cs/v1/reports/bookings/{ClientKey}")["_truncated"]
     row = json.loads(text[text.index("[{") + 1 : text.index("}, {") + 1], parse_float=Decimal)
-    assert saxo_report.parse_costs([row]) == {"773603907": {"USD": Decimal("1.03999996185303")}}
+    costs: saxo_report.Costs = {}
+    saxo_report.add_costs(costs, [row])
+    assert costs == {"773603907": {"3042746175": Fee(Decimal("1.03999996185303"), "USD")}}
 
 
 def test_the_token_answer_parses() -> None:

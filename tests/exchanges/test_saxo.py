@@ -30,6 +30,7 @@ from tests.exchanges.saxo_bank import (
 from trademon.core.coverage import Span, union
 from trademon.core.model import Balance, Contract, Fee, KeyRights
 from trademon.errors import BadAnswer, NetworkError
+from trademon.exchanges.base import FillPage
 from trademon.exchanges.saxo import Saxo
 from trademon.exchanges.saxo_activities import FROM_AUDIT, FROM_REPORT, WITH_COSTS
 from trademon.exchanges.saxo_instruments import parse_instrument
@@ -203,6 +204,29 @@ async def test_the_report_tells_what_a_fill_cost(start: Open) -> None:
     (fill,) = await fills_of(await start(bank))
     assert (fill.trade_id, fill.revision) == ("1", WITH_COSTS)
     assert fill.fees == (Fee(Decimal("5.0"), "USD"), Fee(Decimal(2), "GBP"))
+
+
+async def test_costs_that_are_booked_on_several_days_add_up_however_the_days_are_read(start: Open) -> None:
+    """A stretch is read in parts, newest first, which overlap: what the newer one told of a trade stays, and what both
+    tell counts once. Of a stretch that ended days ago bookings are read beyond its end."""
+    at = ago(days=100)
+    bank = Bank(
+        activities=[activity(1, at)],
+        trades=[trade(1, at)],
+        bookings=[
+            booking(1, -4.5, Date=f"{at + timedelta(days=late):%Y-%m-%d}", BkAmountType=f"Fee {late}")
+            for late in (0, 1, 3)
+        ],
+    )
+    whole = (Fee(Decimal("13.5"), "USD"),)
+    for days in range(92, 104):  # so that the border between two parts lies at, before and behind each booking
+        saxo = await start(bank)
+        pages: list[FillPage] = []
+        for span in (Span(ago(days=days), NOW), Span(ago(days=110), ago(days=days))):
+            pages += [page async for page in saxo.fetch_fills(AAPL, span, anchor=None)]
+        assert [fill.fees for page in pages for fill in page.fills] == [whole], days
+    alone = [p async for p in (await start(bank)).fetch_fills(AAPL, Span(ago(days=110), ago(days=99)), anchor=None)]
+    assert [fill.fees for page in alone for fill in page.fills] == [whole]
 
 
 async def test_without_bookings_the_difference_tells_where_it_can(start: Open) -> None:

@@ -138,6 +138,38 @@ def test_another_size_in_a_later_file_is_refused(inbox: Inbox) -> None:
     assert inbox.stored == 2
 
 
+def test_a_size_is_of_the_user_whose_file_says_it(store: Store, inbox: Inbox, tmp_path: Path) -> None:
+    """Another user's file may say another one of the same symbol, or none at all; each has the gain of their own, also
+    after a rebuild, and a deleted account leaves no size behind."""
+    trades = (("buy", "10", "100"), ("sell", "10", "110"))
+    gains, bob = {}, inbox
+    for name, size in (("ann", "0.01"), ("bob", "0.5"), ("carl", "1")):
+        store.add_user(name, method=None, currency=None, telegram_chat=None)
+        theirs = Inbox(store.for_user(name), tmp_path)
+        if size == "1":
+            assert theirs.take(HEADER, *(f"{at(n)},{LINEAR},{','.join(t)}" for n, t in enumerate(trades))) == 2
+        else:
+            theirs.trade(LINEAR, *trades, size=size)
+        rebuild([theirs.user])
+        gains[name] = theirs.row().gross
+        bob = theirs if name == "bob" else bob
+    assert gains == {"ann": D(1), "bob": D(50), "carl": D(100)}
+    bob.user.remove_broker(bob.user.broker("perps"), with_fills=True)
+    bob.user.add_broker(
+        "again",
+        exchange="manual",
+        market="swap",
+        since=NOON,
+        base_url=None,
+        symbols=(),
+        method=None,
+        credentials=None,
+    )
+    rows = (f"{at(n)},{LINEAR},{','.join(trade)},2" for n, trade in enumerate(trades))
+    assert bob.take(f"{HEADER},contract_size", *rows, broker="again") == 2
+    assert bob.row().gross == D(200)
+
+
 def test_the_same_file_again_adds_nothing(inbox: Inbox) -> None:
     """Rows of contracts are recognised as rows of coins are."""
     rows = (f"{HEADER},contract_size", f"{at(0)},{INVERSE},sell,100,9000,10", f"{at(0)},{INVERSE},sell,100,9000,10")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partialmethod
@@ -76,6 +77,49 @@ async def test_a_seeded_account_at_okx_is_what_it_is_elsewhere(desk: Desk) -> No
             if e.symbol == symbol
         )
         assert (row.open_quantity or 0) - (row.unmatched_quantity or 0) == held
+
+
+@EXCHANGES
+async def test_a_coin_that_is_listed_while_we_run_is_read_at_once(desk: Desk, exchange: str) -> None:
+    """ccxt knows the markets of when they were loaded; the list is fetched again, and nothing waits for a day."""
+    world = desk.scripted(markets=TRADED)
+    await desk.open(exchange, world)
+    assert one(await desk.scan()).status == "ok"
+    world.markets["NEW/USDT"] = replace(world.markets["SOL/USDT"], base="NEW")
+    world.buy("NEW/USDT", "1", "5", desk.clock() + timedelta(seconds=5), fee="0.1", trade_id="7")
+    world.buy("SOL/USDT", "1", "100", desk.clock() + timedelta(seconds=6), fee="0.1", trade_id="8")
+    desk.clock.move(minutes=1)
+    report = one(await desk.scan())
+    assert (report.status, report.new_fills) == ("ok", 2), report.problem
+    assert desk.stored() == truth(world, desk.clock())
+
+
+@EXCHANGES
+async def test_a_market_that_is_gone_holds_no_other_up(desk: Desk, exchange: str) -> None:
+    """Fills of what was traded before it left the list: known by its former listing, or by a name that says both of its
+    coins; one that says neither is told, and everything else is stored."""
+    for was_listed in (True, False):
+        world = desk.scripted(markets=TRADED)
+        name = f"gone{was_listed}"
+        server = await desk.open(exchange, world, name=name)
+        gone = replace(world.markets["SOL/USDT"], base=f"GONE{was_listed}".upper())
+        world.markets[gone.symbol] = gone
+        if was_listed:
+            await desk.scan(name)
+        world.buy(gone.symbol, "1", "5", desk.clock() + timedelta(seconds=5), fee="0.1", trade_id="7")
+        world.buy("SOL/USDT", "1", "100", desk.clock() + timedelta(seconds=6), fee="0.1", trade_id="8")
+        del world.markets[gone.symbol]
+        desk.clock.move(days=1, minutes=1)
+        report = one(await desk.scan(name), name)
+        stored = {fact[0] for fact in desk.stored()}
+        assert "SOL/USDT" in stored
+        if was_listed or exchange == "okx":
+            assert (report.status, report.new_fills) == ("ok", 2), report.problem
+            assert gone.symbol in stored
+        else:
+            assert report.status == "failed"
+            assert "GONE" in report.problem.line
+        await server.stop()
 
 
 @EXCHANGES

@@ -32,8 +32,9 @@ from trademon.demo.model import Execution, Market, WorldOrder
 from trademon.demo.scripted import ScriptedWorld
 from trademon.demo.server import DemoServer
 from trademon.demo.wire import all_markets
-from trademon.flows.scan import LONGEST_WAIT, ScanLimits, Target, scan
+from trademon.flows.scan import ScanLimits, Target, scan
 from trademon.store.store import Store, UserStore
+from trademon.store.user_brokers import LONGEST_WAIT
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

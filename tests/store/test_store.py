@@ -510,8 +510,8 @@ def test_another_user_s_secret_does_not_open(ann: UserStore, bob: UserStore) -> 
 
 
 def test_errors_are_counted_until_a_good_look(ann: UserStore) -> None:
-    """Each failed look counts one; the wait a host asked for stands until another takes its place or a good look ends
-    it, with the row of errors."""
+    """Each failed look counts one; the wait a host asked for stands until a longer one takes its place or it is over;
+    then the next good look forgets it. One that is no wait at all (a clock was wrong) it forgets at once."""
     broker = add_broker(ann)
     assert ann.broker_state(broker) == BrokerState()
     ann.note_good_look(broker, minute(1))
@@ -523,12 +523,18 @@ def test_errors_are_counted_until_a_good_look(ann: UserStore) -> None:
     ann.note_failed_look(broker, minute(14), "429", wait_until=minute(20))
     assert ann.broker_state(broker).wait_until == minute(20)
     ann.note_good_look(broker, minute(15))
-    assert ann.broker_state(broker) == BrokerState(minute(15), minute(15), 0, None, None)
+    assert ann.broker_state(broker) == BrokerState(minute(15), minute(15), 0, minute(20), None)
+    ann.note_good_look(broker, minute(20))
+    assert ann.broker_state(broker) == BrokerState(minute(20), minute(20), 0, None, None)
+    ann.note_failed_look(broker, minute(21), "429", wait_until=minute(21) + timedelta(days=400))
+    ann.note_good_look(broker, minute(22))
+    assert ann.broker_state(broker).wait_until is None
 
 
 def test_a_wait_holds_for_whoever_asks_the_host(store: Store, ann: UserStore) -> None:
     """Another user's broker at the same host has it too, without an error of its own; one at another host of the same
-    exchange, or at another exchange, has not. Whoever asks first in good order ends it for all."""
+    exchange, or at another exchange, has not. A look of his that ends well does not end it: what he was still told was
+    on its way."""
     bob = add_user(store, "bob")
     mine, his = add_broker(ann, "mine"), add_broker(bob, "his", market="swap")
     test_net = add_broker(bob, "test", base_url="https://test.invalid")
@@ -540,6 +546,8 @@ def test_a_wait_holds_for_whoever_asks_the_host(store: Store, ann: UserStore) ->
     bob.note_good_look(test_net, minute(3))
     assert ann.broker_state(mine).wait_until == minute(9)
     bob.note_good_look(his, minute(4))
+    assert ann.broker_state(mine) == BrokerState(minute(1), None, 1, minute(9), "429")
+    bob.note_good_look(his, minute(9))
     assert ann.broker_state(mine) == BrokerState(minute(1), None, 1, None, "429")
 
 

@@ -33,8 +33,10 @@ class KnownRights:
         return bool(self.rights.can_withdraw) and not self.withdraw_allowed
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it is time to read them again."""
-        return now - self.asked_at >= (READ_EVERY if self.read_at == self.asked_at else TRIED_AGAIN_AFTER)
+        """Whether it is time to read them again; also where a clock was wrong and they were read in what is now the
+        future."""
+        every = READ_EVERY if self.read_at == self.asked_at else TRIED_AGAIN_AFTER
+        return not timedelta(0) <= now - self.asked_at < every
 
 
 def warnings(rights: KeyRights) -> Iterator[str]:

@@ -7,6 +7,8 @@ belong to them or not. What still does not fit, more fills in one moment than a 
 not covered, and nothing is lost silently.
 
 An exchange that answers without a symbol is walked once a look; every symbol is then read from what that walk brought.
+Fills of a market that is not listed, even after the list was fetched again, are kept as rows: it is told among the
+traded symbols, and whoever knows its coins reads them.
 """
 
 from __future__ import annotations
@@ -63,6 +65,9 @@ class CcxtAdapter:
         self._largest = 0
         self._walked: list[Span] = []
         self._found: dict[tuple[str, str], Fill] = {}
+        self._unlisted: dict[str, dict[str, Row]] = {}
+        """By ccxt's name for the market, and by what the exchange said."""
+        self._is_reloaded = False
 
     @property
     def requests(self) -> int:
@@ -93,7 +98,8 @@ class CcxtAdapter:
 
     async def fetch_markets(self) -> tuple[Market, ...]:
         await self._client.load_markets(again=True, count=self._count)
-        markets = (ccxt_rows.parse_market(row) for row in self._client.markets.values())
+        listed = [ccxt_rows.parse_market(row) for row in self._client.markets.values()]
+        markets = (*listed, *map(ccxt_rows.market_by_name, self._unlisted))
         return validate.not_empty(tuple(m for m in markets if m is not None), f"{self._id}'s list of markets")
 
     async def fetch_account(self, *, with_uid: bool) -> AccountView:
@@ -112,7 +118,7 @@ class CcxtAdapter:
             return frozenset()
         await self._walk_all(Span(since, self.now()))
         symbols = {fill.symbol for fill in self._found.values() if fill.executed_at >= since}
-        return frozenset(str(self._client.markets[symbol]["id"]) for symbol in symbols)
+        return frozenset({*(str(self._client.markets[symbol]["id"]) for symbol in symbols), *self._unlisted})
 
     async def fetch_order_types(self, market: Market, order_ids: Iterable[str]) -> dict[str, str]:
         """A fill tells it where the exchange does."""
@@ -131,7 +137,10 @@ class CcxtAdapter:
             # One walk a look: what came since is the next one's, not a question more for every symbol.
             wanted = Span(start, min(wanted.end, self._walked[-1].end))
         await self._walk_all(wanted)
-        mine = (f for (symbol, _), f in self._found.items() if symbol == market.symbol)
+        mine = [f for (symbol, _), f in self._found.items() if symbol == market.symbol]
+        for name in {market.symbol, market.exchange_symbol} & self._unlisted.keys():
+            rows = self._unlisted[name].values()
+            mine += filter(None, (ccxt_rows.parse_fill_of(market, row, self._spec) for row in rows))
         yield FillPage(tuple(f for f in mine if wanted.start <= f.executed_at < wanted.end), wanted)
 
     # --- fills ---------------------------------------------------------------------------------------------------
@@ -224,13 +233,30 @@ class CcxtAdapter:
     async def _page(self, symbol: str | None, window: Span, more: Mapping[str, Any]) -> _Page:
         """One answer. Both ends are asked for with a step to spare, whether they belong to the window or not."""
         since, until = to_ms(window.start - self._spec.step), to_ms(window.end + self._spec.step)
-        answer = await self._ask("fetch_my_trades", symbol, since, self._spec.page, until=until, **more)
-        rows = validate.as_rows(answer, "fills")
+
+        async def ask() -> list[Row]:
+            answer = await self._ask("fetch_my_trades", symbol, since, self._spec.page, until=until, **more)
+            return validate.as_rows(answer, "fills")
+
+        rows = await ask()
+        if symbol is None and not self._is_reloaded and not all(map(self._is_listed, rows)):
+            self._is_reloaded = True
+            await self._client.load_markets(again=True, count=self._count)
+            rows = await ask()  # read with the new list
         times = [ccxt_rows.time_of(row, self._spec) for row in rows]
         if any(at > from_ms(until) + self._spec.step for at in times):
             raise BadAnswer(f"{self._id}: fills from outside the time asked for")
-        fills = (ccxt_rows.parse_fill(row, self._spec, self._client.markets) for row in rows)
+        fills: list[Fill | None] = []
+        for row in rows:
+            if symbol is None and not self._is_listed(row):
+                of_market = self._unlisted.setdefault(validate.text(row, "symbol"), {})
+                of_market[validate.raw_text(validate.as_object(row.get("info"), "fill"))] = row
+            else:
+                fills.append(ccxt_rows.parse_fill(row, self._spec, self._client.markets))
         return _Page(rows, times, [fill for fill in fills if fill is not None])
+
+    def _is_listed(self, row: Row) -> bool:
+        return row.get("symbol") in self._client.markets
 
     # --- prices --------------------------------------------------------------------------------------------------
 

@@ -101,6 +101,7 @@ class CcxtClient:
         self._deadline_s = deadline_s
         self.headers: Mapping[str, str] = {}
         self.answered_at: datetime | None = None
+        self._wait_until: datetime | None = None
         self._ccxt = _guarded(load_ccxt_class(exchange_id), self._send, self._signing_clock)(
             {
                 "session": session,
@@ -172,16 +173,19 @@ class CcxtClient:
 
     async def _send(self, url: str, method: str, headers: Mapping[str, str] | None, body: str | None) -> Any:
         read_paths.check_request(self._exchange_id, method, url)
-        sent_at = self._clock()
+        host, sent_at = urlsplit(url).netloc, self._clock()
+        until = self._wait_until
+        # Asked of one account, meant for this address: whoever else is under way stops, too. A wait that is longer than
+        # any was noted by a clock that was wrong.
+        if until is not None and sent_at < until <= sent_at + timedelta(seconds=_LONGEST_WAIT_S):
+            raise HostAskedToWait(f"{host} asked a moment ago to wait (too many requests)", until=until)
         answer = await send(self._session, method, url, headers=headers, body=body, deadline_s=self._deadline_s)
         _round_trip.set((sent_at, self._clock()))
         _last_answer.set(answer.beginning)
         self.headers, self.answered_at = answer.headers, self.now()
-        host = urlsplit(url).netloc
         if answer.status in (418, 429):
-            raise HostAskedToWait(
-                f"{host} asks to wait ({answer.status}, too many requests)", until=self._clock() + _wait(answer)
-            )
+            self._wait_until = self._clock() + _wait(answer)
+            raise HostAskedToWait(f"{host} asks to wait ({answer.status}, too many requests)", until=self._wait_until)
         error = self._explain(answer)
         if error is not None:
             raise error

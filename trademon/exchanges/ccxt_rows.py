@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,12 @@ def parse_market(row: object) -> Market | None:
         quote=validate.text(market, "quote"),
         exchange_symbol=validate.text(market, "id"),
     )
+
+
+def market_by_name(name: str) -> Market | None:
+    """A market that is not listed any more, where its name says what it was of, as `ABC/USDT` does; else None."""
+    base, _, quote = name.partition("/")
+    return Market(name, base, quote, name) if base.isalnum() and quote.isalnum() else None
 
 
 def time_of(row: Row, spec: Spec) -> datetime:
@@ -74,6 +81,15 @@ def parse_fill(row: Row, spec: Spec, markets: Mapping[str, Any]) -> Fill | None:
         is_maker={"maker": True, "taker": False}.get(str(row.get("takerOrMaker"))),
         raw=validate.raw_text(raw),
     )
+
+
+def parse_fill_of(market: Market, row: Row, spec: Spec) -> Fill | None:
+    """The same for a row of a market that is not listed any more and of which this is known."""
+    known = {str(row.get("symbol")): {"spot": True, "base": market.base, "quote": market.quote}}
+    if spec.fees_in_quote:
+        row = row | {"fee": None, "fees": [{**fee, "currency": market.quote} for fee in _told_fees(row)]}
+    fill = parse_fill(row, spec, known)
+    return None if fill is None else replace(fill, symbol=market.symbol)
 
 
 def parse_balances(answer: object, spec: Spec) -> tuple[Balance, ...]:
@@ -150,15 +166,18 @@ def _id(row: Row, raw: Row, spec: Spec) -> str:
 
 def _fees(row: Row) -> tuple[Fee, ...]:
     """`fee` and `fees` tell the same; positive is paid. Without an amount the exchange does not tell it."""
-    told = row.get("fees") or ([row["fee"]] if row.get("fee") else [])
     fees = []
-    for fee in validate.as_rows(told, "fees"):
+    for fee in _told_fees(row):
         if fee.get("cost") is None:
             continue
         amount = _amount(fee, "cost")
         if amount or fee.get("currency"):
             fees.append(Fee(amount, validate.text(fee, "currency")))
     return tuple(fees)
+
+
+def _told_fees(row: Row) -> list[Row]:
+    return validate.as_rows(row.get("fees") or ([row["fee"]] if row.get("fee") else []), "fees")
 
 
 def _amount(row: Row, name: str) -> Decimal:

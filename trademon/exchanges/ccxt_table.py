@@ -28,8 +28,9 @@ class Spec:
     otherwise nothing is known of the order. offset: the parameter that skips rows. cursor: the parameter that goes on
     below a row, and that row's field. step: how fine the times are that it is asked by. seconds: the field that tells
     a fill's time in seconds, where ccxt would round it through a float. other_id: the field that tells rows apart which
-    have no trade id of their own. only: a field, and which values of it make a row a fill. envelope: what a good answer
-    says, and the field that holds what was asked for.
+    have no trade id of their own. only: a field, and which values of it make a row a fill. fees_in_quote: a fee is in
+    the quote, which ccxt cannot say of a market that is gone. envelope: what a good answer says, and the field that
+    holds what was asked for.
     """
 
     page: int = DEFAULT_PAGE
@@ -43,6 +44,7 @@ class Spec:
     seconds: str | None = None
     other_id: str | None = None
     only: tuple[str, frozenset[str]] | None = None
+    fees_in_quote: bool = False
     envelope: tuple[str, object, str] | None = None
     needs_password: bool = False
     has: frozenset[str] = frozenset()
@@ -75,6 +77,7 @@ _KNOWN: Final[dict[str, dict[str, Any]]] = {
         "offset": "ofs",
         "step": timedelta(seconds=1),
         "seconds": "time",
+        "fees_in_quote": True,
         "envelope": ("error", [], "result"),
     },
     "bybit": {
@@ -95,9 +98,11 @@ def spec_of(exchange_id: str) -> Spec | None:
     login), or its fills cannot be asked for at all."""
     exchange = load_ccxt_class(exchange_id)({})
     needed = {name for name, is_needed in exchange.requiredCredentials.items() if is_needed}
-    if not needed <= _KEYS or exchange.has.get("fetchMyTrades") is not True or exchange.has.get("spot") is False:
+    spot = (exchange.features or {}).get("spot")
+    has_fills = exchange.has.get("fetchMyTrades") is True and exchange.has.get("spot") is not False
+    if not needed <= _KEYS or not has_fills or spot is None:
         return None
-    told = ((exchange.features or {}).get("spot") or {}).get("fetchMyTrades") or {}
+    told = spot.get("fetchMyTrades") or {}
     spec = Spec(
         page=told.get("limit") or DEFAULT_PAGE,
         window=_days(told.get("untilDays")),

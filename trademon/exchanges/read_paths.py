@@ -75,8 +75,26 @@ _KRAKEN = (
 POST_READS: Final[dict[str, frozenset[str]]] = {
     "kraken": frozenset(f"/0/private/{name}" for name in _KRAKEN.split()),
     "hyperliquid": frozenset({"/info"}),
+    "bitbns": frozenset({"/api/trade/v1/currentCoinBalance/", "/api/trade/v1/listExecutedOrders/"}),
+    "bitfinex": frozenset({"/v2/auth/r/"}),
+    "bitstamp": frozenset({"/api/v2/account_balances/", "/api/v2/user_transactions/", "/api/v2/open_orders/"}),
+    "coinone": frozenset({"/v2/account/balance", "/v2/order/complete_orders", "/v2.1/order/open_orders"}),
+    "coinspot": frozenset({"/api/my/balances", "/api/ro/my/transactions"}),
+    "cryptocom": frozenset(
+        f"/exchange/v1/private/{name}" for name in ("user-balance", "get-trades", "get-open-orders")
+    ),
+    "gemini": frozenset({"/v1/balances", "/v1/mytrades", "/v1/orders"}),
+    "independentreserve": frozenset({"/Private/GetAccounts", "/Private/GetTrades", "/Private/GetOpenOrders"}),
+    "lbank": frozenset(
+        {"/v2/supplement/user_info.do", "/v2/transaction_history.do", "/v2/supplement/orders_info_no_deal.do"}
+    ),
+    "p2b": frozenset({"/api/v2/account/balances", "/api/v2/account/market_deal_history", "/api/v2/orders"}),
+    "whitebit": frozenset(
+        {"/api/v4/trade-account/balance", "/api/v4/trade-account/executed-history", "/api/v4/orders"}
+    ),
 }
-"""Paths that are asked by POST and change nothing, by ccxt's id of the exchange."""
+"""Paths that are asked by POST and change nothing, by ccxt's id of the exchange; one that ends with a stroke stands for
+all that begin with it."""
 
 
 class WouldWrite(TrademonError):
@@ -93,8 +111,13 @@ def check_endpoint(exchange_id: str, endpoint: str) -> None:
 def check_request(exchange_id: str, method: str, url: str) -> None:
     """Raises WouldWrite for a request that is neither a GET nor a POST that is known to read."""
     path = urlsplit(url).path
-    if method != "GET" and not (method == "POST" and path in POST_READS.get(exchange_id, frozenset())):
+    if method != "GET" and not (method == "POST" and _reads(exchange_id, path)):
         raise _refused(f"{method} {path[:80]} of {exchange_id}")
+
+
+def _reads(exchange_id: str, path: str) -> bool:
+    known = POST_READS.get(exchange_id, frozenset())
+    return path in known or any(path.startswith(each) for each in known if each.endswith("/"))
 
 
 def _refused(what: str) -> WouldWrite:

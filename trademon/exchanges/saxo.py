@@ -34,7 +34,7 @@ from trademon.exchanges.saxo_activities import Entry, Execution
 from trademon.exchanges.saxo_chart import read_candles
 from trademon.exchanges.saxo_client import PAGE, NotThere, SaxoClient
 from trademon.exchanges.saxo_instruments import Instruments
-from trademon.exchanges.saxo_report import Trade
+from trademon.exchanges.saxo_report import Costs, Trade
 from trademon.exchanges.validate import Row
 
 HISTORY: Final = timedelta(days=730)
@@ -42,6 +42,8 @@ _MARGIN: Final = timedelta(minutes=1)
 _WINDOW: Final = timedelta(days=92)  # what one walk through the audit reads, so that a long one is proved in parts
 _REPORTED: Final = timedelta(hours=1)
 """A stretch that is longer is one that looks back for what came late: then the daily reports are read, too."""
+_BOOKED_WITHIN: Final = timedelta(days=4)
+"""What a trade cost may be booked some days after it."""
 _AUDIT: Final = "/cs/v1/audit/orderactivities"
 
 
@@ -72,7 +74,7 @@ class Saxo:
         self._whole: set[str] = set()
         """Orders that were read from their beginning."""
         self._trades: dict[str, Trade] = {}
-        self._costs: dict[str, dict[str, Decimal]] | None = {}
+        self._costs: Costs | None = {}
         self._fault: Transient | None = None
         self._is_fault_told = False
 
@@ -269,7 +271,8 @@ class Saxo:
         """The days of that time in the reports, once a pass. Where an app may not read them, costs stay untold."""
         for gap in missing(self._reported, span):
             first = gap.start - timedelta(days=1)  # a trade's date is that of its market
-            days = {"FromDate": f"{first:%Y-%m-%d}", "ToDate": f"{gap.end:%Y-%m-%d}", **_top()}
+            last = max(gap.end, min(gap.end + _BOOKED_WITHIN, self.now()))
+            days = {"FromDate": f"{first:%Y-%m-%d}", "ToDate": f"{last:%Y-%m-%d}", **_top()}
             trades = await self._report("trades", days)
             for row in trades or ():
                 trade = saxo_report.parse_trade(row)
@@ -280,7 +283,7 @@ class Saxo:
             if bookings is None or self._costs is None:
                 self._costs = None
             else:
-                self._costs |= saxo_report.parse_costs(bookings)
+                saxo_report.add_costs(self._costs, bookings)
             self._reported = list(union([*self._reported, gap]))
 
     async def _learn_sizes(self) -> None:

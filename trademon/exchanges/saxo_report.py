@@ -7,7 +7,7 @@ amount. What is of no order (a correction, a corporate action, a transfer of sec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +25,9 @@ _COST_WORDS: Final = ("commission", "fee", "duty", "levy", "stamp", "tax", "char
 _CENT: Final = Decimal("0.01")
 OWN: Final = "trade-"
 """How the id of an execution begins that is in the report alone."""
+
+Costs = dict[str, dict[str, Fee]]
+"""What trades cost: by the trade's id and the booking's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,14 @@ def parse_trade(row: Row) -> Trade | None:
     )
 
 
-def parse_costs(rows: Iterable[Row]) -> dict[str, dict[str, Decimal]]:
-    """What was booked as a cost of each trade, by its id and the currency; above zero is paid."""
-    costs: dict[str, dict[str, Decimal]] = {}
+def add_costs(costs: Costs, rows: Iterable[Row]) -> None:
+    """What rows of the report of bookings say that trades cost. A booking that is read twice counts once."""
     for row in rows:
         trade_id = str(row.get("RelatedTradeId") or "")
         if trade_id in ("", "0") or not _is_cost(row):
             continue
-        currency, paid = validate.text(row, "Currency").upper(), -validate.decimal(row, "Amount")
-        of_trade = costs.setdefault(trade_id, {})
-        of_trade[currency] = EXACT.add(of_trade.get(currency, ZERO), paid)
-    return costs
+        cost = Fee(EXACT.minus(validate.decimal(row, "Amount")), validate.text(row, "Currency").upper())
+        costs.setdefault(trade_id, {})[validate.identifier(row, "BkAmountId")] = cost
 
 
 def _is_cost(row: Row) -> bool:
@@ -150,14 +150,17 @@ def own_fill(trade: Trade, market: Market, instrument: Instrument, fees: tuple[F
     )
 
 
-def fees_of(trade: Trade, market: Market, costs: Mapping[str, Mapping[str, Decimal]] | None) -> tuple[Fee, ...] | None:
+def fees_of(trade: Trade, market: Market, costs: Costs | None) -> tuple[Fee, ...] | None:
     """What a trade cost; None where nothing tells.
 
     By its bookings (`costs`, None where they cannot be read). Else, of what is bought for cash in the account's own
     currency, the difference between what it was worth and what was booked.
     """
     if costs is not None:
-        return tuple(Fee(amount, coin) for coin, amount in costs.get(trade.trade_id, {}).items() if amount)
+        sums: dict[str, Decimal] = {}
+        for cost in costs.get(trade.trade_id, {}).values():
+            sums[cost.currency] = EXACT.add(sums.get(cost.currency, ZERO), cost.amount)
+        return tuple(Fee(amount, coin) for coin, amount in sums.items() if amount)
     kind = trade.wire.partition(":")[2]
     if is_contract(kind) or trade.account_currency != market.quote or trade.value is None or trade.booked is None:
         return None

@@ -155,8 +155,8 @@ def _stored(store: UserStore, broker: Broker, now: datetime) -> Iterator[Check]:
     if doubted:
         told = f"{len(doubted)} answers of the last day were not believed, the newest: {doubted[0].reason}"
         yield Check("answers", "warn", told)
-    if state.wait_until is not None and state.wait_until > now:
-        yield Check("host", "warn", f"asked us to wait until {state.wait_until:%H:%M:%S} UTC")
+    if (wait_until := state.waits_until(now)) is not None:
+        yield Check("host", "warn", f"asked us to wait until {wait_until:%H:%M:%S} UTC")
 
 
 def _complete(store: UserStore, broker: Broker, now: datetime, capabilities_of: CapabilitiesOf) -> Iterator[Check]:

@@ -23,7 +23,6 @@ from trademon.exchanges.registry import WITHOUT_API
 from trademon.flows.isolate import isolate
 from trademon.flows.ports import Ports
 from trademon.flows.prices import Dated, fetch_prices, lacking_candles, paths_of
-from trademon.flows.scan import LONGEST_WAIT
 from trademon.store.lease import hold
 from trademon.store.prices import DAY, MINUTE, Rates, opened_before
 from trademon.store.scope import host_of
@@ -154,8 +153,8 @@ class _Job:
     async def _ask(self, host: _Host, work: Coroutine[Any, Any, None]) -> None:
         """Have a host asked; one that failed or is to be left alone is not."""
         now, broker = self.ports.clock(), host.broker
-        wait_until = self.store.broker_state(broker).wait_until
-        if wait_until is not None and now < wait_until <= now + LONGEST_WAIT:
+        wait_until = self.store.broker_state(broker).waits_until(now)
+        if wait_until is not None:
             host.note = f"its host asked us to wait until {wait_until:%H:%M:%S} UTC"
         if host.is_silent:
             work.close()

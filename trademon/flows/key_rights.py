@@ -58,8 +58,8 @@ class KeyExam:
 async def examine(store: UserStore, broker: Broker, ports: Ports) -> KeyExam:
     """Ask whose key it is and what it may do; `ports` sign with the key in question. Never raises what a network does:
     a broker can be added while there is none."""
-    now, wait_until = ports.clock(), store.broker_state(broker).wait_until
-    if wait_until is not None and now < wait_until:
+    wait_until = store.broker_state(broker).waits_until(ports.clock())
+    if wait_until is not None:
         return KeyExam(unasked=f"its host asked us to wait until {wait_until:%H:%M:%S} UTC")
     try:
         async with asyncio.timeout(PATIENCE_S):

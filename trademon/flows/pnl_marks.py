@@ -96,8 +96,8 @@ def host_key(broker: Broker) -> object:
 
 async def _ask(store: UserStore, broker: Broker, ports: Ports) -> Told:
     now = ports.clock()
-    wait_until = store.broker_state(broker).wait_until
-    if wait_until is not None and now < wait_until:
+    wait_until = store.broker_state(broker).waits_until(now)
+    if wait_until is not None:
         note = f"{broker.name} was not asked: its host asked us to wait until {wait_until:%H:%M:%S} UTC"
         return Told({}, now, note=note)
     prices, _, problem = await isolate(_fetch(store, broker, ports), broker=broker.name, user=broker.user, at=now)

@@ -152,7 +152,7 @@ def fill_of(row: Sequence[Any]) -> Fill:
         symbol=row[13],
         base=base,
         quote=quote,
-        contract=None if row[16] is None else Contract(row[16], Decimal(row[17]), bool(row[18])),
+        contract=_contract(*row[16:19]),
         acquired_at=None if row[20] is None else from_us(row[20]),
         leaves=row[21] == TRANSFER and row[1].endswith(OUT),
         revision=row[22],
@@ -167,15 +167,19 @@ def fees_of(fee: str, currency: str, more: str | None) -> tuple[Fee, ...]:
 
 
 def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill) -> int:
-    row = sql.one(
-        """SELECT id FROM markets WHERE exchange = ? AND market = ? AND symbol = ?
-        ORDER BY exchange_symbol IS NULL, id DESC LIMIT 1""",
+    """The number of the market that a fill of that symbol is of, which is made where there is none yet. What files
+    alone name has no exchange to say how much a contract stands for: one of another size is another market."""
+    rows = sql.rows(
+        """SELECT id, settle, contract_size, inverse FROM markets WHERE exchange = ? AND market = ? AND symbol = ?
+        ORDER BY exchange_symbol IS NULL, id DESC""",
         broker.exchange,
         broker.market,
         symbol,
     )
-    if row is not None:
-        return int(row[0])
+    if broker.exchange == "manual":
+        rows = [row for row in rows if _contract(*row[1:]) == fill.contract]
+    if rows:
+        return int(rows[0][0])
     return sql.insert(
         "markets",
         exchange=broker.exchange,
@@ -187,6 +191,10 @@ def market_id(sql: Sql, broker: Broker, symbol: str, fill: Fill) -> int:
         contract_size=decimal_text(fill.contract.size) if fill.contract else None,
         inverse=fill.contract is not None and fill.contract.inverse,
     )
+
+
+def _contract(settle: str | None, size: str | None, inverse: object) -> Contract | None:
+    return None if settle is None or size is None else Contract(settle, Decimal(size), bool(inverse))
 
 
 def is_contract(sql: Sql, key: BookKey) -> bool:

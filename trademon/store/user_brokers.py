@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -54,8 +54,15 @@ class BrokerState:
     """Its host asked everybody here to wait until then."""
     last_error: str | None = None
 
+    def waits_until(self, now: datetime) -> datetime | None:
+        """Until when the host is to be left alone; None where that is over, or so far off that a clock was wrong."""
+        until = self.wait_until
+        return until if until is not None and now < until <= now + LONGEST_WAIT else None
+
 
 KEPT_ANSWERS = 50
+LONGEST_WAIT = timedelta(days=3)
+"""No ban is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +360,10 @@ class UserBrokers(UserSecrets):
                 broker.id,
                 self._user_id,
             )
-            sql.run("DELETE FROM hosts WHERE host = ?", host_of(broker))
+            # One that is not over was asked for while this look was under way, of another account there.
+            over = "wait_until <= ? OR wait_until > ?"
+            longest = to_us(at + LONGEST_WAIT)
+            sql.run(f"DELETE FROM hosts WHERE host = ? AND ({over})", host_of(broker), to_us(at), longest)
             if self._owns_broker(sql, broker):
                 judge_success(sql, self._user_id, broker.id, broker.name, at)
                 judge_daily_loss(sql, self._user_id, at)

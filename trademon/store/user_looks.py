@@ -76,13 +76,17 @@ class UserLooks(UserScope):
         return tuple(map(_market, rows))
 
     def contracts(self, broker: Broker) -> tuple[Market, ...]:
-        """The contracts of the broker's exchange that are known with their size, from a list or from a file."""
+        """The contracts of the broker's exchange that are known with their size, from a list or from a file of the
+        user's."""
         with self._database.read() as sql:
             self._check_broker(sql, broker)
             rows = sql.rows(
-                f"SELECT {_MARKET} FROM markets WHERE exchange = ? AND market = ? AND settle IS NOT NULL",
+                f"""SELECT {_MARKET} FROM markets WHERE exchange = ? AND market = ? AND settle IS NOT NULL
+                AND (exchange_symbol IS NOT NULL OR EXISTS (SELECT 1 FROM fills WHERE market_id = markets.id
+                AND account_id IN (SELECT id FROM accounts WHERE user_id = ?)))""",
                 broker.exchange,
                 broker.market,
+                self._user_id,
             )
         return tuple(map(_market, rows))
 
