@@ -162,10 +162,13 @@ def test_an_unknown_broker_is_told_with_the_name_that_was_meant(ann: UserStore) 
 
 
 def test_a_broker_s_options_are_changed_one_by_one(ann: UserStore) -> None:
-    """What is not named stays; other brokers stay as they are."""
+    """What is not named stays; other brokers stay as they are. At another address the account is another one, as far as
+    anybody knows."""
     broker, other = add_broker(ann, "one"), add_broker(ann, "two")
     ann.set_broker(broker, since_at=minute(5), symbols=("BTC/USDT",), method="average", enabled=False)
-    ann.set_broker(broker, base_url="http://localhost:1", initial_capital=Decimal("1000.50"))
+    ann.set_broker(broker, initial_capital=Decimal("1000.50"))
+    assert ann.broker("one").account_id == broker.account_id
+    ann.set_broker(broker, base_url="http://localhost:1")
     assert ann.broker("one") == replace(
         broker,
         since=minute(5),
@@ -174,6 +177,7 @@ def test_a_broker_s_options_are_changed_one_by_one(ann: UserStore) -> None:
         enabled=False,
         base_url="http://localhost:1",
         initial_capital=Decimal("1000.5"),
+        account_id=None,
     )
     assert ann.broker("two") == other
 

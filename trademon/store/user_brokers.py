@@ -180,7 +180,8 @@ class UserBrokers(UserSecrets):
 
     @rerun
     def set_broker(self, broker: Broker, *, credentials: Credentials | None = None, **changes: Any) -> None:
-        """Change columns of a broker. New credentials unbind its account: the next look sees whose they are."""
+        """Change columns of a broker. New credentials, or another address, unbind its account: the next look sees whose
+        they are there."""
         with self._database.write() as sql:
             self._check_broker(sql, broker)
             for column, value in changes.items():
@@ -190,11 +191,12 @@ class UserBrokers(UserSecrets):
                     broker.id,
                     self._user_id,
                 )
+            elsewhere = changes.get("base_url", broker.base_url) != broker.base_url
+            if broker.exchange != "manual" and (credentials is not None or elsewhere):
+                sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
             if credentials is not None:
                 self._save_credentials(sql, broker.id, credentials)
                 sql.run("DELETE FROM key_rights WHERE broker_id = ?", broker.id)  # those were of another key
-                if broker.exchange != "manual":
-                    sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
                 sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)
                 note_acted(sql, self._user_id, broker.id, self._clock())
 
