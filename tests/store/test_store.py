@@ -25,7 +25,7 @@ from tests.store.world import (
     span,
 )
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Broker, Credentials, Market, OpenOrder
+from trademon.core.model import Balance, Broker, Credentials, Market, OpenOrder, Transfer
 from trademon.core.reports import UserInfo
 from trademon.errors import ConfigError, UnknownName, UsageError
 from trademon.store.database import Database
@@ -292,11 +292,14 @@ def test_an_account_that_is_named_later_keeps_what_was_booked(ann: UserStore, da
     unnamed = ann.bind_account(broker, None)
     assert ann.bind_account(ann.broker("spot"), None) == unnamed
     book(ann, ann.broker("spot"), history, covered=span(0, 5))
+    came = Transfer("t1", "deposit", "BTC", Decimal(1), Decimal(0), TEN, "t1")
+    ann.save_transfers(unnamed, "deposit", [came], Span(TEN, NOON), NOON)
     assert not ann.has_named_account(ann.broker("spot"))
     named = ann.bind_account(ann.broker("spot"), "7")
     assert ann.broker("spot").account_id == named
     assert ann.has_named_account(ann.broker("spot"))
     assert ids(ann) == ["1", "2"]
+    assert [(row.coin, row.broker) for row in ann.transfers()] == [("BTC", "spot")]
     assert methods(database) == [(named, "")]
     assert ann.books.keep_method(named, method="fifo", signed=False) == 1
     assert derived(database, named) == expected(history, "fifo", signed=False)
