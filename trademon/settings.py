@@ -23,6 +23,7 @@ from trademon.redaction import redact, register
 _PREFIX = "TRADEMON_"
 CREDENTIAL = "trademon-key"
 """The name under which systemd hands in the master key: `LoadCredential=trademon-key:FILE`."""
+DEFAULT_PAGER = "less -FRX"
 _SECRET = frozenset({"TRADEMON_TELEGRAM_TOKEN", "TRADEMON_NOTIFY_URLS", "TRADEMON_HEARTBEAT_URL"})
 """Settings whose value opens something."""
 _OptionalPath = Annotated[Path | None, BeforeValidator(lambda v: v or None)]
@@ -40,6 +41,8 @@ class Settings(BaseModel):
     user: _OptionalText = Field(None, validation_alias="TRADEMON_USER")
     key_file_path: _OptionalPath = Field(None, validation_alias="TRADEMON_KEY_FILE")
     default_minutes: int = Field(30, validation_alias="AUTOMATION_DEFAULT_FREQUENCY", ge=5, le=120)
+    tz: str = Field("local", validation_alias="TRADEMON_TZ")
+    pager_command: _OptionalText = Field(None, validation_alias="TRADEMON_PAGER")
     keep_days: int = Field(90, validation_alias="AUTOMATION_KEEP_DAYS", ge=1, le=36500)
     log_level: Annotated[str, BeforeValidator(lambda v: str(v).upper())] = Field(
         "INFO", validation_alias="AUTOMATION_LOG_LEVEL", pattern="^(DEBUG|INFO|WARNING|ERROR)$"
@@ -50,6 +53,11 @@ class Settings(BaseModel):
     telegram_base_url: _OptionalText = Field(None, validation_alias="TRADEMON_TELEGRAM_BASE_URL")
     notify_urls: _OptionalSecret = Field(None, validation_alias="TRADEMON_NOTIFY_URLS")
     credentials_dir: _OptionalPath = Field(None, validation_alias="CREDENTIALS_DIRECTORY")
+
+    @property
+    def pager(self) -> str:
+        """The program for what is longer than the screen; nothing where PAGER is set to nothing."""
+        return self.pager_command or os.environ.get("PAGER", DEFAULT_PAGER)
 
     @property
     def data_dir(self) -> Path:
@@ -128,6 +136,9 @@ def _found(environ: Mapping[str, str] | None, directory: Path | None) -> dict[st
         raise ConfigError(
             f"{shared_file} sets TRADEMON_HOME", hint="set it in the environment or in .env: it says where that file is"
         )
+    if local.get("TRADEMON_PAGER"):
+        where = f"set it in the environment or in {shared_file}: a directory one works in starts no program"
+        raise ConfigError(f"{local_file} sets TRADEMON_PAGER", hint=where)
     sources = ((given, "environment"), (local, str(local_file)), (shared, str(shared_file)))
     return {
         name: next((values[name], where) for values, where in sources if values.get(name))
@@ -144,6 +155,8 @@ def explain_settings(
     defaults = {
         "TRADEMON_DATABASE_URL": settings.store_url,
         "TRADEMON_KEY_FILE": str(settings.key_file),
+        "TRADEMON_TZ": settings.tz,
+        "TRADEMON_PAGER": settings.pager,
         "AUTOMATION_DEFAULT_FREQUENCY": str(settings.default_minutes),
         "AUTOMATION_KEEP_DAYS": str(settings.keep_days),
         "AUTOMATION_LOG_LEVEL": settings.log_level,

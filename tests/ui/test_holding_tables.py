@@ -112,8 +112,11 @@ def test_orders_say_what_is_left_out_and_how_to_see_it() -> None:
     shown = text_of(render(REPORTS[2]), 200)
     assert "the newest 2 of 7 orders; all of them: trademon orders --limit 7" in shown
     assert "0.01 BNB + 0.4 USDT" in shown
-    assert text_of(render(OrdersReport((), 0, only_open=True)), 80) == "no order is open\n"
-    assert text_of(render(OrdersReport((), 0)), 80) == "no order is known\n"
+    assert (
+        text_of(render(OrdersReport((), 0, only_open=True)), 80)
+        == "no order is open: trademon sync looks at every account\n"
+    )
+    assert text_of(render(OrdersReport((), 0)), 80) == "no order is known: trademon sync looks at every account\n"
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda r: type(r).__name__)

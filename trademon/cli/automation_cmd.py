@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli.common import Result, Since, User, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, TimeFlags, with_flags
 from trademon.core.reports import Status
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -48,7 +48,7 @@ def _nothing() -> None:
     """What it did is in its log."""
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, epilog="Example: trademon automation serve")
 @with_flags
 def serve(flags: Flags, user: User = None) -> None:
     """Be the scheduler; what `start` leaves running."""
@@ -98,7 +98,7 @@ def every(
 @app.command("run", epilog="Example: trademon automation run --force --user le-baff")
 @with_flags
 def run_(
-    flags: Flags,
+    flags: TimeFlags,
     force: Annotated[bool, typer.Option("--force", help="Also where none is due, or rounds are off.")] = False,
     user: User = None,
 ) -> None:
@@ -110,7 +110,7 @@ def run_(
 
 @app.command(epilog="Example: trademon automation status --json")
 @with_flags
-def status(flags: Flags, user: User = None) -> None:
+def status(flags: ListFlags, user: User = None) -> None:
     """What is on, how the last round went, and the next."""
     from trademon.cli import automation_work as work  # noqa: PLC0415
 
@@ -120,7 +120,7 @@ def status(flags: Flags, user: User = None) -> None:
 @app.command(epilog="Example: trademon automation logs --outcome failed --since 7d")
 @with_flags
 def logs(
-    flags: Flags,
+    flags: ListFlags,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="The newest N.")] = 20,
     since: Since = None,
     outcome: Annotated[Status | None, typer.Option("--outcome", help="Only success, partial or failed.")] = None,

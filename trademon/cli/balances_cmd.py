@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from trademon.cli.common import Brokers, Result, User, run, run_async
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon balances --broker main")
 @with_flags
-def balances(flags: Flags, broker: Brokers = None, user: User = None) -> None:
+def balances(flags: ListFlags, broker: Brokers = None, user: User = None) -> None:
     """What each account held of each coin when it was last seen, and when that was: trademon sync looks again.
 
     Below it, for a broker with an --initial-capital, what all of it is worth now.

@@ -124,9 +124,12 @@ def _ask_for_address(home: Home, store: UserStore, broker: Broker, options: Logi
 def _read_line() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
-    import getpass  # noqa: PLC0415 - only where a person is asked
+    from trademon.cli.ask import NoAnswer, ask_hidden  # noqa: PLC0415 - only where a person is asked
 
-    return getpass.getpass("Address (not shown): ").strip()
+    try:
+        return ask_hidden("Address (not shown)", may_be_empty=True)
+    except NoAnswer:
+        return ""
 
 
 def _find_browser() -> Open | None:

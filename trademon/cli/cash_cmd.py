@@ -10,7 +10,7 @@ import typer
 
 from trademon.cli import complete
 from trademon.cli.common import Brokers, Result, Since, Until, User, parse_period, refuse_options, refuse_two_forms, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -19,7 +19,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_co
 @with_flags
 def cash(
     ctx: typer.Context,
-    flags: Flags,
+    flags: ListFlags,
     user: User = None,
     broker: Brokers = None,
     since: Since = None,
@@ -41,7 +41,7 @@ def _list(
     from trademon.store.user_cash import CashQuery  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home  # noqa: PLC0415
 
-    refuse_two_forms(csv=csv, json=flags.json)
+    refuse_two_forms(flags, csv=csv)
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -89,8 +90,10 @@ def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     """Do the work, print what it found, and end with its exit code. The error boundary of every command."""
     _set_up_logging(flags)
     try:
-        result = work()
-        _show(command, flags, result)
+        refuse_two_forms(flags)
+        with _shown_in_zone(flags):
+            result = work()
+            _show(command, flags, result)
         sys.stdout.flush()
     except TrademonError as error:
         if flags.debug:
@@ -125,17 +128,53 @@ def _show(command: str, flags: Flags, result: Result) -> None:
 
         data = {} if result.report is None else to_json(result.report)
         sys.stdout.write(dump(envelope(command, result.status, data, result.problems)) + "\n")
-    elif result.report is not None and not flags.quiet and (result.is_data or sys.stdout.isatty()):
-        from trademon.ui.console import console_glyphs  # noqa: PLC0415
-        from trademon.ui.tables import render  # noqa: PLC0415
+    elif result.report is not None and not flags.quiet and flags.is_plain:
+        from trademon.ui.tsv import tsv  # noqa: PLC0415
 
-        console = flags.console()
-        console.print(render(result.report, console_glyphs(console)))
+        sys.stdout.write(tsv(result.report))
+    elif result.report is not None and not flags.quiet and (result.is_data or sys.stdout.isatty()):
+        _show_table(flags, result.report)
     for warning in result.warnings:
         print_warning(warning)
     for problem in result.problems:
         if problem.kind != Stopped.kind:  # who stopped it knows
             print_problem(problem)
+
+
+def _show_table(flags: Flags, report: Any) -> None:
+    """As a person reads it, with the zone of its times below it; on a terminal page by page where it is long."""
+    from trademon.settings import child_environment, load_settings  # noqa: PLC0415
+    from trademon.ui.console import console_glyphs  # noqa: PLC0415
+    from trademon.ui.pager import show  # noqa: PLC0415
+    from trademon.ui.tables import render, with_zone  # noqa: PLC0415
+
+    console = flags.console()
+    parts = with_zone(render(report, console_glyphs(console)))
+    if flags.may_page and console.is_terminal:
+        show(console, parts, load_settings().pager, child_environment())
+    else:
+        console.print(parts)
+
+
+def _shown_in_zone(flags: Flags) -> AbstractContextManager[object]:
+    """The zone of `--tz`, else of TRADEMON_TZ, else the machine's, for a person. Documents and lines for programs know
+    UTC alone, but a zone that is none is refused with them, too.
+
+    Raises:
+        UsageError: there is no such zone.
+        ConfigError: TRADEMON_TZ names none.
+    """
+    if flags.json and flags.zone is None:
+        return nullcontext()
+    from trademon.settings import load_settings  # noqa: PLC0415
+    from trademon.ui.zone import find_zone, shown_in  # noqa: PLC0415
+
+    if flags.zone is not None:
+        return shown_in(find_zone(flags.zone))
+    try:
+        return shown_in(find_zone(load_settings().tz))
+    except UsageError as error:
+        raise ConfigError(f"TRADEMON_TZ: {error.message}", hint=error.hint) from None
 
 
 def print_warning(text: str) -> None:
@@ -260,15 +299,19 @@ def parse_id(what: str, text: str, hint: str) -> int:
     return int(text)
 
 
-def refuse_two_forms(*, csv: bool, json: bool) -> None:
+def refuse_two_forms(flags: Flags, *, csv: bool = False) -> None:
     """Stdout holds one form: whoever asks for two gets neither."""
-    if csv and json:
-        raise UsageError("--csv and --json exclude each other", hint="leave one of them away")
+    forms = {"--csv": csv, "--json": flags.json, "--plain": flags.is_plain}
+    asked = [name for name, is_asked in forms.items() if is_asked]
+    if len(asked) > 1:
+        raise UsageError(f"{asked[0]} and {asked[1]} exclude each other", hint="leave one of them away")
 
 
 def confirm(question: str) -> None:
     """Ask on the terminal; ConfigError where there is none to ask on, an end without a deed after a no."""
-    if not sys.stdin.isatty():
+    from trademon.cli.ask import agree, can_ask  # noqa: PLC0415 - only where a person is asked
+
+    if not can_ask():
         raise ConfigError("this asks for a confirmation and there is no terminal", hint="add --yes")
-    if not typer.confirm(question, err=True):
+    if not agree(question):
         raise typer.Exit(1)

@@ -58,6 +58,12 @@ def markets(ctx: typer.Context, incomplete: str) -> list[str]:
     return _beginning_with(incomplete, MARKET_TYPES)
 
 
+def zones(ctx: typer.Context, incomplete: str) -> list[str]:
+    from zoneinfo import available_timezones  # noqa: PLC0415
+
+    return _beginning_with(incomplete, ("local", *sorted(available_timezones())))
+
+
 def _user_of(ctx: typer.Context) -> str | None:
     name = ctx.params.get("user")
     return name if isinstance(name, str) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from trademon.cli.common import Result, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import TableFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def config() -> None:
 
 @app.command(epilog="Example: trademon config show --json")
 @with_flags
-def show(flags: Flags) -> None:
+def show(flags: TableFlags) -> None:
     """Each setting, its value and where that comes from. Passwords and tokens are not shown."""
     run("config show", flags, _show)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from trademon.cli.common import Brokers, Result, User, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon coverage --broker main")
 @with_flags
-def coverage(flags: Flags, broker: Brokers = None, user: User = None) -> None:
+def coverage(flags: ListFlags, broker: Brokers = None, user: User = None) -> None:
     """Which stretches of time of which symbol are proved fetched, which gaps are open, and when a gap can no longer be
     filled."""
     run("coverage", flags, lambda: _coverage(broker or [], user))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli.common import Result, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, TimeFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 MB = 1_000_000
@@ -22,7 +22,7 @@ def db() -> None:
 
 @app.command(epilog="Example: trademon db status --json")
 @with_flags
-def status(flags: Flags) -> None:
+def status(flags: TimeFlags) -> None:
     """Where the store is, how large, and whether it is whole."""
     run("db status", flags, _status)
 

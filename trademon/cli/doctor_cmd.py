@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from trademon.cli.common import Brokers, Result, User, run, run_async
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import TableFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon doctor --json")
 @with_flags
-def doctor(flags: Flags, broker: Brokers = None, user: User = None) -> None:
+def doctor(flags: TableFlags, broker: Brokers = None, user: User = None) -> None:
     """Examine the store, this machine and every broker: damage, disk, clock, key, rate budget, last good scan. Ends
     with 4 when a person must act."""
     run("doctor", flags, lambda: _doctor(broker or [], user))

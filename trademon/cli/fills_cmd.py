@@ -22,7 +22,7 @@ from trademon.cli.common import (
     refuse_two_forms,
     run,
 )
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, with_flags
 from trademon.cli.pnl_options import View
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -33,7 +33,7 @@ ON_SCREEN = 50
 @with_flags
 def fills(
     ctx: typer.Context,
-    flags: Flags,
+    flags: ListFlags,
     user: User = None,
     broker: Brokers = None,
     symbol: Symbols = None,
@@ -47,7 +47,7 @@ def fills(
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
         return
-    if limit is None and not (flags.json or csv) and sys.stdout.isatty():
+    if limit is None and not (flags.json or flags.is_plain or csv) and sys.stdout.isatty():
         limit = ON_SCREEN
     run("fills", flags, lambda: _list(flags, user, broker or [], symbol or [], View(since, until, period), limit, csv))
 
@@ -66,7 +66,7 @@ def _list(
     from trademon.wiring import check_brokers, open_home, resolve_symbols  # noqa: PLC0415
 
     view.check()
-    refuse_two_forms(csv=csv, json=flags.json)
+    refuse_two_forms(flags, csv=csv)
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from trademon.cli import complete
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Flags:
-    """What every command can be told. Each field is an option; `with_flags` gives them to a command."""
+    """What every command can be told. Each field is an option; `with_flags` gives them to a command.
+
+    Without slots, for two of its kinds are one (`ListFlags`).
+    """
 
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on success.")] = False
@@ -24,10 +29,63 @@ class Flags:
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False
     no_color: Annotated[bool, typer.Option("--no-color", help="No colour and no escape codes.")] = False
 
+    @property
+    def zone(self) -> str | None:
+        """What was asked for with `--tz`, where it can be."""
+        return None
+
+    @property
+    def is_plain(self) -> bool:
+        return False
+
+    @property
+    def may_page(self) -> bool:
+        return False
+
     def console(self, *, stderr: bool = False) -> Console:
         from trademon.ui.console import make_console  # noqa: PLC0415 - rich only where something is drawn
 
         return make_console(no_color=self.no_color, stderr=stderr)
+
+
+@dataclass(frozen=True)
+class TimeFlags(Flags):
+    """And where times are shown."""
+
+    tz: Annotated[
+        str | None,
+        typer.Option(
+            "--tz",
+            metavar="ZONE",
+            help="Show times in it: Europe/Paris, UTC, local (TRADEMON_TZ).",
+            autocompletion=complete.zones,
+        ),
+    ] = None
+
+    @property
+    def zone(self) -> str | None:
+        return self.tz
+
+
+@dataclass(frozen=True)
+class TableFlags(Flags):
+    """And where rows are listed."""
+
+    plain: Annotated[bool, typer.Option("--plain", help="Tab-separated lines under a header, in full.")] = False
+    no_pager: Annotated[bool, typer.Option("--no-pager", help="Do not page what is longer than the screen.")] = False
+
+    @property
+    def is_plain(self) -> bool:
+        return self.plain
+
+    @property
+    def may_page(self) -> bool:
+        return not self.no_pager
+
+
+@dataclass(frozen=True)
+class ListFlags(TableFlags, TimeFlags):
+    """Both: rows with times in them."""
 
 
 def with_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -53,9 +111,10 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def _options(kind: type[Flags]) -> tuple[inspect.Parameter, ...]:
     hints = get_type_hints(kind, include_extras=True)
+    known = {field.name: field for field in fields(kind)}
+    # Those of the kind itself stand before those of all commands.
+    names = [name for part in kind.__mro__ for name in vars(part).get("__annotations__", {})]
     return tuple(
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(kind)
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=known[name].default, annotation=hints[name])
+        for name in names
     )

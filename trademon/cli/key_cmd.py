@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from trademon.cli.common import Result, confirm, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, TimeFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 
-@app.callback()
+@app.callback(epilog="Example: trademon key status")
 def key() -> None:
     """The keys that seal secrets."""
 
@@ -42,9 +42,9 @@ def _rotate(*, lost: bool, yes: bool) -> Result:
         return Result(home.store.rotate_keys(lost=lost), is_data=lost)  # what was forgotten is worth a mail
 
 
-@app.command()
+@app.command(epilog="Example: trademon key status")
 @with_flags
-def status(flags: Flags) -> None:
+def status(flags: TimeFlags) -> None:
     """Where the master key lies, since when it is in use, and whether it opens what is stored."""
     run("key status", flags, _status)
 

@@ -22,7 +22,7 @@ from trademon.cli.common import (
     refuse_two_forms,
     run,
 )
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -31,7 +31,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_co
 @with_flags
 def lots(
     ctx: typer.Context,
-    flags: Flags,
+    flags: ListFlags,
     method: MethodOption = None,
     symbol: Symbols = None,
     broker: Brokers = None,
@@ -52,7 +52,7 @@ def _list(
     from trademon.flows.pnl import PnlQuery  # noqa: PLC0415
     from trademon.wiring import check_brokers, open_home, resolve_symbols  # noqa: PLC0415
 
-    refuse_two_forms(csv=csv, json=flags.json)
+    refuse_two_forms(flags, csv=csv)
     with open_home() as home:
         stores = home.users(user)
         check_brokers(stores, brokers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trademon.cli.common import Result, User, parse_amount, run, run_async
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, TableFlags, with_flags
 
 if TYPE_CHECKING:
     from trademon.core.notices import Event, Mode
@@ -22,7 +22,7 @@ _NO_CHANNEL = "set TRADEMON_TELEGRAM_TOKEN and the user's --telegram-chat, or TR
 OFF = "off"
 
 
-@app.callback()
+@app.callback(epilog="Example: trademon notify test")
 def notify() -> None:
     """Messages: what is told to whom, what waits, send it now."""
 
@@ -82,7 +82,7 @@ def _test(user: str | None, channel: str | None) -> Result:
 @app.command(epilog="Example: trademon notify outbox --json")
 @with_flags
 def outbox(
-    flags: Flags,
+    flags: ListFlags,
     user: User = None,
     all_kept: Annotated[bool, typer.Option("--all", help="Also what was sent or refused.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the newest N.")] = None,
@@ -101,7 +101,7 @@ def _outbox(user: str | None, all_kept: bool, limit: int | None) -> Result:
 
 @app.command("list", epilog="Example: trademon notify list")
 @with_flags
-def list_(flags: Flags, user: User = None) -> None:
+def list_(flags: TableFlags, user: User = None) -> None:
     """The channels there are, and which events go to each."""
     run("notify list", flags, lambda: _list(user))
 

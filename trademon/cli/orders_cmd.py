@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli.common import Brokers, Result, Symbols, User, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 ON_SCREEN = 50
@@ -17,7 +17,7 @@ ON_SCREEN = 50
 @app.command(epilog="Example: trademon orders --open")
 @with_flags
 def orders(
-    flags: Flags,
+    flags: ListFlags,
     only_open: Annotated[bool, typer.Option("--open", help="Only those that wait at the exchange.")] = False,
     broker: Brokers = None,
     symbol: Symbols = None,
@@ -29,7 +29,7 @@ def orders(
 
     An order that never filled is known only while it is open.
     """
-    if limit is None and not flags.json and sys.stdout.isatty():
+    if limit is None and not (flags.json or flags.is_plain) and sys.stdout.isatty():
         limit = ON_SCREEN
     run("orders", flags, lambda: _orders(broker or [], symbol or [], user, limit, only_open=only_open))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from trademon.cli.common import Result, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import TableFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon paths")
 @with_flags
-def paths(flags: Flags) -> None:
+def paths(flags: TableFlags) -> None:
     """Where things lie: the store, the key file, logs, settings."""
     run("paths", flags, _paths)
 

@@ -25,7 +25,7 @@ from trademon.cli.common import (
     run,
     run_async,
 )
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, with_flags
 from trademon.cli.pnl_options import (
     Book,
     BookOption,
@@ -54,7 +54,7 @@ app.command("what-if", epilog="Example: trademon pnl what-if --sell 0.5 --symbol
 @with_flags
 def pnl(
     ctx: typer.Context,
-    flags: Flags,
+    flags: ListFlags,
     method: MethodOption = None,
     symbol: Symbols = None,
     broker: Brokers = None,
@@ -85,7 +85,7 @@ def _pnl(
     from trademon.wiring import open_home  # noqa: PLC0415
 
     view.check()
-    refuse_two_forms(csv=csv, json=flags.json)
+    refuse_two_forms(flags, csv=csv)
     with open_home() as home:
         report = _report(home, method, symbols, brokers, user, view)
     if not csv:

@@ -22,13 +22,13 @@ from trademon.cli.common import (
     run,
     run_async,
 )
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, TableFlags, with_flags
 from trademon.cli.pnl_options import View
 
 
 @with_flags
 def explain(
-    flags: Flags,
+    flags: ListFlags,
     fill: Annotated[str, typer.Argument(metavar="FILL_ID", help="As `trademon fills` shows it.")],
     method: MethodOption = None,
     user: User = None,
@@ -51,7 +51,7 @@ def _explain(text: str, method: MethodOption, user: str | None) -> Result:
 
 @with_flags
 def compare(
-    flags: Flags,
+    flags: TableFlags,
     symbol: Symbols = None,
     broker: Brokers = None,
     user: User = None,
@@ -78,7 +78,7 @@ def _compare(symbols: list[str], brokers: list[str], user: str | None, view: Vie
 
 @with_flags
 def what_if(
-    flags: Flags,
+    flags: ListFlags,
     sell: Annotated[str, typer.Option("--sell", metavar="Q", help="How much would be sold, in base units.")],
     symbol: Annotated[
         str, typer.Option("--symbol", metavar="S", help="BTC/USDT or BTCUSDT.", autocompletion=complete.symbols)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from trademon.cli.common import Brokers, Result, User, run, run_async
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon positions --broker main")
 @with_flags
-def positions(flags: Flags, broker: Brokers = None, user: User = None) -> None:
+def positions(flags: ListFlags, broker: Brokers = None, user: User = None) -> None:
     """What is held of each coin, and open of each contract, when it was last seen: what it cost on average by your own
     books, and what it would bring at last prices, which are asked for now.
 

@@ -18,7 +18,7 @@ from trademon.cli.common import (
     run,
     run_async,
 )
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, TimeFlags, with_flags
 
 if TYPE_CHECKING:
     from trademon.wiring import Home
@@ -31,7 +31,7 @@ In = Annotated[
 
 @app.callback(epilog="Example: trademon prices fetch --in EUR --since 30d")
 @with_flags
-def prices(ctx: typer.Context, flags: Flags) -> None:
+def prices(ctx: typer.Context, flags: ListFlags) -> None:
     """The dated prices that are kept: for fees in other coins, and for P&L in one currency. Alone it lists them."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
@@ -41,7 +41,7 @@ def prices(ctx: typer.Context, flags: Flags) -> None:
 
 @app.command("list", epilog="Example: trademon prices list --json")
 @with_flags
-def list_(flags: Flags) -> None:
+def list_(flags: ListFlags) -> None:
     """How many prices are kept of each market, and from when to when."""
     run("prices list", flags, _list)
 
@@ -57,7 +57,7 @@ def _list() -> Result:
 @app.command(epilog="Example: trademon prices fetch --in EUR --broker main")
 @with_flags
 def fetch(
-    flags: Flags,
+    flags: TimeFlags,
     currency: In = None,
     broker: Brokers = None,
     user: User = None,

@@ -7,14 +7,14 @@ from datetime import datetime
 import typer
 
 from trademon.cli.common import Brokers, Result, Since, User, parse_moment, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon scan --broker main --since 7d")
 @with_flags
-def scan(flags: Flags, user: User = None, broker: Brokers = None, since: Since = None) -> None:
+def scan(flags: ListFlags, user: User = None, broker: Brokers = None, since: Since = None) -> None:
     """One pass: find executions not yet stored, store them, book their P&L. Doing it again adds nothing."""
     run("scan", flags, lambda: _scan(user, broker or [], since))
 

@@ -8,7 +8,7 @@ import typer
 
 from trademon.cli import complete
 from trademon.cli.common import User, refuse_options, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, ListFlags, TimeFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 
@@ -18,7 +18,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 @app.callback(epilog="Example: trademon strategy add dca trademon.strategies.examples.dca --param amount=25")
 @with_flags
-def strategy(ctx: typer.Context, flags: Flags, user: User = None) -> None:
+def strategy(ctx: typer.Context, flags: ListFlags, user: User = None) -> None:
     """Strategies: they decide, trademon checks and records. On paper until you arm one. Alone it lists them."""
     if ctx.invoked_subcommand is not None:
         refuse_options(ctx)
@@ -65,7 +65,7 @@ def add(
 
 @app.command("list", epilog="Example: trademon strategy list --json")
 @with_flags
-def list_(flags: Flags, user: User = None) -> None:
+def list_(flags: ListFlags, user: User = None) -> None:
     """List the strategies, and what each would have earned on paper."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
@@ -74,7 +74,7 @@ def list_(flags: Flags, user: User = None) -> None:
 
 @app.command(epilog="Example: trademon strategy show dca")
 @with_flags
-def show(flags: Flags, name: Name, user: User = None) -> None:
+def show(flags: TimeFlags, name: Name, user: User = None) -> None:
     """Show one: its parameters and limits, its newest orders, what came of them."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
@@ -83,7 +83,7 @@ def show(flags: Flags, name: Name, user: User = None) -> None:
 
 @app.command("run", epilog="Example: trademon strategy run dca")
 @with_flags
-def run_(flags: Flags, name: Name, user: User = None) -> None:
+def run_(flags: TimeFlags, name: Name, user: User = None) -> None:
     """Run one now: on paper, or for real where it is armed."""
     from trademon.cli import strategy_work as work  # noqa: PLC0415
 
@@ -185,7 +185,7 @@ def disarm(flags: Flags, name: Name, user: User = None) -> None:
 @app.command(epilog="Example: trademon strategy log dca --limit 50")
 @with_flags
 def log(
-    flags: Flags,
+    flags: ListFlags,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this strategy's runs.")] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=5000, help="The newest N runs.")] = 20,
     user: User = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli.common import Brokers, Result, User, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -16,7 +16,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: trademon sync --full")
 @with_flags
 def sync(
-    flags: Flags,
+    flags: ListFlags,
     user: User = None,
     broker: Brokers = None,
     full: Annotated[

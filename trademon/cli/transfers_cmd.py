@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from trademon.cli.common import Brokers, Result, User, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: trademon transfers --broker main")
 @with_flags
-def transfers(flags: Flags, broker: Brokers = None, user: User = None) -> None:
+def transfers(flags: ListFlags, broker: Brokers = None, user: User = None) -> None:
     """Deposits and withdrawals, oldest first, and which two of them are one transfer between your own accounts."""
     run("transfers", flags, lambda: _transfers(broker or [], user))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli.common import Brokers, Result, User, run, run_async
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -16,7 +16,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: trademon verify --broker main")
 @with_flags
 def verify(
-    flags: Flags,
+    flags: ListFlags,
     broker: Brokers = None,
     user: User = None,
     accept: Annotated[

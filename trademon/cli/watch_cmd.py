@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trademon.cli.common import Result, User, run
-from trademon.cli.flags import Flags, with_flags
+from trademon.cli.flags import Flags, TimeFlags, with_flags
 
 if TYPE_CHECKING:
     from trademon.core.automation_reports import AutomationStatus
@@ -27,7 +27,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: trademon watch --demo")
 @with_flags
 def watch(
-    flags: Flags,
+    flags: TimeFlags,
     interval: Annotated[float, typer.Option("--interval", min=1, max=3600, metavar="S", help="Seconds.")] = 10,
     user: User = None,
     cycles: Annotated[int | None, typer.Option("--cycles", min=1, metavar="N", help="End after N scans.")] = None,

@@ -42,7 +42,7 @@ _STATUS_COLUMNS: Final = (
     Column("30 d", "right", leaves=2),
 )
 _ROUND_COLUMNS: Final = (
-    Column("begun, local time"),
+    Column("begun"),
     Column("user"),
     Column("by", leaves=1),
     Column("outcome"),

@@ -28,7 +28,7 @@ from trademon.ui.text import (
 CASH_COLUMNS: Final = ("at", "kind", "currency", "amount", "symbol", "id", "broker", "user")
 NO_CASH: Final = "no cash lines yet: trademon cash import FILE.csv --broker NAME"
 _COLUMNS: Final = (
-    Column("local time"),
+    Column("time"),
     Column("user"),
     Column("broker"),
     Column("kind"),
@@ -104,7 +104,12 @@ def render_cash_import(report: CashImportReport, glyphs: Glyphs = UNICODE) -> Re
 
 def cash_csv(report: CashReport, stream: TextIO) -> None:
     """A header line and one line a line of cash; totals are left to the reader, who must not add currencies up."""
-    write_csv(stream, CASH_COLUMNS, _cells(report))
+    write_csv(stream, *cash_table(report))
+
+
+def cash_table(report: CashReport) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    """The header and the cells, exact and unescaped."""
+    return CASH_COLUMNS, _cells(report)
 
 
 def _cells(report: CashReport) -> Iterator[tuple[str, ...]]:

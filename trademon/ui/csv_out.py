@@ -42,15 +42,19 @@ def safe_cell(text: str) -> str:
 
 def fills_csv(report: FillsReport, stream: TextIO) -> None:
     """A header line and one line a fill, oldest first; with a column of sizes where one is of a contract."""
-    if any(fill.contract_size is not None for fill in report.fills):
-        write_csv(stream, (*FILL_COLUMNS, SIZE_COLUMN), ((*fill_cells(f), size_cell(f)) for f in report.fills))
-    else:
-        write_csv(stream, FILL_COLUMNS, (fill_cells(f) for f in report.fills))
+    write_csv(stream, *fills_table(report))
 
 
 def pnl_csv(report: PnlReport, stream: TextIO) -> None:
     """A header line and one line a book; totals are left to the reader, who must not add currencies up."""
     write_csv(stream, *pnl_table(report))
+
+
+def fills_table(report: FillsReport) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
+    """The header and the cells, exact and unescaped."""
+    if any(fill.contract_size is not None for fill in report.fills):
+        return (*FILL_COLUMNS, SIZE_COLUMN), ((*fill_cells(f), size_cell(f)) for f in report.fills)
+    return FILL_COLUMNS, (fill_cells(f) for f in report.fills)
 
 
 def fill_cells(fill: FillRow) -> tuple[str, ...]:

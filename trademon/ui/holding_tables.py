@@ -38,7 +38,8 @@ from trademon.ui.text import (
     several,
 )
 
-_NOTHING_SEEN: Final = "nothing was seen yet: trademon sync"
+_LOOK: Final = "trademon sync looks at every account"
+_NOTHING_SEEN: Final = f"nothing was seen yet: {_LOOK}"
 
 
 def _seen(seen: Seen, glyphs: Glyphs) -> Text:
@@ -123,7 +124,7 @@ def render_positions(report: PositionsReport, glyphs: Glyphs = UNICODE) -> Rende
     """A row a coin or contract; beside it what of it has no known cost, or what the exchange states otherwise."""
     below = _below(report.notes, report.positions, glyphs)
     if not report.positions:
-        return Group(sentence("no position is known"), *below)
+        return Group(sentence(f"no position is known: {_LOOK}"), *below)
     rows = report.positions
     named, sided = several(row.user for row in rows), any(row.side == "short" or row.stated for row in rows)
     grid = Grid(_POSITIONS, tuple(_position_row(row, glyphs, named=named, sided=sided) for row in rows), glyphs.rule)
@@ -192,7 +193,7 @@ def render_orders(report: OrdersReport, glyphs: Glyphs = UNICODE) -> RenderableT
     below = _below(report.notes, report.orders, glyphs)
     if not report.orders:
         what = "no order is open" if report.only_open else "no order is known"
-        return Group(sentence(what), *below)
+        return Group(sentence(f"{what}: {_LOOK}"), *below)
     named = several(row.user for row in report.orders)
     grid = Grid(_ORDERS, tuple(_order_row(row, named=named) for row in report.orders), glyphs.rule)
     if report.total > len(report.orders):

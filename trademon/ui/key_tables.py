@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 
 from trademon.core.key_reports import KeysRotated, KeyStatus
-from trademon.ui.text import UNICODE, Glyphs, count, sentence
+from trademon.ui.text import UNICODE, Glyphs, count, format_stamp, sentence
 
 
 def render_key_status(status: KeyStatus, _glyphs: Glyphs = UNICODE) -> RenderableType:
@@ -14,7 +14,7 @@ def render_key_status(status: KeyStatus, _glyphs: Glyphs = UNICODE) -> Renderabl
     if status.version is None or status.since is None:
         which = "not in use yet" if not status.early else "in use as by an early release"
     else:
-        which = f"number {status.version}, in use since {status.since:%Y-%m-%d %H:%M} UTC"
+        which = f"number {status.version}, in use since {format_stamp(status.since)[:16]}"
     said = [
         sentence(f"master key: {where}; {which}"),
         sentence(f"{count(status.secrets, 'secret')} of {count(status.users, 'user')} sealed"),

@@ -133,7 +133,12 @@ def lot_cells(lot: LotRow) -> tuple[str, ...]:
 
 def lots_csv(report: LotsReport, stream: TextIO) -> None:
     """A header line and one line a lot."""
-    write_csv(stream, LOT_COLUMNS, (lot_cells(lot) for lot in report.lots))
+    write_csv(stream, *lots_table(report))
+
+
+def lots_table(report: LotsReport) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
+    """The header and the cells, exact and unescaped."""
+    return LOT_COLUMNS, (lot_cells(lot) for lot in report.lots)
 
 
 # --- explain ------------------------------------------------------------------------------------------------------
@@ -270,7 +275,10 @@ def _unmatched_text(report: ExplainReport, glyphs: Glyphs) -> str:
 def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Net by each method, the best in its row in bold; the method that is kept is marked."""
     if not report.rows:
-        return sentence("nothing to compare" if report.stored else "no fills yet (trademon scan)")
+        if report.stored:
+            are = "1 fill is" if report.stored == 1 else f"{report.stored:,} fills are"
+            return sentence(f"nothing to compare; {are} stored (trademon pnl compare takes all of them)")
+        return sentence("no fills yet: trademon broker add NAME --exchange binance, then trademon scan")
     methods = [figures.method for figures in report.rows[0].figures]
     columns = (
         Column("user"),

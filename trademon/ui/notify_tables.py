@@ -21,8 +21,10 @@ from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import UNICODE, Glyphs, count, format_stamp, plain, sentence, several
 
 NO_CHANNELS: Final = (
-    "no channels yet: set TRADEMON_TELEGRAM_TOKEN and the user's --telegram-chat, or TRADEMON_NOTIFY_URLS"
+    "no channels yet: set TRADEMON_TELEGRAM_TOKEN, then trademon user set NAME --telegram-chat ID; "
+    "or set TRADEMON_NOTIFY_URLS"
 )
+_EMPTY: Final = "nothing waits: trademon notify outbox --all shows what was sent, trademon notify test sends a message"
 _STYLES: Final[dict[str, str]] = {"sent": "green", "waiting": "cyan", "refused": "red", "unclear": "yellow"}
 
 
@@ -34,7 +36,7 @@ _OUTBOX_COLUMNS: Final = (Column("user"), Column("since"), Column("event"), Colu
 def render_outbox(report: OutboxReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a message, oldest first; below it how it stands with each channel."""
     if not report.messages:
-        return sentence("nothing waits")
+        return sentence(_EMPTY)
     named = several(one.user for one in report.messages)
     rows = tuple(_message_row(one, glyphs, named=named) for one in report.messages)
     waiting = "nothing waits" if not report.waiting else f"{count(report.waiting, 'message')} waiting"

@@ -7,13 +7,13 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 
 from trademon.core.session_reports import KeptSession, LoginReport, RefreshReport
-from trademon.ui.text import UNICODE, Glyphs, sentence
+from trademon.ui.text import UNICODE, Glyphs, format_stamp, sentence
 
 
 def render_refresh(report: RefreshReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A line a broker; one that failed is told on stderr."""
     if not report.brokers:
-        return sentence("no broker is signed in")
+        return sentence("no broker is signed in: trademon broker login NAME")
     return Group(*(sentence(_kept(b)) for b in report.brokers if b.problem is None))
 
 
@@ -35,10 +35,10 @@ def render_login(report: LoginReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         )
     advice = (
         f"trademon watch keeps it alive, or trademon broker refresh from cron every 10 minutes; without either it ends "
-        f"at {_moment(report.refresh_until)}. Signing in again is advised by {report.due_at:%Y-%m-%d}."
+        f"at {_moment(report.refresh_until)}. Signing in again is advised by {format_stamp(report.due_at)[:10]}."
     )
     return Group(said, sentence(f"{glyphs.then} {advice}", "cyan"))
 
 
 def _moment(at: datetime | None) -> str:
-    return "an unknown time" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return "an unknown time" if at is None else format_stamp(at)

@@ -82,6 +82,7 @@ from trademon.ui.text import (
 )
 from trademon.ui.transfer_tables import render_transfers
 from trademon.ui.verify_tables import render_verify
+from trademon.ui.zone import shown_zone
 
 ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
@@ -92,6 +93,20 @@ NO_USERS: Final = "no users yet: trademon user add NAME"
 def render(report: object, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Any report of this room, by its type."""
     return _RENDERERS[type(report)](report, glyphs)
+
+
+class _ZoneLine:
+    """In which zone the times above it are, where there are any. They may be written while they are printed."""
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        zone = shown_zone()
+        if zone is not None:
+            yield sentence(f"times: {zone}", "dim")
+
+
+def with_zone(parts: RenderableType) -> RenderableType:
+    """What was rendered, and below it the zone of its times."""
+    return Group(parts, _ZoneLine())
 
 
 def _stored(fills: int) -> str:

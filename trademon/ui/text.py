@@ -17,6 +17,7 @@ from rich.text import Text
 from trademon.core.money import ZERO, round_figure, strip_zeros
 from trademon.core.symbols import is_money
 from trademon.ui.foreign import clean
+from trademon.ui.zone import local
 
 _CONTEXT: Final = Context(prec=260, rounding=ROUND_HALF_EVEN)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -180,25 +181,23 @@ def _two(large: int, unit: str, small: int, small_unit: str) -> str:
 
 
 def format_clock(at: datetime, *, now: datetime) -> str:
-    """Local time of day, or the local date when that is another day than `now`'s."""
-    local = at.astimezone()
-    if local.date() == now.astimezone().date():
-        return f"{local:%H:%M:%S}"
-    return f"{local:%Y-%m-%d}"
+    """Time of day where the person is, or the date there when that is another day than `now`'s."""
+    here = local(at)
+    return f"{here:%H:%M:%S}" if here.date() == local(now).date() else f"{here:%Y-%m-%d}"
 
 
 def format_stamp(at: datetime) -> str:
-    """Local date and time to the second: `2026-11-21 14:02:11`."""
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+    """Date and time where the person is, to the second: `2026-11-21 14:02:11`."""
+    return f"{local(at):%Y-%m-%d %H:%M:%S}"
 
 
 def shared_stamps(stamps: list[str]) -> tuple[str, list[str]]:
-    """A title, and what of each local time it does not say: a day or a year that all rows share stands above them."""
+    """A title, and what of each time it does not say: a day or a year that all rows share stands above them."""
     if len({stamp[:10] for stamp in stamps}) == 1:
         return stamps[0][:10], [stamp[11:] for stamp in stamps]
     if len({stamp[:4] for stamp in stamps}) == 1:
         return stamps[0][:4], [stamp[5:] for stamp in stamps]
-    return "local time", stamps
+    return "time", stamps
 
 
 def format_seconds(seconds: Decimal) -> str:

@@ -32,7 +32,7 @@ def render_transfers(report: TransfersReport, glyphs: Glyphs = UNICODE) -> Rende
         return sentence(f"deposits and withdrawals are read from exchanges; {takes_files(report.manual)}")
     if not report.transfers:
         read = f"none in {count(report.accounts_read, 'account')}" if report.accounts_read else "not read yet"
-        hint = "" if report.accounts_read else " (trademon scan reads them)"
+        hint = " (trademon sync reads them again)" if report.accounts_read else " (trademon scan reads them)"
         return Text(clean(f"deposits and withdrawals: {read}{hint}"))
     named = several(row.user for row in report.transfers)
     rows = tuple(_row(row, glyphs, named=named) for row in report.transfers)

@@ -15,6 +15,7 @@ from trademon.core.watch_reports import BrokerState, WatchBroker, WatchState
 from trademon.ui.grid import Column, Row, set_rows
 from trademon.ui.text import clip, format_age, joined, plain
 from trademon.ui.watch.frame import NAME_CELLS, Look, Page, Panel, money, words_panel
+from trademon.ui.zone import local
 
 _NOTE_CELLS: Final = 44
 _COLUMNS: Final = (
@@ -157,5 +158,5 @@ def _complete(broker: WatchBroker, look: Look) -> Text:
     """Since when nothing is missing; in words where no title says so."""
     if broker.complete_since is None:
         return plain("not yet" if look.wide else "history not complete", "dim")
-    day = f"{broker.complete_since.astimezone():%Y-%m-%d}"
+    day = f"{local(broker.complete_since):%Y-%m-%d}"
     return plain(day if look.wide else f"complete since {day}", "dim")

@@ -42,6 +42,7 @@ from trademon.ui.watch.lists import (
 from trademon.ui.watch.positions import positions_panel, symbols_panel
 from trademon.ui.watch.problems import automation_panel, problems_panel
 from trademon.ui.watch.view import View
+from trademon.ui.zone import local
 
 _NAMES: Final[dict[PanelName, str]] = {
     "problems": "needs a look",
@@ -287,7 +288,7 @@ def _time_shown(name: PanelName, now: datetime) -> object:
         return now
     if name in ("positions", "automation"):
         return now.replace(second=now.second // 10 * 10, microsecond=0)
-    return now.astimezone().date()
+    return local(now).date()
 
 
 # --- how many lines each gets -------------------------------------------------------------------------------------

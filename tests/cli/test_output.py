@@ -1,0 +1,270 @@
+"""What lists look like: lines for programs, times in a zone, and what is said where there is nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Shell
+from tests.cli.test_two_users import every_command
+from trademon.cli import main
+
+HOSTILE = "\x1b[31mred\t[/]\u202e=CMD"
+FILE = f"""executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id
+2026-03-28T10:00:00Z,BTC/USDT,buy,0.3,45000,0.01,BNB,{HOSTILE},t1
+2026-03-29T10:00:00Z,BTC/USDT,sell,0.1,47000,,,o2,{HOSTILE}
+2026-03-29T23:30:00Z,ETH/BTC,sell,1,0.0512,,,o3,t3
+"""
+CASH = "at,kind,currency,amount,symbol,id\n2026-05-01T08:00:00Z,funding,USDT,-0.42,,f1\n"
+LISTS = {
+    "scan": "",
+    "sync": "",
+    "pnl": "",
+    "pnl explain": "2",
+    "pnl compare": "",
+    "pnl what-if": "--sell 0.1 --symbol BTC/USDT --price 50000",
+    "fills": "",
+    "lots": "",
+    "positions": "",
+    "balances": "",
+    "orders": "",
+    "transfers": "",
+    "coverage": "",
+    "automation status": "",
+    "automation logs": "",
+    "verify": "",
+    "doctor": "",
+    "prices": "",
+    "prices list": "",
+    "cash": "",
+    "strategy": "",
+    "strategy list": "",
+    "strategy log": "",
+    "config show": "",
+    "paths": "",
+    "broker list": "",
+    "user list": "",
+    "notify list": "",
+    "notify outbox": "",
+}
+"""Every command that lists, with what it needs to be told."""
+OPENS_ONE = {"pnl explain", "pnl what-if"}
+ASKS = {"scan", "sync", "verify"}
+"""They tell in a pipe only what went wrong; here there is nobody to ask."""
+ALWAYS_THERE = {"doctor", "config show", "paths", "user list", "automation status"}
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def filled(used_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one account that files were taken into, one of them with names that mean harm."""
+    root = tmp_path_factory.mktemp("filled")
+    shutil.copytree(used_home, root / "home")
+    shell = Shell(root / "home", root)
+    (root / "fills.csv").write_text(FILE)
+    (root / "cash.csv").write_text(CASH)
+    shell.run("broker", "add", "old", "--exchange", "manual").check(0)
+    shell.run("fills", "import", "fills.csv", "--broker", "old").check(0)
+    shell.run("cash", "import", "cash.csv", "--broker", "old").check(0)
+    shell.run("strategy", "add", "dca", "trademon.strategies.examples.dca", "--param", "amount=25").check(0)
+    return shell.home
+
+
+@pytest.fixture
+def run_in(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Run]:
+    """Runs a command line within this process, in a home; its standard output."""
+    for name in ("TRADEMON_TZ", "TRADEMON_USER", "PAGER", "TRADEMON_PAGER", "COLUMNS", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def of(home: Path) -> Run:
+        monkeypatch.setenv("TRADEMON_HOME", str(home))
+
+        def run(words: str, *, code: int = 0) -> str:
+            assert main(words.split()) == code, capsys.readouterr().err
+            return capsys.readouterr().out
+
+        return run
+
+    return of
+
+
+def test_every_list_is_known_here() -> None:
+    """A command with `--plain` is a list, and its line belongs above; `watch` has one of its own meaning."""
+    plain = {name for name, command in every_command().items() if any("--plain" in p.opts for p in command.params)}
+    assert plain - {"watch"} == LISTS.keys()
+
+
+# --- lines for programs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", LISTS)
+def test_plain_is_a_header_and_whole_rows(command: str, run_in: Callable[..., Run], filled: Path) -> None:
+    """As many cells in each row as in the header, nothing that a terminal obeys, the names of the JSON document."""
+    text = run_in(filled)(f"{command} {LISTS[command]} --plain")
+    header, *rows = text.removesuffix("\n").split("\n")
+    assert re.fullmatch(r"[a-z0-9_]+(\t[a-z0-9_]+)*", header)
+    assert len(set(header.split("\t"))) == header.count("\t") + 1
+    assert {row.count("\t") for row in rows} <= {header.count("\t")}
+    assert not [c for c in text if c not in "\t\n" and not c.isprintable()]
+    assert "\u202e" not in text
+
+
+@pytest.mark.parametrize("command", sorted(LISTS.keys() - OPENS_ONE - ALWAYS_THERE))
+def test_plain_of_nothing_is_its_header(command: str, run_in: Callable[..., Run], used_home: Path) -> None:
+    """So that a script finds its columns in an empty store, too."""
+    assert run_in(used_home)(f"{command} --plain").count("\n") == 1
+
+
+def test_plain_holds_every_row_in_full(run_in: Callable[..., Run], filled: Path) -> None:
+    """The figures of the document, to the last digit, in UTC."""
+    run = run_in(filled)
+    header, *rows = (line.split("\t") for line in run("fills --plain --tz Asia/Tokyo").splitlines())
+    told = json.loads(run("fills --json"))["data"]["fills"]
+    for name in ("executed_at", "symbol", "side", "quantity", "price", "fee", "fee_currency", "id", "broker", "user"):
+        assert [row[header.index(name)] for row in rows] == [fill[name] for fill in told]
+    lots = [line.split("\t") for line in run("lots --plain").splitlines()]
+    assert dict(zip(*lots, strict=True))["price"] == "45000"
+
+
+def test_plain_is_the_same_on_a_terminal(
+    run_in: Callable[..., Run], filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No colour, no pager, and all rows, not the newest."""
+    run = run_in(filled)
+    piped = run("fills --plain")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("PAGER", "false")
+    assert run("fills --plain") == piped
+
+
+@pytest.mark.parametrize(
+    "words", ["fills --plain --json", "fills --plain --csv", "fills --csv --json", "orders --plain --json"]
+)
+def test_stdout_holds_one_form(words: str, run_in: Callable[..., Run], filled: Path) -> None:
+    """Whoever asks for two gets neither, and it is a word that is wrong."""
+    run_in(filled)(words, code=2)
+
+
+# --- times --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", LISTS)
+def test_times_say_their_zone_once(command: str, run_in: Callable[..., Run], filled: Path) -> None:
+    """A table with a time in it names the zone below it, one without does not; each with times takes `--tz`."""
+    run = run_in(filled)
+    has_tz = any("--tz" in p.opts for p in every_command()[command].params)
+    text = run(f"{command} {LISTS[command]}" + " --tz Asia/Tokyo" * has_tz)
+    shows = re.search(r"\d\d:\d\d:\d\d(?! UTC)", text) is not None
+    assert text.count("times: Asia/Tokyo\n") == shows, text
+
+
+def test_a_zone_moves_what_a_person_reads_alone(run_in: Callable[..., Run], filled: Path) -> None:
+    """Over a change of the clocks, too; documents stay as they are."""
+    run = run_in(filled)
+    shown = run("fills --tz Europe/Berlin")
+    assert [line.split()[0:2] for line in shown.splitlines()[1:4]] == [
+        ["03-28", "11:00:00"],
+        ["03-29", "12:00:00"],
+        ["03-30", "01:30:00"],
+    ]
+    for form in ("--json", "--csv", "--plain"):
+        assert run(f"fills {form} --tz Europe/Berlin") == run(f"fills {form}")
+
+
+def test_the_zone_of_the_settings_holds_where_none_is_named(
+    run_in: Callable[..., Run], filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TRADEMON_TZ before the machine's, `--tz` before it; `local` is the machine's."""
+    run = run_in(filled)
+    monkeypatch.setenv("TRADEMON_TZ", "Europe/Berlin")
+    assert "times: Europe/Berlin\n" in run("fills")
+    assert "times: UTC\n" in run("fills --tz utc")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert "times: Asia/Tokyo\n" in run("fills --tz local")
+    row = next(line for line in run("config show --plain").splitlines() if line.startswith("TRADEMON_TZ"))
+    assert row == "TRADEMON_TZ\tEurope/Berlin\tenvironment"
+
+
+@pytest.mark.parametrize(
+    ("zone", "meant"),
+    [
+        ("Europe/Belrin", "Europe/Berlin"),
+        ("berlin", "Europe/Berlin"),
+        ("asia/tokyo", "Asia/Tokyo"),
+        ("new york", "America/New_York"),
+    ],
+)
+def test_an_unknown_zone_is_answered_with_the_one_that_was_meant(
+    zone: str, meant: str, run_in: Callable[..., Run], filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong word, with any form of output, before anything is done."""
+    run_in(filled)
+    for more in ([], ["--json"], ["--plain"]):
+        assert main(["fills", "--tz", zone, *more]) == 2
+        assert f"did you mean {meant}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "zone", ["../../etc/passwd", "/etc/passwd", "Europe", "", "Mars/Olympus", "x" * 5000, "\x1b[31m"]
+)
+def test_what_is_no_zone_is_one_line(
+    zone: str, run_in: Callable[..., Run], filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a path nor a directory of zones is one."""
+    run_in(filled)
+    assert main(["fills", "--tz", zone]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("trademon: there is no time zone")
+    assert said.count("\n") == 1
+    assert "\x1b" not in said
+
+
+def test_a_zone_in_the_settings_that_is_none_is_for_a_person(
+    run_in: Callable[..., Run], filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables are not shown in another zone than was asked for; documents need none."""
+    run = run_in(filled)
+    monkeypatch.setenv("TRADEMON_TZ", "Europe/Belrin")
+    run("fills", code=4)
+    run("fills --json")
+    run("fills --tz UTC")
+
+
+# --- nothing ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", sorted(LISTS.keys() - OPENS_ONE - ASKS - {"doctor", "config show", "paths", "user list"})
+)
+@pytest.mark.parametrize("home", ["empty", "with a broker"])
+def test_nothing_says_what_to_do_next(command: str, home: str, run_in: Callable[..., Run], shell: Shell) -> None:
+    """A list that is empty names the command that would fill it."""
+    run = run_in(shell.home)
+    if home != "empty":
+        run("broker add old --exchange manual")
+    said = run(command)
+    assert (command == "broker list" and home != "empty") or re.search(r"trademon [a-z]+", said), said
+
+
+MATCHED_BY_NOTHING = (
+    *("fills --until 2020", "lots --symbol ETH/BTC"),
+    *(f"{one} --broker empty" for one in ("fills", "pnl", "pnl compare", "lots", "orders", "cash", "positions")),
+    *(f"{one} --broker empty" for one in ("balances", "transfers", "coverage")),
+)
+
+
+@pytest.mark.parametrize("words", MATCHED_BY_NOTHING)
+def test_a_question_that_nothing_matches_says_so(words: str, run_in: Callable[..., Run], filled: Path) -> None:
+    """What is stored is not passed over in silence."""
+    run = run_in(filled)
+    if "empty" not in run("broker list --plain"):
+        run("broker add empty --exchange manual")
+    assert re.search(r"trademon [a-z]+", run(words))
