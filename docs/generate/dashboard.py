@@ -30,6 +30,7 @@ from trademon.flows.watch import Watch, WatchOptions
 from trademon.settings import load_settings
 from trademon.store.store import Store, UserStore
 from trademon.ui.watch.layout import render_dashboard
+from trademon.ui.zone import find_zone, shown_in
 from trademon.wiring import DEMO_HISTORY, Home
 
 WIDTH: Final = 120
@@ -97,7 +98,8 @@ def dashboard_picture() -> str:
     console = Console(
         record=True, width=WIDTH, height=HEIGHT, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
-    console.print(render_dashboard(asyncio.run(demo_state()), width=WIDTH, height=HEIGHT))
+    with shown_in(find_zone("UTC")):
+        console.print(render_dashboard(asyncio.run(demo_state()), width=WIDTH, height=HEIGHT))
     svg = console.export_svg(title="trademon watch --demo", theme=_THEME, code_format=_FORMAT, unique_id="trademon")
     return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
 

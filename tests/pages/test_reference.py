@@ -110,6 +110,15 @@ def test_every_setting_is_told_in_words() -> None:
     assert all(len(text.split()) > 3 for text, _ in words.values())
 
 
+def test_every_variable_that_the_code_looks_at_is_told() -> None:
+    """Those of others, too: NO_COLOR, PAGER and the like."""
+    asked = re.compile(r"""environ(?:\.get\(|\[|\.pop\()"([A-Z_]+)"|getenv\("([A-Z_]+)\"""")
+    found = {a or b for path in (ROOT / "trademon").rglob("*.py") for a, b in asked.findall(path.read_text("utf-8"))}
+    assert len(found) > 6
+    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(found) if not re.search(rf"\b{name}\b", page)] == []
+
+
 def test_every_exit_code_is_told() -> None:
     """Those of the errors there are."""
     codes = {kind.exit_code for kind in vars(errors).values() if hasattr(kind, "exit_code")}
