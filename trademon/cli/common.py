@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -92,7 +92,8 @@ def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     try:
         refuse_two_forms(flags)
         with _shown_in_zone(flags):
-            result = work()
+            with _progress(flags):
+                result = work()
             _show(command, flags, result)
         sys.stdout.flush()
     except TrademonError as error:
@@ -175,6 +176,21 @@ def _shown_in_zone(flags: Flags) -> AbstractContextManager[object]:
         return shown_in(find_zone(load_settings().tz))
     except UsageError as error:
         raise ConfigError(f"TRADEMON_TZ: {error.message}", hint=error.hint) from None
+
+
+@contextmanager
+def _progress(flags: Flags) -> Iterator[None]:
+    """Long work shows how far it is, to a person who waits at a terminal."""
+    if flags.json or flags.quiet or not sys.stderr.isatty():
+        yield
+        return
+    from trademon.progress import heard_by  # noqa: PLC0415
+    from trademon.ui.console import make_console  # noqa: PLC0415
+    from trademon.ui.progress import SteadyConsole, bars  # noqa: PLC0415
+
+    console = make_console(no_color=flags.no_color, stderr=True, kind=SteadyConsole)
+    with bars(console) as listener, heard_by(listener):
+        yield
 
 
 def print_warning(text: str) -> None:

@@ -8,11 +8,13 @@ import sqlite3
 from pathlib import Path
 
 from trademon.errors import Busy, StoreError, UsageError
+from trademon.progress import is_heard, tell
 from trademon.store import migrations
 from trademon.store.lease import holder
 from trademon.store.sqlite import backup, connect
 
 BEFORE = ".before-restore"
+_PAGES = 2000
 _AHEAD = 1_000_000
 """By how much a restored book's version is raised: no process may take it for the one that it has in memory."""
 
@@ -67,11 +69,15 @@ def restore(path: Path, locks: Path, source: Path) -> Path:
         with contextlib.closing(_read_only(source)) as copy, contextlib.closing(connect(path)) as store:
             copy.execute("SELECT 1 FROM fills LIMIT 1")  # opened now: it may be the very file that is written next
             back_up(path, kept)
-            copy.backup(store)
+            copy.backup(store, pages=_PAGES if is_heard() else -1, progress=_tell_restored)
             store.execute("UPDATE books SET version = version + ?", (_AHEAD,))
     except sqlite3.Error as error:
         raise StoreError(f"the store cannot be restored: {error}", hint=f"as it was it is in {kept}") from None
     return kept
+
+
+def _tell_restored(_status: int, left: int, total: int) -> None:
+    tell("bringing the copy back", total - left, total, "pages")
 
 
 def examine(path: Path) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.console import Console
 
 from trademon.ui.text import Glyphs, glyphs_for
 
+C = TypeVar("C", bound=Console)
 PIPE_WIDTH: Final = 200
 
 
-def make_console(*, no_color: bool, stderr: bool = False) -> Console:
+def make_console(*, no_color: bool, stderr: bool = False, kind: type[C] = Console) -> C:  # type: ignore[assignment]
     """A console on stdout, or on stderr.
 
     `no_color`, `NO_COLOR`, `TERM=dumb` and anything but a terminal give no escape byte at all, whatever `FORCE_COLOR`
@@ -24,7 +25,7 @@ def make_console(*, no_color: bool, stderr: bool = False) -> Console:
     _survive_narrow_encoding(stream)
     terminal = stream.isatty()
     bare = no_color or not terminal or bool(os.environ.get("NO_COLOR")) or is_dumb()
-    return Console(
+    return kind(
         file=stream,
         width=None if terminal or _told_width() else PIPE_WIDTH,
         force_terminal=terminal,
