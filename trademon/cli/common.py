@@ -71,6 +71,8 @@ MethodOption = Annotated[
     Method | None, typer.Option("--method", help="fifo, lifo, hifo or average.", metavar="M", case_sensitive=False)
 ]
 
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be done, and write nothing.")]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -84,6 +86,8 @@ class Result:
     is_data: bool = True
     write: Callable[[], None] | None = None
     warnings: Sequence[str] = ()
+    dry_run: bool = False
+    """Nothing of it was kept: that is said, and whoever asks for a dry run wants to read it in a pipe, too."""
 
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
@@ -128,12 +132,15 @@ def _show(command: str, flags: Flags, result: Result) -> None:
         from trademon.ui.json_out import dump, envelope, to_json  # noqa: PLC0415
 
         data = {} if result.report is None else to_json(result.report)
+        data |= {"dry_run": True} if result.dry_run else {}
         sys.stdout.write(dump(envelope(command, result.status, data, result.problems)) + "\n")
     elif result.report is not None and not flags.quiet and flags.is_plain:
         from trademon.ui.tsv import tsv  # noqa: PLC0415
 
         sys.stdout.write(tsv(result.report))
-    elif result.report is not None and not flags.quiet and (result.is_data or sys.stdout.isatty()):
+    elif result.report is not None and not flags.quiet and (result.is_data or result.dry_run or sys.stdout.isatty()):
+        if result.dry_run:
+            sys.stdout.write("A dry run, nothing was written. Without --dry-run:\n")
         _show_table(flags, result.report)
     for warning in result.warnings:
         print_warning(warning)
