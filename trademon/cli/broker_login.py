@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from trademon.cli.common import Result, run_async
+from trademon.cli.common import Result, ask_hidden, run_async
 from trademon.core.model import Broker
 from trademon.core.session_reports import LoginReport, RefreshReport
 from trademon.errors import ConfigError, UsageError
@@ -124,9 +124,7 @@ def _ask_for_address(home: Home, store: UserStore, broker: Broker, options: Logi
 def _read_line() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
-    import getpass  # noqa: PLC0415 - only where a person is asked
-
-    return getpass.getpass("Address (not shown): ").strip()
+    return ask_hidden("Address (not shown)")
 
 
 def _find_browser() -> Open | None:

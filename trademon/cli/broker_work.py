@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from trademon.cli.common import TIME_HINT, Result, run_async
+from trademon.cli.common import TIME_HINT, Result, ask_hidden, run_async
+from trademon.core.hints import to_copy
 from trademon.core.model import Broker, Credentials, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
@@ -116,7 +118,7 @@ def add_broker(
     if left:
         fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")
         said += f"; {fills} of a removed broker {name} {are} still stored"
-    return Result(Done(said, _next_step(name, exchange), warnings=warned), is_data=False, warnings=warned)
+    return Result(Done(said, to_copy(_next_step(name, exchange)), warnings=warned), is_data=False, warnings=warned)
 
 
 def _examine(home: Home, store: UserStore, broker: Broker, credentials: Credentials) -> KeyExam:
@@ -185,11 +187,23 @@ def set_broker(
         if allow_withdraw and credentials is None:
             store.allow_withdraw_key(broker)
         store.keep_methods()
-    needs_login = credentials is not None and broker.exchange in NEEDS_SIGN_IN
     done = Done(
-        f"changed broker {name}", f"trademon broker {'login' if needs_login else 'test'} {name}", warnings=warned
+        f"changed broker {name}",
+        to_copy(_next_after(broker, changes, has_new_key=credentials is not None)),
+        warnings=warned,
     )
     return Result(done, is_data=False, warnings=warned)
+
+
+def _next_after(broker: Broker, changes: Mapping[str, object], *, has_new_key: bool) -> str | None:
+    """What a change asks for: a new key or address a try, another beginning or symbol a scan, other options nothing."""
+    if has_new_key and broker.exchange in NEEDS_SIGN_IN:
+        return f"trademon broker login {broker.name}"
+    if has_new_key or "base_url" in changes:
+        return f"trademon broker test {broker.name}"
+    if changes.keys() & {"since_at", "symbols"} and broker.exchange not in WITHOUT_API:
+        return "trademon scan reads what is missing now"
+    return None
 
 
 def _other_account(store: UserStore, broker: Broker, exam: KeyExam | None) -> tuple[str, ...]:
@@ -284,9 +298,7 @@ def read_keys(exchange: str, names: KeyNames) -> Credentials:
 
 
 def _ask(what: str, *, may_be_empty: bool = False) -> str:
-    import getpass  # noqa: PLC0415 - only where a person is asked
-
-    value = getpass.getpass(f"{what}: ").strip()
+    value = ask_hidden(what)
     if not value and not may_be_empty:
         raise ConfigError(f"the {what} is empty", hint="nothing was stored; try again")
     register(value)

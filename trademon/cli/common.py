@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,10 +18,11 @@ import typer
 
 from trademon.cli import complete
 from trademon.cli.flags import Flags
+from trademon.core.hints import one_command
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
 from trademon.core.times import parse_begin, parse_end
-from trademon.errors import ConfigError, DataError, TrademonError, UsageError
+from trademon.errors import ConfigError, DataError, TrademonError, UsageError, explained
 from trademon.redaction import RedactedFormatter
 
 T = TypeVar("T")
@@ -88,35 +89,58 @@ class Result:
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     """Do the work, print what it found, and end with its exit code. The error boundary of every command."""
+    with one_command():
+        _run(command, flags, work)
+
+
+def _run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     _set_up_logging(flags)
     try:
         refuse_two_forms(flags)
         with _shown_in_zone(flags):
             result = work()
-            _show(command, flags, result)
-        sys.stdout.flush()
+            with _writing_out():
+                _show(command, flags, result)
+                sys.stdout.flush()
     except TrademonError as error:
         if flags.debug:
             traceback.print_exc()
         _fail(command, flags, Problem.of(error))
     except BrokenPipeError:
         # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         raise typer.Exit(0) from None
     except (KeyboardInterrupt, typer.Exit):
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours ends as one line too
         if flags.debug:
             traceback.print_exc()
-        fault = TrademonError(
-            f"a fault in trademon: {type(error).__name__}", hint="add --debug to see where; report it"
-        )
-        _fail(command, flags, Problem.of(fault))
+        _fail(command, flags, Problem.of(explained(error)))
     raise typer.Exit(result.exit_code)
 
 
+@contextmanager
+def _writing_out() -> Iterator[None]:
+    """Where stdout takes no more (a full disk behind a `>`), that is said on stderr, and the run has failed."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _give_up_stdout()
+        print_warning(f"the output cannot be written: {error.strerror} (what was done is stored)")
+        raise typer.Exit(1) from None
+
+
+def _give_up_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(command: str, flags: Flags, problem: Problem) -> NoReturn:
-    _show(command, flags, Result(None, (problem,), "failed", problem.exit_code))
+    with _writing_out():
+        _show(command, flags, Result(None, (problem,), "failed", problem.exit_code))
     raise typer.Exit(problem.exit_code)
 
 
@@ -307,9 +331,27 @@ def refuse_two_forms(flags: Flags, *, csv: bool = False) -> None:
         raise UsageError(f"{asked[0]} and {asked[1]} exclude each other", hint="leave one of them away")
 
 
+def ask_hidden(what: str) -> str:
+    """What a person types or pastes without an echo; empty where the input ends."""
+    import getpass  # noqa: PLC0415 - only where a person is asked
+
+    try:
+        return getpass.getpass(f"{what}: ").strip()
+    except EOFError:
+        sys.stderr.write("\n")
+        return ""
+
+
 def confirm(question: str) -> None:
     """Ask on the terminal; ConfigError where there is none to ask on, an end without a deed after a no."""
     if not sys.stdin.isatty():
         raise ConfigError("this asks for a confirmation and there is no terminal", hint="add --yes")
-    if not typer.confirm(question, err=True):
+    try:
+        is_sure = typer.confirm(question, err=True)
+    except typer.Abort as stopped:  # Ctrl-C and the end of input look alike, but for what was under way
+        sys.stderr.write("\n")
+        if isinstance(stopped.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        is_sure = False
+    if not is_sure:
         raise typer.Exit(1)

@@ -56,9 +56,7 @@ def restore(path: Path, locks: Path, source: Path) -> Path:
         UsageError: `source` is no whole copy of a store, or of a newer release.
         Busy: a run is at work on the store.
     """
-    if not source.is_file():
-        raise UsageError(f"there is no file {source}", hint="name a copy made by trademon db backup")
-    examine(source)
+    check_file(source)
     for lock in sorted(locks.glob("*.lock")):
         if (who := holder(locks, lock.stem)) is not None:
             raise Busy(f"a run is at work on the store ({who}): end it first")
@@ -72,6 +70,13 @@ def restore(path: Path, locks: Path, source: Path) -> Path:
     except sqlite3.Error as error:
         raise StoreError(f"the store cannot be restored: {error}", hint=f"as it was it is in {kept}") from None
     return kept
+
+
+def check_file(source: Path) -> None:
+    """Raises UsageError where there is no such file, or as `examine` does."""
+    if not source.is_file():
+        raise UsageError(f"there is no file {source}", hint="name a copy made by trademon db backup")
+    examine(source)
 
 
 def examine(path: Path) -> str:
