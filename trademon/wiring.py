@@ -64,10 +64,15 @@ class Home:
             raise ConfigError("no user is active", hint="trademon user add NAME, or trademon user enable NAME")
         if len(names) == 1:
             return self.store.for_user(names[0])
-        own = os.environ.get("USER") or os.environ.get("LOGNAME")
+        own = self.own_user
         if own in names:
-            return self.store.for_user(str(own))
+            return self.store.for_user(own)
         raise UsageError(f"there are {len(names)} users", hint=f"say which one: --user {' or --user '.join(names[:4])}")
+
+    @property
+    def own_user(self) -> str:
+        """The user who would be named after the OS account; there may be none of that name."""
+        return os.environ.get("USER") or os.environ.get("LOGNAME") or ""
 
     def users(self, name: str | None) -> tuple[UserStore, ...]:
         """The users a report or a pass covers: the named one, or all that are active."""
@@ -187,14 +192,16 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 
 @contextlib.contextmanager
-def open_home(settings: Settings | None = None) -> Iterator[Home]:
-    """The store of these settings (by default those of the environment), opened and migrated."""
+def open_home(settings: Settings | None = None, *, first_user: str | None = None) -> Iterator[Home]:
+    """The store of these settings (by default those of the environment), opened and migrated. `first_user`: what the
+    user of a new one is called, by default as the OS account."""
     settings = settings or load_settings()
     store = Store(
         settings.store_url,
         key_file=settings.key_file,
         key_is_credential=settings.key_is_credential,
         clock=utc_now,
+        first_user=first_user,
     )
     try:
         note_users(len(store.users()))

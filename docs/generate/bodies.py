@@ -139,7 +139,9 @@ With `--json` a command writes one document to standard output, also when there 
   "command": "scan",
   "status": "success",
   "data": {{}},
-  "errors": [{{"broker": "main", "kind": "auth", "message": "what happened", "hint": "what mends it"}}]
+  "errors": [
+    {{"broker": "main", "kind": "auth", "message": "what happened", "hint": "what mends it"}}
+  ]
 }}
 ```
 

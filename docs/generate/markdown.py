@@ -20,9 +20,11 @@ def paragraphs(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; cells are Markdown already."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells).rstrip() + " |" for cells in lines)
+    """A Markdown table without the columns that are empty; cells are Markdown already."""
+    cells = list(rows)
+    kept = [n for n in range(len(head)) if any(row[n] for row in cells)]
+    lines = [[head[n] for n in kept], ["---"] * len(kept), *([row[n] for n in kept] for row in cells)]
+    return "\n".join("| " + " | ".join(line).rstrip() + " |" for line in lines)
 
 
 def first_sentence(text: str) -> str:

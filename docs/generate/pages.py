@@ -8,6 +8,7 @@ from typing import Final
 
 from docs.generate.bodies import bodies_page
 from docs.generate.commands import commands_page
+from docs.generate.dashboard import dashboard_picture
 from docs.generate.settings import settings_page
 
 ROOT: Final = Path(__file__).parents[2]
@@ -15,4 +16,5 @@ GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": commands_page,
     "docs/reference/settings.md": lambda: settings_page((ROOT / ".env.example").read_text(encoding="utf-8")),
     "docs/reference/json.md": bodies_page,
+    "docs/dashboard.svg": dashboard_picture,
 }

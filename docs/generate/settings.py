@@ -70,6 +70,8 @@ _OTHERS: Final = """## What else is heeded
 | `NO_COLOR`, `TERM=dumb` | no colour and no escape codes |
 | `PAGER` | the program for what is longer than the screen, where `TRADEMON_PAGER` names none |
 | `COLUMNS` | the width of tables; without a terminal and without it, 200 |
+| `PAGER` | what long tables go through on a terminal, where `TRADEMON_PAGER` does not say |
+| `TZ` | the machine's zone, as everywhere |
 | `USER`, `LOGNAME` | the first user's name, and whose command it is where there are several |
 | `XDG_DATA_HOME`, `XDG_STATE_HOME`, `XDG_CONFIG_HOME` | where data, state and settings lie without `TRADEMON_HOME` |
 | `CREDENTIALS_DIRECTORY`, `NOTIFY_SOCKET` | set by systemd: a handed-in master key, the watchdog |

@@ -70,7 +70,7 @@ def test_brokers_that_are_all_disabled_are_not_said_to_be_none(shell: Shell) -> 
     shell.run("broker", "add", "practice", "--exchange", "demo").check(0)
     shell.run("broker", "disable", "practice").check(0)
     for command in ("scan", "sync", "verify"):
-        shell.run(command).check(0).one_line("broker practice is disabled: trademon broker enable practice")
+        shell.run(command).check(0).one_line("broker practice is disabled (trademon broker enable practice)")
 
 
 def test_a_command_that_is_named_says_whose_where_there_are_several_users(shell: Shell) -> None:

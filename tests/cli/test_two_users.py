@@ -89,6 +89,7 @@ KEYS = "--api-key-env K --api-secret-env S"
 # By command. Numbers and addresses: see House.names. A name that is almost hers (zoes-owm,
 # ZOECOINS) must not be answered with hers.
 LINES: dict[str, list[Line]] = {
+    "init": reads("init"),
     "watch": [*does("watch --cycles 1", "watch --cycles 1 --plain --one-by-one")],
     "scan": does("scan", "scan --since 2h", "scan --broker main", "scan --broker zoes-owm"),
     "sync": [*does("sync", "sync --broker zoes-owm"), Line("sync --full", json=False)],

@@ -413,7 +413,6 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD)
 async def test_a_bad_body_changes_nothing(desk: Desk, exchange: str, bad: str, where: str) -> None:
     """No row, no coverage, no balance moves; the broker has failed, the other one is exact, and the next scan is."""
-    desk.deadline_s = 1.0
     other = "bitget" if exchange == "binance" else "binance"
     world, other_world = desk.scripted(), desk.scripted()
     world.buy("ETH/USDT", "1", "3000", NOON - HOUR)
@@ -437,7 +436,10 @@ async def test_a_bad_body_changes_nothing(desk: Desk, exchange: str, bad: str, w
     other_world.buy("SOL/USDT", "2", "150", NOON + timedelta(minutes=1))
     path = FILLS_PATH[exchange] if where == "fills" else ACCOUNT_PATH[exchange]
     server.faults.append(BAD[bad](path=path))
+    good_s = desk.deadline_s
+    desk.deadline_s = 1.5 if bad == "hang" else good_s  # the other broker's answers take their time on a busy machine
     report = await desk.scan()
+    desk.deadline_s = good_s
     assert (one(report).status, one(report).new_fills) == ("failed", 0)
     assert (report.status, report.exit_code) == ("partial", 3)
     assert one(report).problem.kind in ("network", "answer")

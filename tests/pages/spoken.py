@@ -49,6 +49,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _words(line: str) -> list[str]:
+    """Raises ValueError where a quotation goes on in the next line, which no page needs."""
     parser = shlex.shlex(line, posix=True, punctuation_chars=True)
     parser.whitespace_split = True
     return list(parser)

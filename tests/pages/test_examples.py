@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from tests.pages.reading import PAGES, ROOT, Block, blocks, name_of
 from tests.pages.spoken import faults, in_prose, in_shell
 from tests.pages.typed import RUN, TYPED, to_run, type_page
+from trademon.cli import COMMANDS
 
+SHELL = (*RUN, "bash")
 _BEGUN = re.compile(r"^(\$ )?trademon ", re.MULTILINE)
 _USAGE = re.compile(r"trademon .*\[OPTIONS\]\n")
 
@@ -30,10 +33,24 @@ def test_what_a_page_tells_to_type_works(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_a_page_writes_exists(page: Path) -> None:
     """Those that are not run, and those in the middle of a sentence, too: the command, its options, its arguments."""
-    told = [(b.place, words) for b in blocks(page) if b.language != "text" for words in in_shell(_typed(b))]
-    told += [(name_of(page), words) for words in in_prose(page.read_text(encoding="utf-8"))]
+    told = list(_told(page))
     wrong = {f"{place}: trademon {' '.join(words)}": said for place, words in told if (said := faults(words))}
     assert wrong == {}
+
+
+def test_every_command_has_its_place_in_a_page_that_a_person_wrote() -> None:
+    """The reference has them all; what one is for is told where somebody explains it."""
+    written = [page for page in PAGES if page.parent.name != "reference" and page.name != "CHANGELOG.md"]
+    told = {words[0] for page in written for _, words in _told(page) if words}
+    assert set(COMMANDS) <= told
+
+
+def _told(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Where, and the words of each command that a page writes."""
+    for block in blocks(page):
+        if block.language in SHELL:
+            yield from ((block.place, words) for words in in_shell(_typed(block)))
+    yield from ((name_of(page), words) for words in in_prose(page.read_text(encoding="utf-8")))
 
 
 def _typed(block: Block) -> str:

@@ -10,7 +10,7 @@ import pytest
 from tests.pages.reading import PAGES, ROOT, anchors, name_of, prose
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_NAMED = re.compile(r"\b(?:docs|benchmarks)/[\w./-]*\w")
+_NAMED = re.compile(r"(?<![\w/.])(?:docs|benchmarks)/[\w./-]*\w")
 _TOLD = (".md", ".py", ".example", ".toml", ".service", ".timer", ".txt")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -68,12 +70,29 @@ ASKED = (
 )
 
 
-@pytest.mark.parametrize("name", GENERATED)
+PICTURE = "docs/dashboard.svg"
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATED if name != PICTURE])
 def test_a_generated_file_is_in_step_with_the_code(name: str) -> None:
     """A command, an option, a setting or a key of JSON that changed has changed here, too."""
     path = ROOT / name
     assert path.exists(), f"{name} is missing: python -m docs.generate"
     assert path.read_text(encoding="utf-8") == GENERATED[name](), f"{name} is out of step: python -m docs.generate"
+
+
+def test_the_picture_of_the_dashboard_is_in_step_with_the_code() -> None:
+    """Its words and figures; how they are drawn is the library's. It is made of nothing from anywhere else."""
+    kept = (ROOT / PICTURE).read_text(encoding="utf-8")
+    assert words_of(kept) == words_of(GENERATED[PICTURE]()), f"{PICTURE} is out of step: python -m docs.generate"
+    assert set(re.findall(r"https?://[^\"\s]+", kept)) == {"http://www.w3.org/2000/svg"}
+    assert "trademon" in words_of(kept)
+
+
+def words_of(svg: str) -> list[str]:
+    """What stands in a picture, in its order."""
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    return " ".join(html.unescape(text) for text in texts).split()
 
 
 def test_every_command_option_and_argument_says_what_it_is_for() -> None:
@@ -89,6 +108,15 @@ def test_every_setting_is_told_in_words() -> None:
     words = told((ROOT / ".env.example").read_text(encoding="utf-8"))
     assert set(words) == set(NAMES)
     assert all(len(text.split()) > 3 for text, _ in words.values())
+
+
+def test_every_variable_that_the_code_looks_at_is_told() -> None:
+    """Those of others, too: NO_COLOR, PAGER and the like."""
+    asked = re.compile(r"""environ(?:\.get\(|\[|\.pop\()"([A-Z_]+)"|getenv\("([A-Z_]+)\"""")
+    found = {a or b for path in (ROOT / "trademon").rglob("*.py") for a, b in asked.findall(path.read_text("utf-8"))}
+    assert len(found) > 6
+    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(found) if not re.search(rf"\b{name}\b", page)] == []
 
 
 def test_every_exit_code_is_told() -> None:

@@ -18,6 +18,7 @@ from typer.main import get_command
 from trademon import __version__
 
 COMMANDS: Final[dict[str, str]] = {
+    "init": "Set up the first account, question by question.",
     "watch": "Scan every few seconds, live on the screen (try --demo).",
     "scan": "One pass: find new executions, store them, book them.",
     "sync": "Balances, positions, orders, executions, transfers: all up to date.",
@@ -60,9 +61,17 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The real command, imported now."""
         if args and args[0] in COMMANDS:
-            return args[0], _loaded(args[0]), args[1:]
+            command = _loaded(args[0])
+            for each in (command, *getattr(command, "commands", {}).values()):
+                each.epilog = unwrapped(each.epilog)
+            return args[0], command, args[1:]
         self.commands = {name: self.get_command(ctx, name) for name in COMMANDS}  # for "did you mean"
         return super().resolve_command(ctx, args)
+
+
+def unwrapped(epilog: str | None) -> str | None:
+    """An example is there to be copied: it stays one line, however narrow the terminal is."""
+    return None if epilog is None else "\n\n".join(f"\b\n{part}" for part in epilog.split("\n\n"))
 
 
 def _loaded(name: str) -> Any:
@@ -84,7 +93,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Each command has its own help: trademon scan -h",
+    epilog="Example: trademon watch --demo\n\nEach command has its own help: trademon scan -h",
 )
 
 

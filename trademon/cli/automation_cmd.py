@@ -48,7 +48,7 @@ def _nothing() -> None:
     """What it did is in its log."""
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, epilog="Example: trademon automation serve")
 @with_flags
 def serve(flags: Flags, user: User = None) -> None:
     """Be the scheduler; what `start` leaves running."""

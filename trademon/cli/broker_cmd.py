@@ -47,7 +47,7 @@ AllowWithdraw = Annotated[
 ]
 
 
-@app.callback()
+@app.callback(epilog="Example: trademon broker add main --exchange binance --since 7d")
 def broker() -> None:
     """The accounts that are watched."""
 
@@ -56,26 +56,26 @@ def broker() -> None:
 @with_flags
 def add(
     flags: Flags,
-    name: Name,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="What you call it.")] = None,
     exchange: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--exchange",
             metavar="ID",
             help="binance, bitget, saxo, a ccxt id, manual, demo.",
             autocompletion=complete.exchanges,
         ),
-    ],
+    ] = None,
     user: User = None,
     market: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--market",
             metavar="M",
-            help="spot or swap (futures); if manual, margin too.",
+            help="spot (default) or swap (futures); if manual, margin too.",
             autocompletion=complete.markets,
         ),
-    ] = "spot",
+    ] = None,
     base_url: BaseUrl = None,
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="The exchange's own test environment (Saxo: SIM).")
@@ -91,19 +91,18 @@ def add(
 ) -> None:
     """Add an account. Its key is asked for without an echo, or read from the environment variables you name.
 
-    A key that can only read is all that is needed, and one that can withdraw is refused. --since is where its history
-    begins for us (by default a day ago).
+    What is missing is asked for on a terminal. A key that can only read is all that is needed, and one that can
+    withdraw is refused. --since is where its history begins for us (by default a day ago).
     """
-    from trademon.cli.broker_work import KeyNames, add_broker  # noqa: PLC0415
+    from trademon.cli.broker_questions import complete_broker  # noqa: PLC0415
+    from trademon.cli.broker_work import KeyNames, add_broker, agree_to_key  # noqa: PLC0415
 
     keys = KeyNames(api_key_env, api_secret_env, api_password_env)
     run(
         "broker add",
         flags,
         lambda: add_broker(
-            name,
-            exchange,
-            market,
+            *complete_broker(name, exchange, market),
             user,
             base_url,
             keys,
@@ -113,6 +112,7 @@ def add(
             initial_capital,
             allow_withdraw=allow_withdraw_key,
             sandbox=sandbox,
+            agree_to=None if keys.given else agree_to_key,
         ),
     )
 
@@ -155,7 +155,7 @@ def set_(
     )
 
 
-@app.command("list")
+@app.command("list", epilog="Example: trademon broker list")
 @with_flags
 def list_(flags: ListFlags, user: User = None) -> None:
     """List the accounts and how their last looks went."""
@@ -170,7 +170,7 @@ def _list(user: str | None) -> Result:
         return Result(BrokersReport(tuple(info for store in home.users(user) for info in store.broker_infos())))
 
 
-@app.command("test")
+@app.command("test", epilog="Example: trademon broker test main")
 @with_flags
 def try_(flags: Flags, name: Name, user: User = None) -> None:
     """Ask the exchange whether the key works, and what it may do. Stores no fill. Ends with 4 for a key that can
@@ -193,7 +193,7 @@ def _test(name: str, user: str | None) -> Result:
         return run_async(lambda: work(home))
 
 
-@app.command(epilog="Over ssh: trademon broker login saxo --no-browser, and paste where your own browser ended.")
+@app.command(epilog="Example: trademon broker login saxo --no-browser")
 @with_flags
 def login(
     flags: TimeFlags,
@@ -206,7 +206,10 @@ def login(
         ),
     ] = None,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Show the address, and take the one you came to.")
+        bool,
+        typer.Option(
+            "--no-browser", help="Show the address, and take the one that your own browser ended at: over ssh."
+        ),
     ] = False,
     redirect: Annotated[
         str | None,
@@ -228,7 +231,7 @@ def login(
     run("broker login", flags, lambda: login(name, user, options))
 
 
-@app.command(epilog="Example, in a crontab: */10 * * * * trademon broker refresh")
+@app.command(epilog="Example: trademon broker refresh")
 @with_flags
 def refresh(
     flags: TimeFlags,
@@ -238,20 +241,20 @@ def refresh(
     ] = None,
     user: User = None,
 ) -> None:
-    """Renew the tokens of a sign-in, which end after minutes. watch does it by itself."""
+    """Renew the tokens of a sign-in, which end after minutes. watch does it by itself, cron every ten minutes."""
     from trademon.cli.broker_login import refresh  # noqa: PLC0415
 
     run("broker refresh", flags, lambda: refresh(name, user))
 
 
-@app.command()
+@app.command(epilog="Example: trademon broker enable main")
 @with_flags
 def enable(flags: Flags, name: Name, user: User = None) -> None:
     """Watch an account again."""
     run("broker enable", flags, lambda: _switch(name, user, on=True))
 
 
-@app.command()
+@app.command(epilog="Example: trademon broker disable main")
 @with_flags
 def disable(flags: Flags, name: Name, user: User = None) -> None:
     """Leave an account alone; what is stored of it stays."""
@@ -267,7 +270,7 @@ def _switch(name: str, user: str | None, *, on: bool) -> Result:
     return Result(Done(f"broker {name} is {'watched again' if on else 'left alone from now on'}"), is_data=False)
 
 
-@app.command()
+@app.command(epilog="Example: trademon broker remove main")
 @with_flags
 def remove(
     flags: Flags,

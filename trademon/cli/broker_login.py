@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from trademon.cli.common import Result, ask_hidden, run_async
+from trademon.cli.common import Result, run_async
 from trademon.core.model import Broker
 from trademon.core.session_reports import LoginReport, RefreshReport
 from trademon.errors import ConfigError, UsageError
@@ -124,7 +124,12 @@ def _ask_for_address(home: Home, store: UserStore, broker: Broker, options: Logi
 def _read_line() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
-    return ask_hidden("Address (not shown)")
+    from trademon.cli.ask import NoAnswer, ask_hidden  # noqa: PLC0415 - only where a person is asked
+
+    try:
+        return ask_hidden("Address (not shown)", may_be_empty=True)
+    except NoAnswer:
+        return ""
 
 
 def _find_browser() -> Open | None:

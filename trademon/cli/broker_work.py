@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from trademon.cli.common import TIME_HINT, Result, ask_hidden, run_async
+from trademon.cli.ask import NotAgreed, agree, ask_hidden, can_ask, say
+from trademon.cli.common import TIME_HINT, Result, run_async
+from trademon.cli.key_guide import how_to_make_key
 from trademon.core.hints import to_copy
-from trademon.core.model import Broker, Credentials, Method
+from trademon.core.key_rights import in_words
+from trademon.core.model import Broker, Credentials, MarketType, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
 from trademon.core.times import parse_begin
@@ -28,7 +30,6 @@ from trademon.exchanges.registry import (
     markets_of,
     needs_password,
 )
-from trademon.redaction import register
 from trademon.settings import secret_from
 from trademon.store.store import UserStore
 from trademon.wiring import Home, open_home
@@ -71,15 +72,16 @@ def add_broker(
     *,
     allow_withdraw: bool = False,
     sandbox: bool = False,
+    agree_to: Callable[[KeyExam | None], None] | None = None,
 ) -> Result:
     """Add it, once everything about it was found good. A key that can withdraw is refused; one that could not be
-    examined, or that the exchange refuses, is stored and said: it may be meant for another address than this one."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name[:40]!r} is no broker name", hint="letters, digits and . _ -")
+    examined, or that the exchange refuses, is stored and said: it may be meant for another address than this one.
+    `agree_to` hears what the exchange said of the key before anything is stored, None where it was not asked; what it
+    raises stores nothing.
+    """
+    check_broker_name(name)
     exchange = check_exchange(exchange)
-    if market not in markets_of(exchange):
-        hint = f"of {exchange} these are: {', '.join(markets_of(exchange))}"
-        raise UsageError(f"--market {market} of {exchange} is not read by this release", hint=hint)
+    kind = check_market(exchange, market)
     if sandbox and exchange not in HAS_SANDBOX:
         hint = f"known of {', '.join(sorted(HAS_SANDBOX))}; --base-url names another host"
         raise UsageError(f"--sandbox: no test environment of {exchange} is known", hint=hint)
@@ -88,7 +90,7 @@ def add_broker(
     with open_home() as home:
         store = home.user(user)
         now = home.clock()
-        start = _since(since, now) if since else now - DEFAULT_HISTORY
+        start = parse_since(since, now) if since else now - DEFAULT_HISTORY
         if any(b.name == name for b in store.brokers()):
             raise UsageError(
                 f"{store.user} already has a broker {name!r}", hint=f"trademon broker set {name} changes it"
@@ -97,13 +99,15 @@ def add_broker(
         credentials = None if exchange in (*WITHOUT_API, DEMO) else read_keys(exchange, keys)
         exam = None
         if credentials is not None and exchange not in NEEDS_SIGN_IN:  # an app's key opens nothing by itself
-            draft = Broker(0, name, store.user, exchange, market, start, now, base_url)
+            draft = Broker(0, name, store.user, exchange, kind, start, now, base_url)
             exam = _examine(home, store, draft, credentials)
             exam.check(name, withdraw_allowed=allow_withdraw)
+        if agree_to is not None:
+            agree_to(exam)
         broker = store.add_broker(
             name,
             exchange=exchange,
-            market=market,
+            market=kind,
             since=start,
             base_url=base_url,
             symbols=[s.strip().upper() for s in symbols],
@@ -119,6 +123,43 @@ def add_broker(
         fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")
         said += f"; {fills} of a removed broker {name} {are} still stored"
     return Result(Done(said, to_copy(_next_step(name, exchange)), warnings=warned), is_data=False, warnings=warned)
+
+
+def check_broker_name(name: str) -> str:
+    """Raises UsageError for what no broker can be called."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name[:40]!r} is no broker name", hint="letters, digits and . _ -")
+    return name
+
+
+def check_market(exchange: str, market: str) -> MarketType:
+    """Raises UsageError for a kind of market that is not read of that exchange."""
+    for known in markets_of(exchange):
+        if known == market:
+            return known
+    hint = f"of {exchange} these are: {', '.join(markets_of(exchange))}"
+    raise UsageError(f"--market {market} of {exchange} is not read by this release", hint=hint)
+
+
+def agree_to_key(exam: KeyExam | None) -> None:
+    """Say what a key came to, to whoever has just typed it, and ask where it is of no use as it is.
+
+    Raises:
+        NotAgreed: they would not have it stored.
+    """
+    if exam is None:
+        return
+    if exam.refused is not None:
+        say(exam.refused.line)
+        if not agree("Store it all the same? It may be meant for another machine's address."):
+            raise NotAgreed("the key was not stored")
+    elif exam.unasked is not None:
+        say(f"its key could not be examined: {exam.unasked}")
+        if not agree("Store it all the same?", default=True):
+            raise NotAgreed("the key was not stored")
+    else:
+        rights = "what it may do, the exchange does not say" if exam.rights is None else in_words(exam.rights)
+        say(f"The key works: account {exam.uid or 'without a name'}, {rights}.")
 
 
 def _examine(home: Home, store: UserStore, broker: Broker, credentials: Credentials) -> KeyExam:
@@ -171,7 +212,7 @@ def set_broker(
         store = home.user(user)
         broker = store.broker(name)
         if since is not None:
-            changes["since_at"] = _since(since, home.clock())
+            changes["since_at"] = parse_since(since, home.clock())
         credentials = read_keys(broker.exchange, keys) if keys.given or keys.ask else None
         if not changes and credentials is None and not allow_withdraw:
             raise UsageError("nothing to change was named", hint="trademon broker set --help")
@@ -287,22 +328,17 @@ def read_keys(exchange: str, names: KeyNames) -> Credentials:
                 secret_from(names.password) if names.password else "",
             )
         )
-    if not sys.stdin.isatty():
+    if not can_ask():
         options = "--api-key-env V" + " --api-secret-env V" * needs_secret + " --api-password-env V" * has_password
         raise ConfigError(
             f"no key was given for {exchange}", hint=f"name environment variables that hold it: {options}"
         )
-    key = _ask("API key")
-    secret = _ask("API secret") if needs_secret else _ask("App secret (none: just Enter)", may_be_empty=True)
-    return _whole(Credentials(key, secret, _ask("API passphrase") if has_password else ""))
-
-
-def _ask(what: str, *, may_be_empty: bool = False) -> str:
-    value = ask_hidden(what)
-    if not value and not may_be_empty:
-        raise ConfigError(f"the {what} is empty", hint="nothing was stored; try again")
-    register(value)
-    return value
+    say(*how_to_make_key(exchange))
+    key = ask_hidden("API key")
+    secret = (
+        ask_hidden("API secret") if needs_secret else ask_hidden("App secret (none: just Enter)", may_be_empty=True)
+    )
+    return _whole(Credentials(key, secret, ask_hidden("API passphrase") if has_password else ""))
 
 
 def _whole(credentials: Credentials) -> Credentials:
@@ -319,7 +355,8 @@ def _whole(credentials: Credentials) -> Credentials:
     return replace(credentials, api_secret=pem) if is_pem else credentials
 
 
-def _since(text: str, now: datetime) -> datetime:
+def parse_since(text: str, now: datetime) -> datetime:
+    """Where an account's history begins. Raises UsageError for what is no time."""
     try:
         return parse_begin(text, now=now)
     except DataError as error:

@@ -331,27 +331,11 @@ def refuse_two_forms(flags: Flags, *, csv: bool = False) -> None:
         raise UsageError(f"{asked[0]} and {asked[1]} exclude each other", hint="leave one of them away")
 
 
-def ask_hidden(what: str) -> str:
-    """What a person types or pastes without an echo; empty where the input ends."""
-    import getpass  # noqa: PLC0415 - only where a person is asked
-
-    try:
-        return getpass.getpass(f"{what}: ").strip()
-    except EOFError:
-        sys.stderr.write("\n")
-        return ""
-
-
 def confirm(question: str) -> None:
     """Ask on the terminal; ConfigError where there is none to ask on, an end without a deed after a no."""
-    if not sys.stdin.isatty():
+    from trademon.cli.ask import agree, can_ask  # noqa: PLC0415 - only where a person is asked
+
+    if not can_ask():
         raise ConfigError("this asks for a confirmation and there is no terminal", hint="add --yes")
-    try:
-        is_sure = typer.confirm(question, err=True)
-    except typer.Abort as stopped:  # Ctrl-C and the end of input look alike, but for what was under way
-        sys.stderr.write("\n")
-        if isinstance(stopped.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        is_sure = False
-    if not is_sure:
+    if not agree(question):
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from trademon.cli.flags import Flags, TimeFlags, with_flags
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 
-@app.callback()
+@app.callback(epilog="Example: trademon key status")
 def key() -> None:
     """The keys that seal secrets."""
 
@@ -42,7 +42,7 @@ def _rotate(*, lost: bool, yes: bool) -> Result:
         return Result(home.store.rotate_keys(lost=lost), is_data=lost)  # what was forgotten is worth a mail
 
 
-@app.command()
+@app.command(epilog="Example: trademon key status")
 @with_flags
 def status(flags: TimeFlags) -> None:
     """Where the master key lies, since when it is in use, and whether it opens what is stored."""

@@ -22,7 +22,7 @@ _NO_CHANNEL = "set TRADEMON_TELEGRAM_TOKEN and the user's --telegram-chat, or TR
 OFF = "off"
 
 
-@app.callback()
+@app.callback(epilog="Example: trademon notify test")
 def notify() -> None:
     """Messages: what is told to whom, what waits, send it now."""
 

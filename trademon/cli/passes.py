@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from trademon.cli.common import Result, print_warning, run_async
-from trademon.core.reports import ScanReport, is_left_alone
+from trademon.core.hints import to_copy
+from trademon.core.reports import ScanReport, left_alone
 from trademon.exchanges.registry import only_manual
 from trademon.flows.ports import Ports
 from trademon.flows.scan import Target
@@ -55,7 +56,8 @@ def tell_nothing(verb: str, home: Home, disabled: Sequence[str]) -> None:
     if sys.stdout.isatty():
         return
     if disabled:
-        words = f"there is no broker to {verb}: {is_left_alone(disabled)}"
+        what, hint = left_alone(disabled)
+        words = f"there is no broker to {verb}: {what} ({to_copy(hint)})"
     else:
         words = f"there is no broker to {verb} in {home.store.place} (trademon broker add NAME --exchange binance)"
     print_warning(words)

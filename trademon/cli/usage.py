@@ -129,7 +129,7 @@ def _label(parameter: Any) -> str:
 
 def _as_in(command: Any) -> str | None:
     """The example of a command's help."""
-    epilog = getattr(command, "epilog", None) or ""
+    epilog = (getattr(command, "epilog", None) or "").partition("\n")[0]
     return f"as in: {epilog.removeprefix('Example: ')}" if epilog.startswith("Example: ") else None
 
 

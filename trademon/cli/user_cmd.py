@@ -26,12 +26,12 @@ Language = Annotated[
 ]
 
 
-@app.callback()
+@app.callback(epilog="Example: trademon user add le-baff --method average --currency EUR")
 def user() -> None:
     """The people whose accounts they are."""
 
 
-@app.command("list")
+@app.command("list", epilog="Example: trademon user list")
 @with_flags
 def list_(flags: ListFlags, user: User = None) -> None:
     """List the users."""
@@ -85,7 +85,7 @@ def set_(
     run("user set", flags, lambda: set_user(name, choices))
 
 
-@app.command()
+@app.command(epilog="Example: trademon user enable le-baff")
 @with_flags
 def enable(flags: Flags, name: Name) -> None:
     """Work for a user again where no user is named."""
@@ -94,7 +94,7 @@ def enable(flags: Flags, name: Name) -> None:
     run("user enable", flags, lambda: switch_user(name, on=True))
 
 
-@app.command()
+@app.command(epilog="Example: trademon user disable le-baff")
 @with_flags
 def disable(flags: Flags, name: Name) -> None:
     """Leave a user alone unless a command names them; keys and all that is stored stay."""
@@ -103,7 +103,7 @@ def disable(flags: Flags, name: Name) -> None:
     run("user disable", flags, lambda: switch_user(name, on=False))
 
 
-@app.command()
+@app.command(epilog="Example: trademon user remove le-baff")
 @with_flags
 def remove(
     flags: Flags,

@@ -72,10 +72,16 @@ def _chat(text: str) -> str:
     return text.strip()
 
 
-def add_user(name: str, choices: Choices, *, restore: bool) -> Result:
-    """Add them, or bring back one who was removed."""
+def check_user_name(name: str) -> str:
+    """Raises UsageError for what no user can be called."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name[:60]!r} is no user name", hint="letters, digits and . _ - @")
+    return name
+
+
+def add_user(name: str, choices: Choices, *, restore: bool) -> Result:
+    """Add them, or bring back one who was removed."""
+    check_user_name(name)
     chosen = choices.checked()
     with open_home() as home:
         if restore:

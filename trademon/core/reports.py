@@ -120,10 +120,10 @@ class ScanReport:
         return exit_code(sum(b.status == "ok" for b in self.brokers), self.problems)
 
 
-def is_left_alone(names: Sequence[str]) -> str:
-    """What to do where there are brokers, and all of them are disabled."""
+def left_alone(names: Sequence[str]) -> tuple[str, str]:
+    """What is the matter where there are brokers, and all of them are disabled; and what mends it."""
     which = f"broker {names[0]} is" if len(names) == 1 else f"brokers {', '.join(names)} are"
-    return f"{which} disabled: trademon broker enable {names[0]}"
+    return f"{which} disabled", f"trademon broker enable {names[0]}"
 
 
 def takes_files(names: Sequence[str]) -> str:

@@ -69,13 +69,21 @@ class StoreHealth:
 
 
 class Store:
-    """An opened store."""
+    """An opened store. One without a user gets its first: `first_user`, by default named after the OS account."""
 
-    def __init__(self, url: str, *, key_file: Path, clock: Clock, key_is_credential: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        key_file: Path,
+        clock: Clock,
+        key_is_credential: bool = False,
+        first_user: str | None = None,
+    ) -> None:
         self._database = Database(url)
         self._key_file = KeyFile(key_file, is_credential=key_is_credential)
         self._clock = clock
-        self._ensure_first_user()
+        self._ensure_first_user(first_user)
         self._derive_stale()
 
     @property
@@ -146,13 +154,13 @@ class Store:
     # --- users ---------------------------------------------------------------------------------------------------
 
     @rerun
-    def _ensure_first_user(self) -> None:
+    def _ensure_first_user(self, name: str | None) -> None:
         with self._database.read() as sql:
             if sql.one("SELECT 1 FROM users LIMIT 1"):
                 return
         with self._database.write() as sql:
             if not sql.one("SELECT 1 FROM users LIMIT 1"):
-                sql.insert("users", name=_account_name(), active=True, created_at=to_us(self._clock()))
+                sql.insert("users", name=name or account_name(), active=True, created_at=to_us(self._clock()))
 
     def _derive_stale(self) -> None:
         """Derive the books that a migration has left to be derived again."""
@@ -226,7 +234,8 @@ class Store:
         return UserStore(self._database, self._key_file, self._clock, user_id=user_id, user=name, method=method)
 
 
-def _account_name() -> str:
+def account_name() -> str:
+    """Whose session of the operating system this is."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

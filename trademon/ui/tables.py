@@ -35,7 +35,7 @@ from trademon.core.reports import (
     ScanReport,
     UserInfo,
     UsersReport,
-    is_left_alone,
+    left_alone,
     takes_files,
 )
 from trademon.core.session_reports import LoginReport, RefreshReport
@@ -189,7 +189,7 @@ def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a broker with its fault below it, then the sum."""
     if not report.brokers:
         if report.disabled:
-            return sentence(is_left_alone(report.disabled))
+            return sentence(": ".join(left_alone(report.disabled)))
         return sentence(takes_files(report.manual) if report.manual else NO_BROKERS)
     grid = Grid(_SCAN_COLUMNS, tuple(_scan_row(b, glyphs) for b in report.brokers), glyphs.rule)
     good = sum(b.status == "ok" for b in report.brokers)
