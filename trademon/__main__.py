@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import resource
 import sys
+from typing import TextIO
 
 from trademon.redaction import RedactedStream
 
@@ -32,7 +34,17 @@ def _keep_to_ourselves() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None:  # closed by whoever started us
-            setattr(sys, name, RedactedStream(stream))
+            setattr(sys, name, RedactedStream(buffered(stream)))
+
+
+def buffered(stream: TextIO) -> TextIO:
+    """The same stream with a buffer where it has none (PYTHONUNBUFFERED, as in many containers): a write that a signal
+    interrupts would lose its rest there, and a resized dashboard would be torn."""
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.RawIOBase):
+        return stream
+    writer = io.BufferedWriter(raw)
+    return io.TextIOWrapper(writer, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -146,6 +147,56 @@ def test_it_follows_the_size_of_the_terminal(open_terminal: Callable[..., Termin
     terminal.child.send("q")
     assert terminal.end() == 0
     terminal.assert_sane()
+
+
+_OURS = re.compile(rb"[^\x00-\x1f\x7f]+|\r?\n|\x1b\[\d*(?:;\d*)*[mHJK]|\x1b\[\?(?:25|1049)[hl]", re.DOTALL)
+"""All that a terminal may be sent: text, line ends, colours, where to write, the alternate screen and the cursor."""
+_KEYS = (
+    "\t",
+    "\x1b[A",
+    "\x1b[B",
+    "\x1b[C",
+    "\x1b[D",
+    "\x1b[Z",
+    "\r",
+    "\x1b",
+    "m",
+    "u",
+    "r",
+    "s",
+    "p",
+    "/",
+    "x",
+    "?",
+    "G",
+    "\x1b[6~",
+)
+
+
+@pytest.mark.parametrize(
+    ("resizes", "keys"), [(10, 20), pytest.param(100, 200, marks=pytest.mark.nightly)], ids=["a tenth", "all"]
+)
+def test_resizes_and_keys_at_random_while_it_runs(
+    open_terminal: Callable[..., Terminal], resizes: int, keys: int
+) -> None:
+    """No exception, no byte that a terminal would act upon beyond what is ours; it still leaves on `q`, and sane."""
+    dice = random.Random(5)
+    terminal = open_terminal(120, 35, "watch", "--demo", "--interval", "1")
+    terminal.wait_for(is_live, 15)
+    for step in range(keys):
+        if step % (keys // resizes) == 0:
+            columns, rows = dice.randint(20, 240), dice.randint(6, 70)
+            terminal.child.setwinsize(rows, columns)
+            terminal.screen.resize(rows, columns)
+        terminal.child.send(dice.choice(_KEYS))
+        assert terminal.read(0.02), terminal.text
+    terminal.child.send("\x1b\x1b\x1b")  # out of a filter, a detail or the help: there `q` may be a letter
+    terminal.read(0.5)
+    terminal.child.send("q")
+    assert terminal.end(10) == 0, terminal.text
+    terminal.assert_sane()
+    assert _OURS.sub(b"", terminal.written) == b""
+    assert b"Traceback" not in terminal.written
 
 
 def test_without_a_terminal_it_tells_lines(tmp_path: Path) -> None:

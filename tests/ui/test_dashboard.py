@@ -225,7 +225,7 @@ def test_without_colour_the_screen_says_the_same() -> None:
     colored = text_of(frame, 100, color=True)
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == text_of(frame, 100)
     # No black, white or background: what the terminal's own default is has to be readable already.
-    styles = {"0", "1", "2", "32", "31", "36", "1;32", "1;31", "1;36"}
+    styles = {"0", "1", "2", "32", "31", "36", "1;32", "1;31", "1;36", "2;32", "2;31"}
     assert set(re.findall(r"\x1b\[([0-9;]*)m", colored)) <= styles
 
 
@@ -271,7 +271,7 @@ def test_one_currency_alone_is_said_and_hides_the_others() -> None:
 def test_a_filter_narrows_lists_and_never_problems() -> None:
     """`/`: rows with these letters; what is wrong is shown whatever was typed."""
     shown = "\n".join(lines_of(screen(problems=PROBLEMS), View(filter="sol"), 120, 35))
-    assert "filter 'sol'" in shown
+    assert 'filter "sol"' in shown
     assert "SOL/USDT" in shown
     assert "14:01:34   main" not in shown
     assert "too many requests" in shown

@@ -27,6 +27,7 @@ from trademon.core.schedule import State, check_minutes
 from trademon.errors import Busy, ConfigError, TrademonError
 from trademon.flows import automation as flow
 from trademon.flows.ports import Ports
+from trademon.progress import heard_by
 from trademon.redaction import RedactedFormatter
 from trademon.settings import Settings, child_environment
 from trademon.store.lease import hold, holder
@@ -182,7 +183,8 @@ def serve(user: str | None, *, in_front: bool) -> int:
                 hint="it does everybody's rounds; trademon automation stop ends it",
             ) from None
         _log_to_file(home.settings, in_front=in_front)
-        return asyncio.run(_serve(home, user))
+        with heard_by(None):  # its rounds draw no bars between the lines of the log
+            return asyncio.run(_serve(home, user))
 
 
 async def _serve(home: Home, user: str | None) -> int:

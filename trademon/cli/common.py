@@ -72,6 +72,8 @@ MethodOption = Annotated[
     Method | None, typer.Option("--method", help="fifo, lifo, hifo or average.", metavar="M", case_sensitive=False)
 ]
 
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be done, and write nothing.")]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -85,6 +87,8 @@ class Result:
     is_data: bool = True
     write: Callable[[], None] | None = None
     warnings: Sequence[str] = ()
+    dry_run: bool = False
+    """Nothing of it was kept: that is said, and whoever asks for a dry run wants to read it in a pipe, too."""
 
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
@@ -98,7 +102,8 @@ def _run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     try:
         refuse_two_forms(flags)
         with _shown_in_zone(flags):
-            result = work()
+            with _progress(flags):
+                result = work()
             with _writing_out():
                 _show(command, flags, result)
                 sys.stdout.flush()
@@ -151,12 +156,15 @@ def _show(command: str, flags: Flags, result: Result) -> None:
         from trademon.ui.json_out import dump, envelope, to_json  # noqa: PLC0415
 
         data = {} if result.report is None else to_json(result.report)
+        data |= {"dry_run": True} if result.dry_run else {}
         sys.stdout.write(dump(envelope(command, result.status, data, result.problems)) + "\n")
     elif result.report is not None and not flags.quiet and flags.is_plain:
         from trademon.ui.tsv import tsv  # noqa: PLC0415
 
         sys.stdout.write(tsv(result.report))
-    elif result.report is not None and not flags.quiet and (result.is_data or sys.stdout.isatty()):
+    elif result.report is not None and not flags.quiet and (result.is_data or result.dry_run or sys.stdout.isatty()):
+        if result.dry_run:
+            sys.stdout.write("A dry run, nothing was written. Without --dry-run:\n")
         _show_table(flags, result.report)
     for warning in result.warnings:
         print_warning(warning)
@@ -199,6 +207,21 @@ def _shown_in_zone(flags: Flags) -> AbstractContextManager[object]:
         return shown_in(find_zone(load_settings().tz))
     except UsageError as error:
         raise ConfigError(f"TRADEMON_TZ: {error.message}", hint=error.hint) from None
+
+
+@contextmanager
+def _progress(flags: Flags) -> Iterator[None]:
+    """Long work shows how far it is, to a person who waits at a terminal."""
+    if flags.json or flags.quiet or not sys.stderr.isatty():
+        yield
+        return
+    from trademon.progress import heard_by  # noqa: PLC0415
+    from trademon.ui.console import make_console  # noqa: PLC0415
+    from trademon.ui.progress import SteadyConsole, bars  # noqa: PLC0415
+
+    console = make_console(no_color=flags.no_color, stderr=True, kind=SteadyConsole)
+    with bars(console) as listener, heard_by(listener):
+        yield
 
 
 def print_warning(text: str) -> None:

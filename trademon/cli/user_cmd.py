@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli import complete
-from trademon.cli.common import MethodOption, Result, User, run
+from trademon.cli.common import DryRun, MethodOption, Result, User, run
 from trademon.cli.flags import Flags, ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -112,9 +112,10 @@ def remove(
         bool, typer.Option("--with-fills", help="Delete all that is stored of them, too, for good.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Forget a user: their keys and brokers at once. Their fills stay, hidden, for `user add NAME --restore`, unless
     you say --with-fills: also later, when they are already removed."""
     from trademon.cli.user_work import remove_user  # noqa: PLC0415
 
-    run("user remove", flags, lambda: remove_user(name, yes=yes, with_fills=with_fills))
+    run("user remove", flags, lambda: remove_user(name, yes=yes, with_fills=with_fills, dry_run=dry_run))

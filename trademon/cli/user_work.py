@@ -124,9 +124,9 @@ def _is_last(store: Store, name: str) -> bool:
     return [user.name for user in store.users() if user.active] == [name]
 
 
-def remove_user(name: str, *, yes: bool, with_fills: bool) -> Result:
+def remove_user(name: str, *, yes: bool, with_fills: bool, dry_run: bool = False) -> Result:
     """Forget them, once a person has said so and nobody is at work on their brokers."""
-    with open_home() as home:
+    with open_home(dry_run=dry_run) as home:
         try:
             user: UserStore | None = home.store.for_user(name)
         except UnknownName:
@@ -134,9 +134,9 @@ def remove_user(name: str, *, yes: bool, with_fills: bool) -> Result:
                 raise
             user = None  # one who is removed already, perhaps
         last = _is_last(home.store, name)
-        if not yes:
+        if not yes and not dry_run:
             confirm(_question(name, user, last=last, with_fills=with_fills))
-        with _alone(home, user):
+        with contextlib.nullcontext() if dry_run else _alone(home, user):
             deleted = home.store.remove_user(name, with_fills=with_fills)
         kept = user is not None and not with_fills and _is_kept(home.store, name)
     fate = (
@@ -144,7 +144,7 @@ def remove_user(name: str, *, yes: bool, with_fills: bool) -> Result:
     )
     next_step = f"trademon user add {name} --restore brings them back" if kept else None
     told = f"removed user {name}; {fate}" + (f"; {_NOBODY}" if last else "")
-    return Result(Done(told, _ANOTHER if last else next_step), is_data=False)
+    return Result(Done(told, _ANOTHER if last else next_step), is_data=False, dry_run=dry_run)
 
 
 def _question(name: str, user: UserStore | None, *, last: bool, with_fills: bool) -> str:

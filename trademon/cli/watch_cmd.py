@@ -7,13 +7,14 @@ import contextlib
 import dataclasses
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trademon.cli.common import Result, User, run
 from trademon.cli.flags import Flags, TimeFlags, with_flags
+from trademon.progress import heard_by
 
 if TYPE_CHECKING:
     from trademon.core.automation_reports import AutomationStatus
@@ -43,8 +44,14 @@ def watch(
     run(
         "watch",
         flags,
-        lambda: Result(None, exit_code=asyncio.run(_watch(flags, options, user, plain, demo)), write=_nothing),
+        lambda: Result(None, exit_code=_to_its_end(_watch(flags, options, user, plain, demo)), write=_nothing),
     )
+
+
+def _to_its_end(watching: Coroutine[Any, Any, int]) -> int:
+    """How it ended. Its scans draw no bars into what it shows."""
+    with heard_by(None):
+        return asyncio.run(watching)
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from trademon.errors import DataError
+from trademon.progress import tell
 
+_TOLD_EVERY: Final = 4096
 MAX_CELL: Final = 32 * 1024
 MAX_LINE: Final = 256 * 1024
 _SEPARATORS: Final = (",", ";", "\t")
@@ -102,13 +105,20 @@ def _rows(path: Path, file: TextIO, separator: str) -> Rows:
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:
-    number = 1
+    number, what = 1, f"reading {path.name}"
+    size = os.fstat(file.fileno()).st_size // 1000 or None
     readline = file.readline
     while line := readline(MAX_LINE + 1):
         number += 1
         if len(line) > MAX_LINE or "\0" in line:
             _checked(path, line, number)
+        if not number % _TOLD_EVERY:
+            if size is None:  # a pipe has no place in it
+                tell(what, number, None, "lines")
+            else:
+                tell(what, min(file.buffer.tell() // 1000, size - 1), size, "kB")
         yield line
+    tell(what, 1, 1, "kB")
 
 
 def _checked(path: Path, line: str, number: int) -> str:

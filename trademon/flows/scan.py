@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from trademon import progress
 from trademon.core.coverage import Span, wanted_spans
 from trademon.core.entries import third_coins
 from trademon.core.model import Broker, Fill, Market, Method, OpenOrder, Position
@@ -225,6 +226,7 @@ async def _hold_and_look(
                 store.quarantine(broker, ports.clock(), fault.message, exchange.last_answer())
             raise
         finally:
+            look.end()
             count.requests, count.budget = exchange.requests, exchange.budget()
             await exchange.close()
     store.note_good_look(broker, ports.clock())
@@ -247,6 +249,8 @@ class _Look:
     told: Told = field(default_factory=Told)
     faults: list[BadAnswer | ConfigError] = field(default_factory=list)
     wants_order_types: bool = True
+    planned: int = 0
+    read: int = 0
     known: dict[str, Market] = field(default_factory=dict)
     """By symbol, what is listed and what is left of markets that no longer are."""
 
@@ -270,6 +274,7 @@ class _Look:
 
         # A few never asked before come first, so that many busy symbols cannot keep all others waiting for ever.
         first, later = plan.sweep[:SWEEP_FIRST], plan.sweep[SWEEP_FIRST : self.limits.sweep]
+        self.read, self.planned = 0, len(plan.must) + len(plan.walk) + len(first) + len(later)
         unswept = len(plan.sweep) - await self._sweep(first, listed)
         self.known = {m.symbol: m for m in store.unlisted_markets(broker)} | listed
         await self._ask(plan.must, plan, listed)
@@ -460,6 +465,18 @@ class _Look:
                 await self._book(market, page)
         hot_until = now + PENDING if pointed_at else None
         store.save_look_at(account_id, market.symbol, now, deep=deep, hot_until=hot_until)
+        self.read += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        """How many symbols were read, for whoever waits for it."""
+        note = f"{self.count.new:,} new" if self.count.new else ""
+        # What is read and does not exist any more was planned, too: the end is told by `end` alone.
+        total = max(self.planned, self.read + 1)
+        progress.tell(f"{self.broker.user} {self.broker.name}", self.read, total, "symbols", note)
+
+    def end(self) -> None:
+        progress.tell(f"{self.broker.user} {self.broker.name}", self.read, self.read, "symbols")
 
     async def _book(self, market: Market, page: FillPage) -> None:
         fills = tuple(fill for fill in page.fills if fill.executed_at >= self.since)
@@ -475,6 +492,7 @@ class _Look:
             seen_at=self.ports.clock(),
             covered=(market.symbol, page.covered),
         )
+        self._tell()
 
     async def _fetch_prices(self, wanted: Sequence[Dated], *, rank: int = 0, most: int | None = None) -> None:
         """Prices for fees in third coins. Without one a fee is listed as unvalued, and asked for in the next look."""

@@ -26,6 +26,7 @@ from trademon.flows.scan import ScanLimits, Target, scan_broker
 from trademon.flows.tokens import keep_alive
 from trademon.flows.watch_figures import KeptFigures
 from trademon.flows.watch_looks import Looks
+from trademon.store.fill_rows import BookKey
 from trademon.store.store import UserStore
 
 KEPT_EXECUTIONS = 500
@@ -79,6 +80,7 @@ class Watch:
     _errors: deque[Problem] = field(default_factory=lambda: deque(maxlen=KEPT_PROBLEMS))
     _errors_total: int = 0
     _last_fill_id: dict[str, int] = field(default_factory=dict)
+    _versions: dict[str, dict[BookKey, int]] = field(default_factory=dict)
     _kept: KeptFigures = field(init=False)
     _automation: AutomationStatus | None = None
     _signed_out: set[int] = field(default_factory=set)
@@ -165,6 +167,7 @@ class Watch:
     def _begin(self) -> None:
         self._started_at = self.ports.clock()
         for store in self.stores:
+            self._versions[store.user] = store.book_versions()  # before the fills: what comes between is told
             self._last_fill_id[store.user] = store.last_fill_id()
             self._executions.extend(store.executions(limit=KEPT_EXECUTIONS))
         ordered = sorted(self._executions, key=_moment, reverse=True)
@@ -299,6 +302,10 @@ class Watch:
     def _tell_executions(self) -> None:
         fresh: list[ExecutionRow] = []
         for store in self.stores:
+            versions = store.book_versions()
+            if versions == self._versions[store.user]:
+                continue  # no book has grown: not asked, since that costs more the more fills there are
+            self._versions[store.user] = versions
             rows = store.executions(after_id=self._last_fill_id[store.user])
             self._last_fill_id[store.user] = max((r.fill.id for r in rows), default=self._last_fill_id[store.user])
             fresh.extend(rows)

@@ -143,8 +143,9 @@ class Desk:
         due += [self._next_fold] if self._method is not None and self._needs_fold() else []
         self._wake.clear()
         left = min((at - now for at in due), default=PRICES_EVERY_S)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.05, left))
+        with suppress(TimeoutError):  # not wait_for: a cancellation in the moment of a wake would be lost in it
+            async with asyncio.timeout(max(0.05, left)):
+                await self._wake.wait()
 
     async def _fold(self, method: Method) -> None:
         of, began = self._latest, self.ports.monotonic()

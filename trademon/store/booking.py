@@ -11,7 +11,7 @@ Plain SQL on purpose: through the ORM a page costs thirty times as much.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby, islice
@@ -25,6 +25,7 @@ from trademon.core.money import EXACT
 from trademon.core.pnl import RawBooked, fold_entries
 from trademon.core.times import to_us
 from trademon.errors import OtherExecution, UnknownName
+from trademon.progress import Count, is_heard
 from trademon.store import coverage_rows
 from trademon.store.book_rows import (
     Checkpoint,
@@ -171,6 +172,8 @@ class Bookkeeper:
         ordered = sorted(fills, key=lambda f: f.symbol)
         new = corrected = 0
         first_ids: list[int] = []
+        # Each is stored, then valued, then folded.
+        count = Count(f"booking {broker.name}", len(ordered), "fills", passes=3) if said.source == IMPORT else None
         with self._writing(account_id) as sql:
             check_broker(sql, broker.id, self._user_id)
             for symbol, group in groupby(ordered, key=lambda f: f.symbol):
@@ -180,7 +183,9 @@ class Bookkeeper:
                 if page.since is not None:
                     first_ids += [n for n, _ in page.add[:1]]
                     rows = [fill_values(n, key, fill, broker.id, said.source, seen_at) for n, fill in page.add]
-                    self._change(sql, key, page, rows, host_of(broker), method, signed=broker.market != "spot")
+                    self._change(
+                        sql, key, page, rows, host_of(broker), method, signed=broker.market != "spot", count=count
+                    )
                     self._carry_on(sql, account_id, page.since.at_us)
                 new += len(page.add) - page.corrected
                 corrected += page.corrected
@@ -188,6 +193,7 @@ class Bookkeeper:
                 tell_executions(sql, broker, account_id, min(first_ids), seen_at)
             if covered is not None:
                 coverage_rows.extend(sql, account_id, "fills", covered[0], covered[1])
+        _end(count)
         return Taken(new, corrected)
 
     @contextlib.contextmanager
@@ -302,15 +308,26 @@ class Bookkeeper:
         """Derive these books of one account again."""
         if keys:
             with self._writing(keys[0][0]) as sql:
+                count = _count_derived(sql, keys[0][0])
                 for key in keys:
-                    self._derive(sql, key, method, signed=signed)
+                    self._derive(sql, key, method, signed=signed, count=count)
                 self._carry_on(sql, keys[0][0], 0)
+            _end(count)
         return len(keys)
 
     # --- one book ------------------------------------------------------------------------------------------------
 
     def _change(
-        self, sql: Sql, key: BookKey, page: _Page, rows: list[Row], host: str, method: Method, *, signed: bool
+        self,
+        sql: Sql,
+        key: BookKey,
+        page: _Page,
+        rows: list[Row],
+        host: str,
+        method: Method,
+        *,
+        signed: bool,
+        count: Count | None = None,
     ) -> None:
         """Write a page's fills into a book and book them, from the earliest place touched on."""
         assert page.since is not None
@@ -325,6 +342,7 @@ class Bookkeeper:
         for fill_id in page.replace:
             sql.run("DELETE FROM fills WHERE id = ?", fill_id)
         insert_fills(sql, rows)
+        _add(count, rows)
         rates = value_fees(sql, host, page.add, key)
         moves = [moved_by(fill, {c: r.rate for c, r in rates.get(n, {}).items()}) for n, fill in page.add]
         steps = [
@@ -332,12 +350,13 @@ class Bookkeeper:
             for (n, fill), place, move in zip(page.add, page.places, moves, strict=True)
         ]
         entries = self._write_entries(sql, key, point, steps, beside=point.version > 0)
+        _add(count, steps)
         if derive:
             self._derive(sql, key, method, signed=signed)
             return
         if late:
             entries = read_entries(sql, key, point.book.scale, mixed=point.mixed, start=page.since)
-        self._book(sql, key, point, entries)
+        self._book(sql, key, point, entries, count)
         self._keep(sql, key, point, None if late or not page.add else page.places[-1])
 
     def _write_entries(
@@ -354,7 +373,14 @@ class Bookkeeper:
         point.mixed = point.mixed or odd
         return entries
 
-    def _book(self, sql: Sql, key: BookKey, point: Checkpoint, entries: Iterable[tuple[int, ...]]) -> None:
+    def _book(
+        self,
+        sql: Sql,
+        key: BookKey,
+        point: Checkpoint,
+        entries: Iterable[tuple[int, ...]],
+        count: Count | None = None,
+    ) -> None:
         """Fold entries into a stored book, and write what that changed."""
         rest = iter(entries)
         while batch := list(islice(rest, _BATCH)):
@@ -365,6 +391,7 @@ class Bookkeeper:
             quantity, cost = opened_since(point.book.scale, booked)
             point.open_quantity = EXACT.add(point.open_quantity, quantity)
             point.open_cost = EXACT.add(point.open_cost, cost)
+            _add(count, batch)
 
     def _keep(self, sql: Sql, key: BookKey, point: Checkpoint, last: Position | None = None) -> None:
         """Write the book's row; `last` is its newest entry's place, where that is known."""
@@ -379,7 +406,7 @@ class Bookkeeper:
         save_checkpoint(sql, key, point)
         self._checkpoints[key] = point
 
-    def _derive(self, sql: Sql, key: BookKey, method: Method, *, signed: bool) -> None:
+    def _derive(self, sql: Sql, key: BookKey, method: Method, *, signed: bool, count: Count | None = None) -> None:
         """The book from all its fills. Streams: a million fills are never in memory at once."""
         sql.run(f"DELETE FROM disposals WHERE fill_id IN (SELECT fill_id FROM entries WHERE {_OF_BOOK})", *key)
         for table in ("lots", "unmatched", "days", "entries"):
@@ -387,17 +414,18 @@ class Bookkeeper:
         row = sql.one("SELECT version FROM books WHERE account_id = ? AND market_id = ?", *key)
         signed = signed or is_contract(sql, key)
         point = Checkpoint(new_book(sql, key, method, signed=signed), row[0] if row else 0)
-        self._derive_entries(sql, key, point)
+        self._derive_entries(sql, key, point, count)
         rest = iter(read_entries(sql, key, point.book.scale, mixed=point.mixed))
         while batch := list(islice(rest, _BATCH)):
             booked: list[RawBooked] = []
             fold_entries(point.book, batch, booked)
             write_results(sql, key, point.book.scale, booked)
+            _add(count, batch)
         insert_lots(sql, key, point.book)
         point.open_quantity, point.open_cost = point.book.open_quantity, point.book.open_cost
         self._keep(sql, key, point)
 
-    def _derive_entries(self, sql: Sql, key: BookKey, point: Checkpoint) -> None:
+    def _derive_entries(self, sql: Sql, key: BookKey, point: Checkpoint, count: Count | None) -> None:
         """What every fill of the book moves. Rates that are noted stay; a third-coin fee not yet noted is."""
         rates = known_rates(sql, "account_id = ? AND market_id = ?", *key)
         rest, beside = iter(iter_fills(sql, key)), False
@@ -406,6 +434,25 @@ class Bookkeeper:
             steps = [Step(n, *position(fill), moved_by(fill, rates.get(n)), _acquired_us(fill)) for n, fill in batch]
             self._write_entries(sql, key, point, steps, beside=beside)
             beside = True
+            _add(count, batch)
+
+
+def _add(count: Count | None, part: Sized) -> None:
+    if count is not None:
+        count.add(len(part))
+
+
+def _end(count: Count | None) -> None:
+    if count is not None:
+        count.end()
+
+
+def _count_derived(sql: Sql, account_id: int) -> Count | None:
+    """The fills of an account, each valued and then folded; None where nobody waits for it."""
+    if not is_heard():
+        return None
+    total = sql.rows("SELECT count(*) FROM fills WHERE account_id = ?", account_id)[0][0]
+    return Count("deriving books", total, "fills", passes=2)
 
 
 def _acquired_us(fill: Fill) -> int | None:

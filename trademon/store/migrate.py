@@ -21,10 +21,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
 
 from trademon.errors import StoreError
+from trademon.progress import is_heard, tell
 from trademon.store import migrations
 from trademon.store.row_security import scope_of
 from trademon.store.sql import revision_of
-from trademon.store.sqlite import SqliteFile, backup, connect
+from trademon.store.sqlite import TOLD_EVERY, SqliteFile, backup, connect
 
 if TYPE_CHECKING:
     from trademon.store.postgres import PostgresServer
@@ -59,11 +60,15 @@ def _upgrade_file(driver: sqlite3.Connection, path: Path) -> None:
     # A batch migration rebuilds tables: with foreign keys on, that would delete every child row. Inside a transaction
     # the pragma does nothing, so it is sent before there is one.
     driver.execute("PRAGMA foreign_keys=OFF")
+    told = f"bringing the store to schema {migrations.HEAD}"
+    if is_heard():
+        driver.set_progress_handler(lambda: tell(told, 0, None, ""), TOLD_EVERY)
     engine = create_engine("sqlite://", creator=lambda: driver, poolclass=StaticPool, hide_parameters=True)
     event.listen(engine, "begin", lambda _: driver.execute("BEGIN IMMEDIATE"))
     with engine.connect() as connection, connection.begin():
         upgrade(connection)
         _check_references(connection, path)
+    tell(told, 1, 1, "")
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:

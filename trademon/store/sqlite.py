@@ -17,11 +17,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from trademon.errors import DataError, StoreError
+from trademon.progress import is_heard, tell
 from trademon.store.sql import Sql, refuse_foreign_tables
 
 _MAGIC = b"SQLite format 3\x00"
 _BUSY_TIMEOUT_S = 30
 _PAUSE_S = 0.02
+_MB = 1_000_000
+TOLD_EVERY = 100_000
+"""Instructions of SQLite's machine between two looks at how far it is."""
 
 
 class SqliteFile:
@@ -255,12 +259,22 @@ def _explain(error: BaseException, path: Path) -> StoreError | DataError:
     return StoreError(f"the store {path} failed: {text}", hint="run it again with --debug and report it")
 
 
+def tell_copied(done: int, size: int) -> None:
+    """How far a copy of `size` bytes is; a little less than all of it until that is told."""
+    total = max(1, size // _MB)
+    tell("copying the store", total if done == size else min(done // _MB, total - 1), total, "MB")
+
+
 def backup(path: Path, to: Path) -> None:
     """A whole copy while others write. Copying the file alone would miss what is still in the WAL."""
     to.unlink(missing_ok=True)
+    size = path.stat().st_size
     source = sqlite3.connect(path)
+    if is_heard():
+        source.set_progress_handler(lambda: tell_copied(to.stat().st_size if to.exists() else 0, size), TOLD_EVERY)
     try:
         source.execute("VACUUM INTO ?", (str(to),))
     finally:
         source.close()
+        tell_copied(size, size)
     to.chmod(0o600)

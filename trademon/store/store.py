@@ -106,6 +106,10 @@ class Store:
         """Whether the store is a file of this machine, and not on a server."""
         return isinstance(self._database.backend, SqliteFile)
 
+    def rehearsal(self) -> contextlib.AbstractContextManager[None]:
+        """Within it everything is done as ever, and nothing of it is kept."""
+        return self._database.rehearsal()
+
     def health(self) -> StoreHealth:
         """What can be said of the store itself; reads all of a file."""
         backend = self._database.backend

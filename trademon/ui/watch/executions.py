@@ -22,6 +22,7 @@ from trademon.ui.text import (
     quote_of,
 )
 from trademon.ui.watch.frame import Look, Page, Panel, money, words_panel
+from trademon.ui.zone import shown_zone
 
 SYMBOL_CELLS: Final = 36
 _COLUMNS: Final = (
@@ -39,9 +40,9 @@ _COLUMNS: Final = (
 
 def executions_panel(rows: Sequence[ExecutionRow], page: Page, state: WatchState, look: Look, *, beyond: int) -> Panel:
     """The rows of `page`, quantity and price aligned on the decimal point; `beyond`: stored, and older than these."""
-    title = "executions"
+    title = "executions" if (zone := shown_zone()) is None else f"executions, times in {zone}"
     if state.shown_method not in ("", state.method):
-        title = f"executions, P&L by {state.method}"
+        title = f"{title}, P&L by {state.method}"
     if not rows:
         words = "no execution with that in it" if state.executions else _waiting_for(state)
         return words_panel(title, plain(words, "dim"), look)

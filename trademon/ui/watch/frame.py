@@ -81,6 +81,8 @@ class Panel:
     page: Page
     beyond: int = 0
     focused: bool = False
+    loud: bool = False
+    """Whether its title is to be seen first."""
 
     @property
     def height(self) -> int:
@@ -110,7 +112,8 @@ def draw(panel: Panel, height: int, look: Look) -> list[Text]:
     body += [Text() for _ in range(room)]
     marks += [" "] * room
     shown = (panel.page.first + first, panel.page.first + last)
-    return frame(panel.title, body, _foot(panel, *shown), look, marks=marks, focused=panel.focused)
+    style = "bold cyan" if panel.focused else "bold red" if panel.loud else ""
+    return frame(panel.title, body, _foot(panel, *shown), look, marks=marks, style=style)
 
 
 def _fitting(panel: Panel, room: int) -> tuple[int, int]:
@@ -148,11 +151,11 @@ def frame(
     look: Look,
     *,
     marks: Sequence[str] = (),
-    focused: bool = False,
+    style: str = "",
 ) -> list[Text]:
-    """Borders around `body`, the title in the upper one, `foot` in the lower; `marks` stand before the lines."""
+    """Borders around `body`, the title in its style in the upper one, `foot` in the lower; `marks` stand before the
+    lines."""
     top_left, top_right, low_left, low_right, across, down = tuple(look.glyphs.borders)
-    style = "bold cyan" if focused else ""
     top = _edge(top_left, top_right, across, _fitted(title, look), look.width, style, left=True)
     low = _edge(low_left, low_right, across, _fitted(foot, look), look.width, "dim", left=False)
     signs = [*marks, *" " * (len(body) - len(marks))]

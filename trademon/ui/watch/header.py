@@ -62,7 +62,7 @@ def _title(state: WatchState, view: View, look: Look, room: int) -> Text:
     dim = plain(separator, "dim")
     parts = [plain("trademon", "bold"), dim, plain(name), dim, method]
     if view.filter or view.typing:
-        parts += [dim, plain(f"filter {view.filter!r}", "cyan")]
+        parts += [dim, plain(f'filter "{view.filter}"', "cyan")]
     if view.currency is not None:
         parts += [dim, plain(f"{view.currency} only", "cyan")]
     return joined(*parts)

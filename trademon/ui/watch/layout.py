@@ -166,7 +166,7 @@ class _Screen:
         shown = lines[first : first + space]
         foot = f"lines {first + 1:,} to {first + len(shown):,} of {len(lines):,}" if len(lines) > space else ""
         shown += [Text() for _ in range(space - len(shown))]
-        return frame(title, shown, foot, self.look, focused=True)
+        return frame(title, shown, foot, self.look, style="bold cyan")
 
     # --- panels -----------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def problems_panel(rows: Sequence[tuple[Problem, int]], page: Page, room: int, l
     for problem, times in page.of(rows):
         left = room - sum(len(b) for b in blocks)
         blocks.append(_block(problem, times, max(1, left), look))
-    return Panel("needs a look", None, blocks, page)
+    return Panel("needs a look", None, blocks, page, loud=True)
 
 
 def _block(problem: Problem, times: int, room: int, look: Look) -> list[Text]:

@@ -19,7 +19,7 @@ def spark(curve: Sequence[Decimal], cells: int, glyphs: Glyphs) -> Text:
     low, high = min(0.0, *points), max(0.0, *points)
     steps, height = glyphs.steps, (high - low) or 1.0
     shown = "".join(steps[min(len(steps) - 1, int((point - low) / height * len(steps)))] for point in points)
-    return plain(shown, money_style(curve[-1]) or "dim")
+    return plain(shown, f"dim {money_style(curve[-1])}".rstrip())
 
 
 def _sampled(points: Sequence[float], cells: int) -> list[float]:
