@@ -13,6 +13,7 @@ from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.coverage_reports import CoverageReport
 from trademon.core.db_reports import ConfigReport, DbStatus, PathsReport
 from trademon.core.doctor_reports import DoctorReport
+from trademon.core.hints import to_copy
 from trademon.core.holding_reports import BalancesReport, OrdersReport, PositionsReport
 from trademon.core.key_reports import KeysRotated, KeyStatus
 from trademon.core.key_rights import in_words
@@ -34,6 +35,7 @@ from trademon.core.reports import (
     ScanReport,
     UserInfo,
     UsersReport,
+    left_alone,
     takes_files,
 )
 from trademon.core.session_reports import LoginReport, RefreshReport
@@ -188,6 +190,8 @@ _SCAN_COLUMNS: Final = (
 def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a broker with its fault below it, then the sum."""
     if not report.brokers:
+        if report.disabled:
+            return sentence(": ".join(left_alone(report.disabled)))
         return sentence(takes_files(report.manual) if report.manual else NO_BROKERS)
     grid = Grid(_SCAN_COLUMNS, tuple(_scan_row(b, glyphs) for b in report.brokers), glyphs.rule)
     good = sum(b.status == "ok" for b in report.brokers)
@@ -260,7 +264,7 @@ def _broker_row(info: BrokerInfo, glyphs: Glyphs) -> Row:
             plain(format_stamp(info.complete_since) if info.complete_since else "not yet"),
             plain(format_stamp(info.last_good_at) if info.last_good_at else "never"),
         ),
-        plain(remedy) if remedy else None,
+        plain(to_copy(remedy, user=info.user) or "") if remedy else None,
     )
 
 
@@ -277,7 +281,7 @@ def _broker_state(info: BrokerInfo, glyphs: Glyphs) -> tuple[Text, str]:
     if info.exchange == "manual":
         return plain(f"{glyphs.ok} imports only", "green"), ""
     if not info.has_key and info.exchange != "demo":
-        return plain(f"{glyphs.fail} no key", "red"), f"trademon broker set {info.name}"
+        return plain(f"{glyphs.fail} no key", "red"), f"trademon broker set {info.name} --new-key"
     if info.errors_in_row:
         state = f"{glyphs.fail} failed {glyphs.more}{info.errors_in_row}"
         return plain(state, "red"), f"trademon broker test {info.name}"
