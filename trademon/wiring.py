@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trademon.core.hints import note_user, note_users
 from trademon.core.model import Broker, Credentials
 from trademon.core.strategy_reports import HaltReport
 from trademon.core.symbols import match_symbol, nearest, with_sides
 from trademon.errors import ConfigError, StoreError, TrademonError, UnknownName, UsageError
 from trademon.exchanges.registry import DEMO, NEEDS_SIGN_IN, WITHOUT_API, Connections, check_takes_orders
-from trademon.settings import Settings, load_settings
+from trademon.settings import Settings, load_settings, shown_url
 from trademon.store.halts import FILE_NAME, halt_by_file, halted_by_file
 from trademon.store.store import Store, UserStore
 
@@ -51,6 +52,11 @@ class Home:
 
     def user(self, name: str | None) -> UserStore:
         """The one user a command acts for: the named one, the only one, or the one named after the OS account."""
+        found = self._one(name)
+        note_user(found.user)
+        return found
+
+    def _one(self, name: str | None) -> UserStore:
         if name or self.settings.user:
             return self._named(name)
         names = [u.name for u in self.store.users() if u.active]
@@ -71,7 +77,7 @@ class Home:
     def users(self, name: str | None) -> tuple[UserStore, ...]:
         """The users a report or a pass covers: the named one, or all that are active."""
         if name or self.settings.user:
-            return (self._named(name),)
+            return (self.user(name),)
         return tuple(self.store.for_user(u.name) for u in self.store.users() if u.active)
 
     def currencies(self, stores: Sequence[UserStore]) -> list[str]:
@@ -186,10 +192,18 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 
 @contextlib.contextmanager
-def open_home(settings: Settings | None = None, *, first_user: str | None = None) -> Iterator[Home]:
+def open_home(
+    settings: Settings | None = None, *, first_user: str | None = None, dry_run: bool = False
+) -> Iterator[Home]:
     """The store of these settings (by default those of the environment), opened and migrated. `first_user`: what the
-    user of a new one is called, by default as the OS account."""
+    user of a new one is called, by default as the OS account. `dry_run`: all is done as ever and nothing of it is kept.
+
+    Raises:
+        StoreError: a dry run is asked for where to open the store would write.
+    """
     settings = settings or load_settings()
+    if dry_run:
+        _check_can_rehearse(settings.store_url)
     store = Store(
         settings.store_url,
         key_file=settings.key_file,
@@ -198,9 +212,24 @@ def open_home(settings: Settings | None = None, *, first_user: str | None = None
         first_user=first_user,
     )
     try:
-        yield Home(settings, store)
+        with store.rehearsal() if dry_run else contextlib.nullcontext():
+            note_users(len(store.users()))
+            yield Home(settings, store)
     finally:
         store.close()
+
+
+def _check_can_rehearse(url: str) -> None:
+    from trademon.store.look import schema_at  # noqa: PLC0415 - only for a dry run
+    from trademon.store.migrations import HEAD  # noqa: PLC0415
+
+    schema = schema_at(url)
+    if schema is None:
+        raise StoreError(f"there is no store yet at {shown_url(url)}", hint="a dry run makes none")
+    if schema != HEAD:
+        raise StoreError(
+            f"the store has schema {schema}, not {HEAD}, and a dry run brings it to none", hint="trademon db upgrade"
+        )
 
 
 HALT_PATIENCE_S = 3.0

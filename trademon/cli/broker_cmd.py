@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli import complete
-from trademon.cli.common import MethodOption, Result, Since, User, run, run_async
+from trademon.cli.common import DryRun, MethodOption, Result, Since, User, run, run_async
 from trademon.cli.flags import Flags, ListFlags, TimeFlags, with_flags
 from trademon.core.reports import Done
 
@@ -278,23 +278,26 @@ def remove(
     user: User = None,
     with_fills: Annotated[bool, typer.Option("--with-fills", help="Delete what was executed in it, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Forget an account's key and name. Its fills stay, and count in every total, unless you say --with-fills: also
     later, when it is already removed."""
-    run("broker remove", flags, lambda: _remove(name, user, yes, with_fills))
+    run("broker remove", flags, lambda: _remove(name, user, yes=yes, with_fills=with_fills, dry_run=dry_run))
 
 
-def _remove(name: str, user: str | None, yes: bool, with_fills: bool) -> Result:
-    from trademon.cli.broker_work import find_to_remove  # noqa: PLC0415
+def _remove(name: str, user: str | None, *, yes: bool, with_fills: bool, dry_run: bool) -> Result:
+    from trademon.cli.broker_work import alone, find_to_remove  # noqa: PLC0415
     from trademon.cli.common import confirm  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
-    with open_home() as home:
+    with open_home(dry_run=dry_run) as home:
         store = home.user(user)
         found = find_to_remove(store, name, with_fills=with_fills)
-        if not yes:
+        if not yes and not dry_run:
             fate = "Its fills are deleted, too, for good." if with_fills else "Its fills stay."
             confirm(f"Forget the key and the name of broker {name}? {fate}")
-        deleted = sum(store.remove_broker(broker, with_fills=with_fills) for broker in found)
+        # Whoever is at work would store some of them again.
+        with alone(home, found if with_fills and not dry_run else ()):
+            deleted = sum(store.remove_broker(broker, with_fills=with_fills) for broker in found)
     fate = f"{deleted} fills deleted" if with_fills else "its fills stay in the store"
-    return Result(Done(f"removed broker {name}; {fate}"), is_data=False)
+    return Result(Done(f"removed broker {name}; {fate}"), is_data=False, dry_run=dry_run)

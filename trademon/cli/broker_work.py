@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,12 +14,13 @@ from urllib.parse import urlsplit
 from trademon.cli.ask import NotAgreed, agree, ask_hidden, can_ask, say
 from trademon.cli.common import TIME_HINT, Result, run_async
 from trademon.cli.key_guide import how_to_make_key
+from trademon.core.hints import to_copy
 from trademon.core.key_rights import in_words
 from trademon.core.model import Broker, Credentials, MarketType, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
 from trademon.core.times import parse_begin
-from trademon.errors import ConfigError, DataError, UnknownName, UsageError
+from trademon.errors import Busy, ConfigError, DataError, UnknownName, UsageError
 from trademon.exchanges.registry import (
     DEMO,
     HAS_SANDBOX,
@@ -30,6 +32,7 @@ from trademon.exchanges.registry import (
     needs_password,
 )
 from trademon.settings import secret_from
+from trademon.store.lease import hold
 from trademon.store.store import UserStore
 from trademon.wiring import Home, open_home
 
@@ -121,7 +124,7 @@ def add_broker(
     if left:
         fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")
         said += f"; {fills} of a removed broker {name} {are} still stored"
-    return Result(Done(said, _next_step(name, exchange), warnings=warned), is_data=False, warnings=warned)
+    return Result(Done(said, to_copy(_next_step(name, exchange)), warnings=warned), is_data=False, warnings=warned)
 
 
 def check_broker_name(name: str) -> str:
@@ -227,11 +230,23 @@ def set_broker(
         if allow_withdraw and credentials is None:
             store.allow_withdraw_key(broker)
         store.keep_methods()
-    needs_login = credentials is not None and broker.exchange in NEEDS_SIGN_IN
     done = Done(
-        f"changed broker {name}", f"trademon broker {'login' if needs_login else 'test'} {name}", warnings=warned
+        f"changed broker {name}",
+        to_copy(_next_after(broker, changes, has_new_key=credentials is not None)),
+        warnings=warned,
     )
     return Result(done, is_data=False, warnings=warned)
+
+
+def _next_after(broker: Broker, changes: Mapping[str, object], *, has_new_key: bool) -> str | None:
+    """What a change asks for: a new key or address a try, another beginning or symbol a scan, other options nothing."""
+    if has_new_key and broker.exchange in NEEDS_SIGN_IN:
+        return f"trademon broker login {broker.name}"
+    if has_new_key or "base_url" in changes:
+        return f"trademon broker test {broker.name}"
+    if changes.keys() & {"since_at", "symbols"} and broker.exchange not in WITHOUT_API:
+        return "trademon scan reads what is missing now"
+    return None
 
 
 def _other_account(store: UserStore, broker: Broker, exam: KeyExam | None) -> tuple[str, ...]:
@@ -259,6 +274,18 @@ def find_to_remove(store: UserStore, name: str, *, with_fills: bool) -> tuple[Br
             hint = f"its fills are deleted by trademon broker remove {removed[0].name} --with-fills"
             raise UnknownName(f"{error.message}: it was removed before", hint=hint) from None
         return removed
+
+
+@contextlib.contextmanager
+def alone(home: Home, brokers: Iterable[Broker]) -> Iterator[None]:
+    """Nobody is at work on these brokers meanwhile. Raises Busy where somebody is."""
+    with contextlib.ExitStack() as held:
+        for broker in brokers:
+            try:
+                held.enter_context(hold(home.store.locks, f"broker-{broker.id}"))
+            except Busy:
+                raise Busy(f"a run is at work on {broker.name}: nothing was removed", hint="try again") from None
+        yield
 
 
 def read_capital(text: str | None) -> tuple[Decimal | None, str | None]:

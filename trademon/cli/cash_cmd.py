@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from trademon.cli import complete
-from trademon.cli.common import Brokers, Result, Since, Until, User, parse_period, refuse_options, refuse_two_forms, run
+from trademon.cli.common import (
+    Brokers,
+    DryRun,
+    Result,
+    Since,
+    Until,
+    User,
+    parse_period,
+    refuse_options,
+    refuse_two_forms,
+    run,
+)
 from trademon.cli.flags import Flags, ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
@@ -66,6 +77,7 @@ def import_(
         ),
     ],
     user: User = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Take cash lines in from a CSV file. All rows or none; the same file again adds nothing.
 
@@ -73,14 +85,14 @@ def import_(
     2026-01-31T08:00:00Z,funding,USDT,-0.42,BTC/USDT:USDT,. Kinds are funding, interest, fee, rebate, dividend and
     other; times are UTC unless they say otherwise; an amount is above zero when received, below it when paid.
     """
-    run("cash import", flags, lambda: _import(user, broker, file))
+    run("cash import", flags, lambda: _import(user, broker, file, dry_run=dry_run))
 
 
-def _import(user: str | None, broker: str, file: Path) -> Result:
+def _import(user: str | None, broker: str, file: Path, *, dry_run: bool) -> Result:
     from trademon.flows.cash_import import import_cash  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
-    with open_home() as home:
+    with open_home(dry_run=dry_run) as home:
         store = home.user(user)
         report = import_cash(store, store.broker(broker), file, now=home.clock())
-    return Result(report, is_data=False)
+    return Result(report, is_data=False, dry_run=dry_run)

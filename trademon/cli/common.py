@@ -18,10 +18,11 @@ import typer
 
 from trademon.cli import complete
 from trademon.cli.flags import Flags
+from trademon.core.hints import one_command
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
 from trademon.core.times import parse_begin, parse_end
-from trademon.errors import ConfigError, DataError, TrademonError, UsageError
+from trademon.errors import ConfigError, DataError, TrademonError, UsageError, explained
 from trademon.redaction import RedactedFormatter
 
 T = TypeVar("T")
@@ -71,6 +72,8 @@ MethodOption = Annotated[
     Method | None, typer.Option("--method", help="fifo, lifo, hifo or average.", metavar="M", case_sensitive=False)
 ]
 
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be done, and write nothing.")]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -84,40 +87,65 @@ class Result:
     is_data: bool = True
     write: Callable[[], None] | None = None
     warnings: Sequence[str] = ()
+    dry_run: bool = False
+    """Nothing of it was kept: that is said, and whoever asks for a dry run wants to read it in a pipe, too."""
 
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     """Do the work, print what it found, and end with its exit code. The error boundary of every command."""
+    with one_command():
+        _run(command, flags, work)
+
+
+def _run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     _set_up_logging(flags)
     try:
         refuse_two_forms(flags)
         with _shown_in_zone(flags):
             with _progress(flags):
                 result = work()
-            _show(command, flags, result)
-        sys.stdout.flush()
+            with _writing_out():
+                _show(command, flags, result)
+                sys.stdout.flush()
     except TrademonError as error:
         if flags.debug:
             traceback.print_exc()
         _fail(command, flags, Problem.of(error))
     except BrokenPipeError:
         # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         raise typer.Exit(0) from None
     except (KeyboardInterrupt, typer.Exit):
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours ends as one line too
         if flags.debug:
             traceback.print_exc()
-        fault = TrademonError(
-            f"a fault in trademon: {type(error).__name__}", hint="add --debug to see where; report it"
-        )
-        _fail(command, flags, Problem.of(fault))
+        _fail(command, flags, Problem.of(explained(error)))
     raise typer.Exit(result.exit_code)
 
 
+@contextmanager
+def _writing_out() -> Iterator[None]:
+    """Where stdout takes no more (a full disk behind a `>`), that is said on stderr, and the run has failed."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _give_up_stdout()
+        print_warning(f"the output cannot be written: {error.strerror} (what was done is stored)")
+        raise typer.Exit(1) from None
+
+
+def _give_up_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(command: str, flags: Flags, problem: Problem) -> NoReturn:
-    _show(command, flags, Result(None, (problem,), "failed", problem.exit_code))
+    with _writing_out():
+        _show(command, flags, Result(None, (problem,), "failed", problem.exit_code))
     raise typer.Exit(problem.exit_code)
 
 
@@ -128,12 +156,15 @@ def _show(command: str, flags: Flags, result: Result) -> None:
         from trademon.ui.json_out import dump, envelope, to_json  # noqa: PLC0415
 
         data = {} if result.report is None else to_json(result.report)
+        data |= {"dry_run": True} if result.dry_run else {}
         sys.stdout.write(dump(envelope(command, result.status, data, result.problems)) + "\n")
     elif result.report is not None and not flags.quiet and flags.is_plain:
         from trademon.ui.tsv import tsv  # noqa: PLC0415
 
         sys.stdout.write(tsv(result.report))
-    elif result.report is not None and not flags.quiet and (result.is_data or sys.stdout.isatty()):
+    elif result.report is not None and not flags.quiet and (result.is_data or result.dry_run or sys.stdout.isatty()):
+        if result.dry_run:
+            sys.stdout.write("A dry run, nothing was written. Without --dry-run:\n")
         _show_table(flags, result.report)
     for warning in result.warnings:
         print_warning(warning)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from trademon.cli.common import Result, run
+from trademon.cli.common import DryRun, Result, run
 from trademon.cli.flags import Flags, TimeFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -53,9 +53,26 @@ def _status() -> Result:
 
 @app.command(epilog="Example: trademon db upgrade")
 @with_flags
-def upgrade(flags: Flags) -> None:
+def upgrade(flags: Flags, dry_run: DryRun = False) -> None:
     """Bring the store to this release's schema. Every command does it by itself, after a copy."""
-    run("db upgrade", flags, _upgrade)
+    run("db upgrade", flags, _rehearse_upgrade if dry_run else _upgrade)
+
+
+def _rehearse_upgrade() -> Result:
+    from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.settings import load_settings, shown_url  # noqa: PLC0415
+    from trademon.store import migrations  # noqa: PLC0415
+    from trademon.store.look import schema_at  # noqa: PLC0415
+
+    url = load_settings().store_url
+    schema, place = schema_at(url), shown_url(url)
+    if schema is None:
+        said = f"{place} is made with schema {migrations.HEAD}"
+    elif schema == migrations.HEAD:
+        said = f"{place} has schema {schema} already: nothing is done"
+    else:
+        said = f"{place} is brought from schema {schema} to {migrations.HEAD}, after a copy beside it"
+    return Result(Done(said), is_data=False, dry_run=True)
 
 
 def _upgrade() -> Result:
@@ -93,9 +110,25 @@ def restore(
     flags: Flags,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `db backup` wrote.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Put a copy in the place of the store. All that is stored now is kept beside it."""
-    run("db restore", flags, lambda: _restore(file, yes=yes))
+    run("db restore", flags, lambda: _rehearse_restore(file) if dry_run else _restore(file, yes=yes))
+
+
+def _rehearse_restore(file: Path) -> Result:
+    from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.store import copies  # noqa: PLC0415
+    from trademon.wiring import open_home  # noqa: PLC0415
+
+    with open_home(dry_run=True) as home:
+        path, here = home.store.path, home.store.health().fills
+    schema, fills = copies.examine(file), copies.count_fills(file)
+    said = (
+        f"{file} (schema {schema}, {fills:,} fills) comes in the place of {path} ({here:,} fills), "
+        f"which is kept as {copies.kept_as(path)}"
+    )
+    return Result(Done(said), is_data=False, dry_run=True)
 
 
 def _restore(file: Path, *, yes: bool) -> Result:
@@ -107,8 +140,7 @@ def _restore(file: Path, *, yes: bool) -> Result:
     with open_home() as home:
         path, locks = home.store.path, home.store.locks
         assert isinstance(locks, Path)  # a store with a path is a file
-        if file.is_file():
-            copies.examine(file)
+        copies.examine(file)
         if not yes:
             confirm(f"Put {file} in the place of all that is stored in {path}?")
         kept = copies.restore(path, locks, file)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trademon.cli import complete, export_opts
 from trademon.cli.common import (
     Brokers,
+    DryRun,
     Period,
     Result,
     Since,
@@ -24,6 +25,9 @@ from trademon.cli.common import (
 )
 from trademon.cli.flags import Flags, ListFlags, with_flags
 from trademon.cli.pnl_options import View
+
+if TYPE_CHECKING:
+    from trademon.flows.fills import ReadAs
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 ON_SCREEN = 50
@@ -104,6 +108,7 @@ def import_(
         str | None, typer.Option("--tz", metavar="ZONE", help="Of times that name none, as Europe/Zurich or +08:00.")
     ] = None,
     user: User = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Take fills in from a CSV file. All rows or none; the same file again adds nothing.
 
@@ -122,19 +127,23 @@ def import_(
     quantity=Units --map price=Price. Fields are those of our header, with base and quote for symbol, and total for
     price where total / quantity has an end.
     """
-    run("fills import", flags, lambda: _import(user, broker, file, format_, mapping or [], zone))
-
-
-def _import(user: str | None, broker: str, file: Path, format_: str, mapping: list[str], zone: str | None) -> Result:
     from trademon.flows.csv_formats import parse_mapping  # noqa: PLC0415
-    from trademon.flows.fills import ReadAs, import_fills  # noqa: PLC0415
+    from trademon.flows.fills import ReadAs  # noqa: PLC0415
+
+    def work() -> Result:
+        return _import(user, broker, file, ReadAs(format_, parse_mapping(mapping or []), zone), dry_run=dry_run)
+
+    run("fills import", flags, work)
+
+
+def _import(user: str | None, broker: str, file: Path, how: ReadAs, *, dry_run: bool) -> Result:
+    from trademon.flows.fills import import_fills  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
-    how = ReadAs(format_, parse_mapping(mapping), zone)
-    with open_home() as home:
+    with open_home(dry_run=dry_run) as home:
         store = home.user(user)
         report = import_fills(store, store.broker(broker), file, now=home.clock(), how=how)
-    return Result(report, is_data=False)
+    return Result(report, is_data=False, dry_run=dry_run)
 
 
 @app.command(epilog="Example: trademon fills export fills.csv --since 2026-01-01")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from trademon.cli import complete
-from trademon.cli.common import MethodOption, Result, User, run
+from trademon.cli.common import DryRun, MethodOption, Result, User, run
 from trademon.cli.flags import Flags, ListFlags, with_flags
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -22,7 +22,7 @@ Chat = Annotated[
     typer.Option("--telegram-chat", metavar="ID", help="Where their messages go: a chat's number or @name."),
 ]
 Language = Annotated[
-    str | None, typer.Option("--language", metavar="L", help="The language of messages to them: en, de, pt-BR.")
+    str | None, typer.Option("--language", metavar="L", help="The language of messages to them: en or fr.")
 ]
 
 
@@ -67,7 +67,7 @@ def add(
     run("user add", flags, lambda: add_user(name, choices, restore=restore))
 
 
-@app.command("set", epilog="Example: trademon user set le-baff --currency EUR --language de")
+@app.command("set", epilog="Example: trademon user set le-baff --currency EUR --language fr")
 @with_flags
 def set_(
     flags: Flags,
@@ -112,9 +112,10 @@ def remove(
         bool, typer.Option("--with-fills", help="Delete all that is stored of them, too, for good.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Forget a user: their keys and brokers at once. Their fills stay, hidden, for `user add NAME --restore`, unless
     you say --with-fills: also later, when they are already removed."""
     from trademon.cli.user_work import remove_user  # noqa: PLC0415
 
-    run("user remove", flags, lambda: remove_user(name, yes=yes, with_fills=with_fills))
+    run("user remove", flags, lambda: remove_user(name, yes=yes, with_fills=with_fills, dry_run=dry_run))

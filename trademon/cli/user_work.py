@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trademon.cli.broker_work import alone
 from trademon.cli.common import Result, confirm, parse_currency
 from trademon.core.model import Method
 from trademon.core.reports import Done
-from trademon.errors import Busy, UnknownName, UsageError
-from trademon.store.lease import hold
+from trademon.errors import UnknownName, UsageError
+from trademon.notify.language import LANGUAGES
 from trademon.store.store import Store, UserStore
 from trademon.ui.text import count
-from trademon.wiring import Home, open_home
+from trademon.wiring import open_home
 
 _NAME = re.compile(r"[\w.@-]{1,60}")
 _CHAT = re.compile(r"-?[0-9]{1,19}|@[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
@@ -47,10 +47,20 @@ def parse_language(text: str) -> str:
     """`de`, `pt-BR`, `zh-Hant-TW`, in the case that is usual; UsageError for what is no code of a language."""
     match = _LANGUAGE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"--language is no code of a language: {text[:20]!r}", hint="write en, de or pt-BR")
+        raise UsageError(f"--language is no code of a language: {text[:20]!r}", hint="write en or fr")
     language, script, region = match.groups()
     parts = (language.lower(), script and script.title(), region and region.upper())
     return "-".join(part for part in parts if part)
+
+
+def _untranslated(chosen: Mapping[str, str | None]) -> str:
+    """That a language which was chosen is kept, and messages are in English all the same."""
+    language = chosen.get("language")
+    if language is None or language in LANGUAGES:
+        return ""
+    return (
+        f"; messages to them are in English, since {language} is not translated (there are {' and '.join(LANGUAGES)})"
+    )
 
 
 def _chat(text: str) -> str:
@@ -81,6 +91,7 @@ def add_user(name: str, choices: Choices, *, restore: bool) -> Result:
             defaults = dict.fromkeys(("method", "currency", "telegram_chat", "language"))
             home.store.add_user(name, **{**defaults, **chosen})  # type: ignore[arg-type]
             done = f"added user {name}"
+        done += _untranslated(chosen)
     return Result(Done(done, f"trademon broker add NAME --exchange binance --user {name}"), is_data=False)
 
 
@@ -92,7 +103,7 @@ def set_user(name: str, choices: Choices) -> Result:
     with open_home() as home:
         home.store.set_user(name, **changes)
         home.store.for_user(name).keep_methods()
-    return Result(Done(f"changed user {name}"), is_data=False)
+    return Result(Done(f"changed user {name}{_untranslated(changes)}"), is_data=False)
 
 
 def switch_user(name: str, *, on: bool) -> Result:
@@ -112,9 +123,9 @@ def _is_last(store: Store, name: str) -> bool:
     return [user.name for user in store.users() if user.active] == [name]
 
 
-def remove_user(name: str, *, yes: bool, with_fills: bool) -> Result:
+def remove_user(name: str, *, yes: bool, with_fills: bool, dry_run: bool = False) -> Result:
     """Forget them, once a person has said so and nobody is at work on their brokers."""
-    with open_home() as home:
+    with open_home(dry_run=dry_run) as home:
         try:
             user: UserStore | None = home.store.for_user(name)
         except UnknownName:
@@ -122,15 +133,17 @@ def remove_user(name: str, *, yes: bool, with_fills: bool) -> Result:
                 raise
             user = None  # one who is removed already, perhaps
         last = _is_last(home.store, name)
-        if not yes:
+        if not yes and not dry_run:
             confirm(_question(name, user, last=last, with_fills=with_fills))
-        with _alone(home, user):
+        with alone(home, user.brokers() if user is not None and not dry_run else ()):
             deleted = home.store.remove_user(name, with_fills=with_fills)
         kept = user is not None and not with_fills and _is_kept(home.store, name)
-    fate = "the fills stay in the store" if kept else f"{count(deleted, 'fill')} deleted"
+    fate = (
+        "the fills stay in the store" if kept else f"{count(deleted, 'fill')} deleted" if deleted else "it had no fills"
+    )
     next_step = f"trademon user add {name} --restore brings them back" if kept else None
     told = f"removed user {name}; {fate}" + (f"; {_NOBODY}" if last else "")
-    return Result(Done(told, _ANOTHER if last else next_step), is_data=False)
+    return Result(Done(told, _ANOTHER if last else next_step), is_data=False, dry_run=dry_run)
 
 
 def _question(name: str, user: UserStore | None, *, last: bool, with_fills: bool) -> str:
@@ -148,15 +161,3 @@ def _is_kept(store: Store, name: str) -> bool:
     except UnknownName as error:
         return "was removed" in error.message
     return False
-
-
-@contextlib.contextmanager
-def _alone(home: Home, user: UserStore | None) -> Iterator[None]:
-    """Nobody is at work on the user's brokers meanwhile. Raises Busy where somebody is."""
-    with contextlib.ExitStack() as held:
-        for broker in user.brokers() if user is not None else ():
-            try:
-                held.enter_context(hold(home.store.locks, f"broker-{broker.id}"))
-            except Busy:
-                raise Busy(f"a run is at work on {broker.name}: nothing was removed", hint="try again") from None
-        yield

@@ -58,13 +58,11 @@ def restore(path: Path, locks: Path, source: Path) -> Path:
         UsageError: `source` is no whole copy of a store, or of a newer release.
         Busy: a run is at work on the store.
     """
-    if not source.is_file():
-        raise UsageError(f"there is no file {source}", hint="name a copy made by trademon db backup")
     examine(source)
     for lock in sorted(locks.glob("*.lock")):
         if (who := holder(locks, lock.stem)) is not None:
             raise Busy(f"a run is at work on the store ({who}): end it first")
-    kept = path.with_name(path.name + BEFORE)
+    kept = kept_as(path)
     try:
         with contextlib.closing(_read_only(source)) as copy, contextlib.closing(connect(path)) as store:
             copy.execute("SELECT 1 FROM fills LIMIT 1")  # opened now: it may be the very file that is written next
@@ -86,6 +84,8 @@ def examine(path: Path) -> str:
     Raises:
         UsageError: it is none, it is damaged, or a newer release made it.
     """
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", hint="name a copy made by trademon db backup")
     try:
         with contextlib.closing(_read_only(path)) as copy:
             fault = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -98,6 +98,17 @@ def examine(path: Path) -> str:
     if row is None or row[0] not in migrations.ALL:
         raise UsageError(f"{path} was made by a newer trademon", hint="update trademon; nothing was changed")
     return str(row[0])
+
+
+def count_fills(copy: Path) -> int:
+    """How many executions are in a copy that was examined."""
+    with contextlib.closing(_read_only(copy)) as opened:
+        return int(opened.execute("SELECT count(*) FROM fills WHERE source IN ('api', 'import')").fetchone()[0])
+
+
+def kept_as(path: Path) -> Path:
+    """Where the store `path` is kept as it was before a restore."""
+    return path.with_name(path.name + BEFORE)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

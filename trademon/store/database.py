@@ -29,6 +29,10 @@ __all__ = ["Database", "Sql", "in_list", "rerun"]
 _POSTGRES = ("postgresql", "postgres")
 
 
+class _Rehearsed(Exception):
+    """What ends a transaction of which nothing is kept."""
+
+
 class Database:
     """An opened, migrated database. `read()` and `write()` hand out a way to it inside one transaction.
 
@@ -40,6 +44,7 @@ class Database:
         self.user_id: int | None = None
         """Whose rows transactions are about; None: everybody's."""
         self._moments: dict[int | None, Sql] = {}
+        self._rehearsals: list[Sql] = []
         try:
             self.backend.open()
             _bring_to_head(self)
@@ -76,7 +81,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Sql]:
         """A consistent view: one read transaction, or the one of `one_moment` around it."""
-        moment = self._moments.get(self._scope)
+        moment = next(iter(self._rehearsals), None) or self._moments.get(self._scope)
         if moment is not None:
             yield moment
             return
@@ -88,7 +93,7 @@ class Database:
         """Every `read()` within sees the same moment, whatever others write; also those of other users, each of whom
         asked for it. For code that awaits nothing."""
         scope = self._scope
-        if scope in self._moments:
+        if scope in self._moments or self._rehearsals:
             yield
             return
         beside = next(iter(self._moments.values()), None)
@@ -98,6 +103,18 @@ class Database:
                 yield
             finally:
                 del self._moments[scope]
+
+    @contextlib.contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Whatever is read and written within is one transaction, of which nothing is kept at the end. Other writers
+        wait for it."""
+        with contextlib.suppress(_Rehearsed), self.backend.write() as sql:
+            self._rehearsals.append(sql)
+            try:
+                yield
+            finally:
+                self._rehearsals.clear()
+            raise _Rehearsed
 
     @property
     def _scope(self) -> int | None:
@@ -114,6 +131,8 @@ class Database:
             Busy: somebody has.
             Lost: the transaction has to be run again; methods that write are marked with `rerun`.
         """
+        if self._rehearsals:
+            return contextlib.nullcontext(self._rehearsals[0])
         return self.backend.write(account_id, self.user_id)
 
     def close(self) -> None:

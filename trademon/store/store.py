@@ -36,6 +36,7 @@ from trademon.store.user_lots import UserLots
 from trademon.store.user_messages import UserMessages
 from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
+from trademon.store.user_removal import UserRemoval
 from trademon.store.user_rounds import UserRounds
 from trademon.store.user_rows import (
     bring_back,
@@ -49,7 +50,6 @@ from trademon.store.user_rows import (
 from trademon.store.user_sessions import UserSessions
 from trademon.store.user_stated import UserStated
 from trademon.store.user_strategy_orders import UserStrategyOrders
-from trademon.store.user_transfers import UserTransfers
 from trademon.store.user_verify import UserVerify
 
 if TYPE_CHECKING:
@@ -105,6 +105,10 @@ class Store:
     def is_file(self) -> bool:
         """Whether the store is a file of this machine, and not on a server."""
         return isinstance(self._database.backend, SqliteFile)
+
+    def rehearsal(self) -> contextlib.AbstractContextManager[None]:
+        """Within it everything is done as ever, and nothing of it is kept."""
+        return self._database.rehearsal()
 
     def health(self) -> StoreHealth:
         """What can be said of the store itself; reads all of a file."""
@@ -249,7 +253,7 @@ class UserStore(
     UserLooks,
     UserOrders,
     UserKeys,
-    UserTransfers,
+    UserRemoval,
     UserCash,
     UserVerify,
     UserRounds,
