@@ -48,13 +48,13 @@ FULL = PnlReport(
 def test_pnl_at_eighty_columns_reads_so() -> None:
     """Totals per currency below, the unknown said on its own row with its reason and its bound."""
     assert text_of(render_pnl(PNL), 80).splitlines() == [
-        "broker  symbol          gross     fees        net          open  average cost",
-        "main    BTC/USDT    +1,204.10    12.33  +1,191.77  USDT  0.4123     44,180.53",
-        "main    DOGE/USDT      -88.20  0.00012     -88.20  USDT  0               —",
+        "broker  symbol          gross      fees        net          open  average cost",
+        "main    BTC/USDT    +1,204.10  12.33     +1,191.77  USDT  0.4123     44,180.53",
+        "main    DOGE/USDT      -88.20   0.00012     -88.20  USDT  0               —",
         "    ? 0.5 sold without known cost (history starts later); at most +150.00 more",
         "    if it had cost nothing, fee 0.002 BNB unvalued",
-        "─────────────────────────────────────────────────────────────────────────────",
-        "        total USDT  +1,115.90    12.33  +1,103.57  USDT",
+        "──────────────────────────────────────────────────────────────────────────────",
+        "        total USDT  +1,115.90  12.33     +1,103.57  USDT",
         "    ± without what the rows say is missing",
         "not shown at this width: fills (a wider terminal, or --json)",
         "→ sold without known cost: trademon lots open enters what it cost, or an earlier",

@@ -53,15 +53,15 @@ _COUNTED: Final = {UNVALUED_NET: "disposal", UNVALUED_PROCEEDS: "sale", UNVALUED
 _NAMES: Final = (Column("period"), Column("user"), Column("broker"), Column("symbol"))
 _COLUMNS: Final = (
     *_NAMES,
-    Column("gross", "right", money=True),
-    Column("fees", "right", money=True),
-    Column("net", "right", money=True),
+    Column("gross", "point", money=True),
+    Column("fees", "point", money=True),
+    Column("net", "point", money=True),
     Column(""),
     Column("return", "right"),
-    Column("unrealized", "right", money=True),
+    Column("unrealized", "point", money=True),
     Column("open", "point"),
     Column("average cost", "point", leaves=1),
-    Column("open cost", "right", money=True),
+    Column("open cost", "point", money=True),
     Column("last price", "point", leaves=2),
     Column("fills", "right", leaves=2),
 )
@@ -72,11 +72,11 @@ _STATS_COLUMNS: Final = (
     Column("lost", "right"),
     Column("win rate", "right"),
     Column("factor", "right", leaves=1),
-    Column("best", "right", leaves=2, money=True),
-    Column("worst", "right", leaves=3, money=True),
-    Column("drawdown", "right", money=True),
-    Column("profit", "right", leaves=4, money=True),
-    Column("loss", "right", leaves=5, money=True),
+    Column("best", "point", leaves=2, money=True),
+    Column("worst", "point", leaves=3, money=True),
+    Column("drawdown", "point", money=True),
+    Column("profit", "point", leaves=4, money=True),
+    Column("loss", "point", leaves=5, money=True),
     Column(""),
 )
 

@@ -77,6 +77,7 @@ from trademon.ui.text import (
     format_quantity,
     format_seconds,
     format_stamp,
+    market_places,
     plain,
     sentence,
     several,
@@ -137,7 +138,8 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         return sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
     title, stamps = shared_stamps([format_stamp(f.executed_at) for f in report.fills])
     columns = (Column(title), *_FILL_COLUMNS)
-    rows = tuple(_fill_row(f, at) for f, at in zip(report.fills, stamps, strict=True))
+    places = market_places((f.symbol, f.price) for f in report.fills)
+    rows = tuple(_fill_row(f, at, places[f.symbol]) for f, at in zip(report.fills, stamps, strict=True))
     grid = _without("user", report.fills, Grid(columns, rows, glyphs.rule))
     if report.total <= len(report.fills):
         return grid
@@ -145,7 +147,7 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
     return Group(grid, sentence(f"{shown}; all of them: trademon fills --limit {report.total}", "dim"))
 
 
-def _fill_row(fill: FillRow, at: str) -> Row:
+def _fill_row(fill: FillRow, at: str, places: int) -> Row:
     more = " + ".join(format_fee(amount, currency) for amount, currency in fill.more_fees)
     return Row(
         (
@@ -155,7 +157,7 @@ def _fill_row(fill: FillRow, at: str) -> Row:
             plain(fill.symbol),
             plain(fill.side),
             plain(format_quantity(fill.quantity)),
-            plain(format_price(fill.price)),
+            plain(format_price(fill.price, places)),
             plain(format_fee(fill.fee, fill.fee_currency) if fill.is_cost_told else "not told"),
             plain(str(fill.id), "dim"),
         ),
