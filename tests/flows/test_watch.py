@@ -442,7 +442,7 @@ async def test_what_was_stored_before_the_start_is_shown_and_not_told(stage: Sta
     await stage.watch(interval_s=10, cycles=1).run()
     assert not stage.told("fill", "pnl")
     assert [row.fill.trade_id for row in stage.states[0].executions] == ["2", "1"]
-    assert [t.net for t in stage.states[0].totals] == [10]
+    assert [day.net for book in stage.states[0].earned for day in book.days] == [10]
 
 
 # --- while it runs ------------------------------------------------------------------------------------------------

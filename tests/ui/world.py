@@ -154,7 +154,6 @@ def screen(**changes: Any) -> WatchState:
         "cycle_seconds": Decimal("0.41"),
         "next_at": NOW + timedelta(seconds=6),
         "brokers": BROKERS,
-        "totals": (),
         "executions": EXECUTIONS,
         "problems": (),
         "earned": EARNED,

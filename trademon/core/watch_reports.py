@@ -60,7 +60,6 @@ class WatchState:
     next_at: datetime | None
     brokers_total: int
     brokers: tuple[WatchBroker, ...]
-    totals: tuple[PnlTotal, ...]
     executions: tuple[ExecutionRow, ...]
     executions_total: int
     problems: tuple[Problem, ...]

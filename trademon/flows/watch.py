@@ -149,7 +149,6 @@ class Watch:
                 for t in self._brokers
                 if t.broker.enabled
             ),
-            totals=totals(self._kept.rows),
             executions=tuple(self._executions),
             executions_total=self._kept.fills,
             problems=tuple(self._problems),
