@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -268,3 +269,24 @@ def test_a_question_that_nothing_matches_says_so(words: str, run_in: Callable[..
     if "empty" not in run("broker list --plain"):
         run("broker add empty --exchange manual")
     assert re.search(r"trademon [a-z]+", run(words))
+
+
+# --- what a document costs ----------------------------------------------------------------------------------------
+
+
+def test_a_document_loads_neither_the_screen_nor_what_watch_shows(filled: Path, tmp_path: Path) -> None:
+    """Scripts ask often: they pay for what they asked."""
+    code = (
+        "import sys; from trademon.cli import main; code = main(sys.argv[1:]);"
+        "unasked = {'rich', 'trademon.core.watch_reports', 'trademon.ui.tables', 'trademon.ui.progress', 'asyncio'};"
+        "sys.stderr.write(' '.join(sorted(unasked & sys.modules.keys()))); sys.exit(code)"
+    )
+    for words in ("pnl --json", "fills --json", "fills --plain"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words.split()],
+            capture_output=True,
+            text=True,
+            env=Shell(filled, tmp_path).env(),
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), words
