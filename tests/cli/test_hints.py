@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import SECRETS, TRADEMON, Shell
+from trademon.store.lease import hold
 
 HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id\n"
 BUY = "2026-05-01T10:00:00Z,BTC/USDT,buy,1,100,,,o1,t1\n"
@@ -84,6 +86,10 @@ def test_a_command_that_is_named_says_whose_where_there_are_several_users(shell:
     assert saxo.err == ""
     for args in (("scan", "--broker", "bank"), ("broker", "test", "bank", "--user", "le-baff")):
         shell.run(*args).check(4).one_line("bank", "(trademon broker login bank --user le-baff)")
+    listed = shell.run("broker", "list").check(0).out
+    assert "not signed in" in listed
+    assert "trademon broker login bank --user le-baff" in listed
+    shell.run("user", "add", "LE-BAFF").check(2).one_line("there is a user 'le-baff' already")
     shell.run("broker", "disable", "main", "--user", "le-baff").check(0)
     assert "trademon broker enable main --user le-baff" in shell.run("broker", "list").check(0).out
 
@@ -103,6 +109,25 @@ def test_a_key_that_is_missing_is_asked_for_by_the_command_that_is_named(shell: 
     said = shell.run("broker", "list", TRADEMON_KEY_FILE=str(other)).check(0).out
     assert "no key" in said
     assert "trademon broker set main --new-key" in said
+
+
+def test_rounds_that_were_not_asked_for_are_not_said_to_be_none(shell: Shell) -> None:
+    """`--outcome failed` after good rounds alone; a scheduler that is at work already is named."""
+    assert "no round yet" in shell.run("automation", "logs").check(0).out
+    shell.run("automation", "run", "--force").check(0)
+    said = shell.run("automation", "logs", "--outcome", "failed").check(0).out
+    assert "no such round: trademon automation logs shows all of them" in said
+    (shell.home / "state").mkdir(exist_ok=True)
+    with hold(shell.home / "state", "scheduler"):
+        done = shell.run("automation", "start", "--foreground").check(75)
+    done.one_line(f"a scheduler is at work here already, process {os.getpid()}", "trademon automation stop ends it")
+
+
+def test_a_language_that_is_not_translated_is_said(shell: Shell) -> None:
+    """It is kept, and messages are in English."""
+    said = shell.run("user", "add", "bea", "--language", "de", "--json").check(0).json["data"]["message"]
+    assert said == "added user bea; messages to them are in English, since de is not translated (there are en and fr)"
+    assert shell.run("user", "set", "bea", "--language", "fr", "--json").json["data"]["message"] == "changed user bea"
 
 
 def test_an_output_that_cannot_be_written_is_one_line(shell: Shell) -> None:
@@ -134,6 +159,17 @@ def test_the_fills_of_a_removed_broker_can_still_be_removed(shell: Shell) -> Non
     assert "2 fills deleted" in done.json["data"]["message"]
     assert shell.run("pnl", "--json").check(0).json["data"]["rows"] == []
     shell.run("broker", "remove", "old", "--with-fills", "--yes").check(4).one_line("no broker 'old'")
+
+
+def test_fills_are_not_deleted_while_a_run_is_at_work_on_the_broker(shell: Shell) -> None:
+    """It would store some of them again: 75, and nothing is changed. Its name alone goes at any time."""
+    manual(shell)
+    with hold(shell.home / "data" / "locks", "broker-1"):
+        done = shell.run("broker", "remove", "old", "--yes", "--with-fills").check(75)
+        done.one_line("a run is at work on old", "nothing was removed")
+        shell.run("broker", "remove", "old", "--yes").check(0)
+    assert len(shell.run("fills", "--json").check(0).json["data"]["fills"]) == 2
+    shell.run("broker", "remove", "old", "--yes", "--with-fills").check(0)
 
 
 def test_adding_a_removed_name_says_how_many_fills_are_still_stored(shell: Shell) -> None:

@@ -125,6 +125,22 @@ def test_what_has_no_rate_is_one_sum_a_kind_and_coin() -> None:
     assert "realised 20.00 USDT in 120 disposals unvalued" in shown
 
 
+def test_where_nothing_has_a_rate_there_is_no_zero() -> None:
+    """Neither on the row nor in its total: a zero would be a figure. With one that has a rate the sum is shown."""
+    missing = (Unvalued("USDT", D(25), NOW, "realised", 3),)
+    blank = pnl_row(symbol="SOL/USDT", currency="EUR", gross=D(0), fees=D(0), unvalued=missing, return_percent=D(0))
+    total = PnlTotal("EUR", D(0), D(0), incomplete=True, return_percent=D(0))
+    shown = text_of(
+        render_pnl(PnlReport("fifo", (blank,), (total,))),
+        120,
+    )
+    assert "0.00" not in shown.replace("25.00", "")
+    assert shown.count(" ?  ") >= 6
+    rows, total = (blank, pnl_row(currency="EUR")), PnlTotal("EUR", D(5), D(0), incomplete=True)
+    shown = text_of(render_pnl(PnlReport("fifo", rows, (total,))), 120)
+    assert [line.split()[2] for line in shown.splitlines() if "total EUR" in line] == ["+5.00"]
+
+
 def test_a_bound_that_was_not_converted_is_not_zero() -> None:
     """`at most 0.00 more` would be a lie."""
     missing = (Unvalued("USDT", D(90), NOW, UNVALUED_PROCEEDS),)

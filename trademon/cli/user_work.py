@@ -88,11 +88,19 @@ def add_user(name: str, choices: Choices, *, restore: bool) -> Result:
             home.store.for_user(name).keep_methods()
             done = f"brought back user {name} with {count(fills, 'fill')}; the keys are gone"
         else:
+            _refuse_double(home.store, name)
             defaults = dict.fromkeys(("method", "currency", "telegram_chat", "language"))
             home.store.add_user(name, **{**defaults, **chosen})  # type: ignore[arg-type]
             done = f"added user {name}"
         done += _untranslated(chosen)
     return Result(Done(done, f"trademon broker add NAME --exchange binance --user {name}"), is_data=False)
+
+
+def _refuse_double(store: Store, name: str) -> None:
+    """Raises UsageError where somebody's name differs by capitals alone: one would be taken for the other."""
+    for user in store.users():
+        if user.name != name and user.name.casefold() == name.casefold():
+            raise UsageError(f"there is a user {user.name!r} already", hint="capitals alone tell nobody apart")
 
 
 def set_user(name: str, choices: Choices) -> Result:

@@ -237,6 +237,14 @@ class BrokerInfo:
     key: KnownRights | None = None
     """What its key may do, where that was ever asked for."""
     sandbox: bool = False
+    is_signed_in: bool = False
+    """A person signed in, and the session is not lost."""
+    needs_sign_in: bool = False
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Whether nobody can look before a person signs in."""
+        return self.needs_sign_in and not self.is_signed_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,14 +280,23 @@ def _broker_state(info: BrokerInfo, glyphs: Glyphs) -> tuple[Text, str]:
         return plain(f"{glyphs.idle} disabled", "dim"), f"trademon broker enable {info.name}"
     if info.exchange == "manual":
         return plain(f"{glyphs.ok} imports only", "green"), ""
-    if not info.has_key and info.exchange != "demo":
-        return plain(f"{glyphs.fail} no key", "red"), f"trademon broker set {info.name} --new-key"
-    if info.errors_in_row:
-        state = f"{glyphs.fail} failed {glyphs.more}{info.errors_in_row}"
-        return plain(state, "red"), f"trademon broker test {info.name}"
+    trouble = _broker_trouble(info, glyphs)
+    if trouble is not None:
+        return plain(f"{glyphs.fail} {trouble[0]}", "red"), trouble[1]
     if info.last_good_at is None:
         return plain(f"{glyphs.idle} not asked yet", "dim"), "trademon scan"
     return plain(f"{glyphs.ok} ok", "green"), ""
+
+
+def _broker_trouble(info: BrokerInfo, glyphs: Glyphs) -> tuple[str, str] | None:
+    """Why it cannot be looked at, or was not of late, and the command that mends it."""
+    if not info.has_key and info.exchange != "demo":
+        return "no key", f"trademon broker set {info.name} --new-key"
+    if info.waits_for_person:
+        return "not signed in", f"trademon broker login {info.name}"
+    if info.errors_in_row:
+        return f"failed {glyphs.more}{info.errors_in_row}", f"trademon broker test {info.name}"
+    return None
 
 
 _USER_COLUMNS: Final = (
