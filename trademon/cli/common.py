@@ -22,7 +22,7 @@ from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
 from trademon.core.times import parse_begin, parse_end
 from trademon.errors import ConfigError, DataError, TrademonError, UsageError
-from trademon.redaction import RedactedFormatter
+from trademon.redaction import OutputFailed, RedactedFormatter
 
 T = TypeVar("T")
 User = Annotated[
@@ -108,7 +108,7 @@ def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
         # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
-    except (KeyboardInterrupt, typer.Exit):
+    except (KeyboardInterrupt, typer.Exit, OutputFailed):
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours ends as one line too
         if flags.debug:
