@@ -9,6 +9,7 @@ from typing import Final
 from docs.generate.bodies import bodies_page
 from docs.generate.commands import commands_page
 from docs.generate.dashboard import dashboard_picture
+from docs.generate.keys import dashboard_page
 from docs.generate.man import man_page
 from docs.generate.settings import settings_page
 
@@ -17,6 +18,7 @@ GENERATED: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": commands_page,
     "docs/reference/settings.md": lambda: settings_page(_example_settings()),
     "docs/reference/json.md": bodies_page,
+    "docs/reference/dashboard.md": dashboard_page,
     "docs/man/trademon.1": lambda: man_page(_example_settings()),
     "docs/dashboard.svg": dashboard_picture,
 }

@@ -29,6 +29,7 @@ from trademon.demo import faults
 from trademon.demo.model import WorldOrder
 from trademon.demo.profiles import BINANCE_TEST, BITGET_TEST
 from trademon.demo.world import World
+from trademon.flows.pnl import PnlQuery, pnl
 from trademon.flows.scan import ScanLimits
 
 PROFILES = {"binance": BINANCE_TEST, "bitget": BITGET_TEST}
@@ -547,6 +548,24 @@ async def test_an_account_that_is_read_to_its_end_does_not_end_the_wait_of_its_h
     assert len(server.requests) == asked_so_far
     desk.clock.move(seconds=1)
     assert statuses(await desk.scan()) == ["ok", "ok"]
+
+
+async def test_a_broker_that_is_sent_to_another_host_is_another_account_there(desk: Desk, exchange: str) -> None:
+    """As where a test network was meant from the start: its fills do not go among those of the real account. Another
+    way to the same account is the same one."""
+    real, test = desk.scripted(), desk.scripted()
+    for world in (real, test):
+        world.buy("ETH/USDT", "1", "3000", NOON - HOUR)
+    first = await desk.open(exchange, real)
+    await desk.scan()
+    account = desk.account_id()
+    other = await desk.serve(make_account(exchange, test, uid="12"))
+    for server, is_same in ((other, False), (first, True)):
+        desk.user.set_broker(desk.user.broker("main"), base_url=server.base_url)
+        assert statuses(await desk.scan()) == ["ok"]
+        assert (desk.account_id() == account) == is_same
+    held = [row.open_quantity for row in pnl([desk.user], PnlQuery()).rows]
+    assert held == [Decimal(1), Decimal(1)]
 
 
 # --- several runs -------------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ CSV = """executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_
 2026-05-01T10:01:00Z,BTC/USDT,buy,0.002,46000,,,o2,t2
 2026-05-01T10:02:00Z,BTC/USDT,sell,0.0015,47000,,,o3,t3
 """
+CASH = """at,kind,currency,amount,symbol,id
+2026-05-01T10:00:00Z,funding,USDT,-0.5,BTC/USDT,c1
+"""
 # One after the other in one home; those that need a key or a person are left to the classes of their reports.
 ASKED = (
     "broker add old --exchange manual",
@@ -46,13 +49,17 @@ ASKED = (
     "orders",
     "transfers",
     "coverage",
+    "cash import cash.csv --broker old",
     "cash",
+    "prices fetch --in EUR",
     "prices list",
     "strategy add dca trademon.strategies.examples.dca --param amount=200 --broker practice",
     "strategy run dca",
     "strategy list",
     "strategy show dca",
     "strategy log",
+    "automation start --cron",
+    "automation run --force",
     "automation status",
     "automation logs",
     "halt --show",
@@ -61,7 +68,10 @@ ASKED = (
     "paths",
     "config show",
     "broker list",
+    "key rotate --yes",
     "key status",
+    "broker refresh",
+    "notify send",
     "notify list",
     "notify outbox",
     "user list",
@@ -141,6 +151,7 @@ def test_what_commands_write_is_as_the_reference_has_it(
     monkeypatch.setenv("USER", "ann")
     monkeypatch.chdir(tmp_path)
     Path("trades.csv").write_text(CSV, encoding="utf-8")
+    Path("cash.csv").write_text(CASH, encoding="utf-8")
     for line in ASKED:
         assert main([*line.split(), "--json"]) == 0, (line, capsys.readouterr())
         document = json.loads(capsys.readouterr().out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -34,19 +35,25 @@ def type_page(page: Path, home: Path) -> tuple[subprocess.CompletedProcess[str],
     out, here = home / "out", home / "here"
     out.mkdir()
     here.mkdir()
-    done = subprocess.run(
-        ["bash", "-c", _script(page, out).replace(_PORT, str(_free_port()))],
-        cwd=here,
-        env=_environment(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    done = _run(_script(page, out).replace(_PORT, str(_free_port())), here, _environment(home))
     consoles = [block for block in to_run(page) if block.language == "console"]
     printed = {block: [p.read_text(encoding="utf-8") for p in _outputs(block, out)] for block in consoles}
     return done, printed
+
+
+def _run(script: str, here: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The script's end. One that hangs is ended as a person would, so that it ends what it started."""
+    told = ["bash", "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        told, cwd=here, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as shell:
+        try:
+            out, err = shell.communicate(timeout=95)
+        except subprocess.TimeoutExpired:
+            os.killpg(shell.pid, signal.SIGTERM)
+            out, err = shell.communicate(timeout=15)
+    return subprocess.CompletedProcess(told, shell.returncode, out, err)
 
 
 def _script(page: Path, out: Path) -> str:
@@ -73,6 +80,7 @@ def _environment(home: Path) -> dict[str, str]:
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
+        "TMPDIR": str(home),
         "TRADEMON_HOME": str(home / "trademon"),
         "USER": "ann",
         "LOGNAME": "ann",

@@ -488,6 +488,20 @@ def test_a_page_undone_in_memory_is_not_believed_after_another_process_booked_it
     assert derived(database, 1) == expected(history, "fifo", signed=False)
 
 
+def test_a_book_that_was_deleted_and_made_anew_is_not_taken_for_the_one_in_memory(
+    ann: UserStore, spot: Broker, database: Database, url: str
+) -> None:
+    """Its version counts from the beginning again, and may be the same."""
+    book(ann, spot, [fill("1", "buy", "1", "100")])
+    other = open_store(url).for_user("ann")
+    other.remove_broker(other.broker("spot"), with_fills=True)
+    again = add_broker(other)
+    history = [fill("2", "buy", "2", "50"), fill("3", "sell", "1", "80", at=1)]
+    book(other, again, history[:1])
+    book(ann, again, history[1:])
+    assert derived(database, 1) == expected(history, "fifo", signed=False)
+
+
 def test_a_rebuild_undone_in_memory_is_not_believed_either(
     ann: UserStore, spot: Broker, database: Database, url: str
 ) -> None:

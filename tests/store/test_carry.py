@@ -24,8 +24,10 @@ from trademon.flows.compare import compare, what_if
 from trademon.flows.explain import explain
 from trademon.flows.lots import lots
 from trademon.flows.pnl import PnlQuery, pnl
+from trademon.store.database import Database
 from trademon.store.prices import MINUTE
 from trademon.store.reading import FillQuery
+from trademon.store.row_security import OWNED
 from trademon.store.store import UserStore
 from trademon.ui.json_out import to_json
 
@@ -525,3 +527,52 @@ def test_what_was_kept_on_the_way_is_a_fee(ann: UserStore) -> None:
     desk.book("two", fill("9", "sell", "0.9", "100", at=30))
     assert (desk.row("one").net, desk.row("two").net) == (-10, 0)
     assert (desk.open("one"), desk.open("two")) == ("", "")
+
+
+@pytest.mark.parametrize("gone", ["one", "two"])
+def test_an_account_that_is_deleted_takes_its_ends_of_transfers_along(
+    ann: UserStore, database: Database, gone: str
+) -> None:
+    """As if it had never been there: no row of it is left, nothing arrived from it, nothing left for it, and nothing
+    brings it back later. Read anew it is as before, each lot once."""
+    desk = two(ann)
+    third = add_broker(ann, "three", exchange="kraken", uid="9")
+
+    def play(broker: str) -> None:
+        if broker == "one":
+            desk.book("one", fill("1", "buy", "1", "100", at=0), fill("2", "buy", "1", "120", at=1))
+            desk.withdraw("one", "1.5", 10, "t1")
+        else:
+            desk.deposit("two", "1.5", 20, "t1")
+            desk.book("two", fill("9", "sell", "0.25", "200", at=30))
+            desk.withdraw("two", "0.5", 40, "t2")
+
+    def on_to_the_third() -> str:
+        refs = [r for r in ann.book_refs() if r.account_id == third.account_id]
+        lots = [lot for ref in refs for lot in ann.stored_lots(ref)]
+        return ", ".join(f"{format_figure(lot.quantity)} @ {format_figure(lot.price)}" for lot in lots)
+
+    play("one")
+    play("two")
+    assert third.account_id is not None
+    arrived = Transfer("t2", "deposit", "BTC", Decimal("0.5"), ZERO, minute(50), "t2")
+    ann.save_transfers(third.account_id, "deposit", [arrived], WHOLE_DAY, NOON)
+    ann.carry_lots()
+    whole = (desk.open("one"), desk.open("two"), on_to_the_third())
+    assert whole == ("0.5 @ 120", "0.25 @ 100, 0.5 @ 120", "0.5 @ 100")
+    account = desk.broker(gone).account_id
+    assert ann.remove_broker(desk.broker(gone), with_fills=True) == (2 if gone == "one" else 1)
+    with database.read() as sql:
+        of_account = [table for table, column in OWNED.items() if column == "account_id"]
+        rows = [sql.rows(f"SELECT count(*) FROM {table} WHERE account_id = ?", account) for table in of_account]
+    assert rows == [[(0,)]] * len(of_account)
+    left = ("", "", "") if gone == "one" else ("1 @ 100, 1 @ 120", "", "")
+    assert (desk.open("one"), desk.open("two"), on_to_the_third()) == left
+    assert {row.broker for row in ann.transfers()} == {"one", "two", "three"} - {gone}
+    ann.carry_lots()
+    desk.rebuild()
+    assert (desk.open("one"), desk.open("two"), on_to_the_third()) == left
+    again = add_broker(ann, gone, exchange="binance" if gone == "one" else "bitget", uid="7" if gone == "one" else "8")
+    setattr(desk, gone, again)
+    play(gone)
+    assert (desk.open("one"), desk.open("two"), on_to_the_third()) == whole

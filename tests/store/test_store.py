@@ -25,7 +25,7 @@ from tests.store.world import (
     span,
 )
 from trademon.core.coverage import Span
-from trademon.core.model import Balance, Broker, Credentials, Market, OpenOrder
+from trademon.core.model import Balance, Broker, Credentials, Market, OpenOrder, Transfer
 from trademon.core.reports import UserInfo
 from trademon.errors import ConfigError, UnknownName, UsageError
 from trademon.store.database import Database
@@ -162,10 +162,13 @@ def test_an_unknown_broker_is_told_with_the_name_that_was_meant(ann: UserStore) 
 
 
 def test_a_broker_s_options_are_changed_one_by_one(ann: UserStore) -> None:
-    """What is not named stays; other brokers stay as they are."""
+    """What is not named stays; other brokers stay as they are. At another address the account is another one, as far as
+    anybody knows."""
     broker, other = add_broker(ann, "one"), add_broker(ann, "two")
     ann.set_broker(broker, since_at=minute(5), symbols=("BTC/USDT",), method="average", enabled=False)
-    ann.set_broker(broker, base_url="http://localhost:1", initial_capital=Decimal("1000.50"))
+    ann.set_broker(broker, initial_capital=Decimal("1000.50"))
+    assert ann.broker("one").account_id == broker.account_id
+    ann.set_broker(broker, base_url="http://localhost:1")
     assert ann.broker("one") == replace(
         broker,
         since=minute(5),
@@ -174,6 +177,7 @@ def test_a_broker_s_options_are_changed_one_by_one(ann: UserStore) -> None:
         enabled=False,
         base_url="http://localhost:1",
         initial_capital=Decimal("1000.5"),
+        account_id=None,
     )
     assert ann.broker("two") == other
 
@@ -288,11 +292,14 @@ def test_an_account_that_is_named_later_keeps_what_was_booked(ann: UserStore, da
     unnamed = ann.bind_account(broker, None)
     assert ann.bind_account(ann.broker("spot"), None) == unnamed
     book(ann, ann.broker("spot"), history, covered=span(0, 5))
+    came = Transfer("t1", "deposit", "BTC", Decimal(1), Decimal(0), TEN, "t1")
+    ann.save_transfers(unnamed, "deposit", [came], Span(TEN, NOON), NOON)
     assert not ann.has_named_account(ann.broker("spot"))
     named = ann.bind_account(ann.broker("spot"), "7")
     assert ann.broker("spot").account_id == named
     assert ann.has_named_account(ann.broker("spot"))
     assert ids(ann) == ["1", "2"]
+    assert [(row.coin, row.broker) for row in ann.transfers()] == [("BTC", "spot")]
     assert methods(database) == [(named, "")]
     assert ann.books.keep_method(named, method="fifo", signed=False) == 1
     assert derived(database, named) == expected(history, "fifo", signed=False)

@@ -11,6 +11,7 @@ import termios
 from collections.abc import Iterator
 from typing import TextIO
 
+import pexpect
 import pyte
 import pytest
 from rich.console import Console
@@ -105,6 +106,30 @@ def test_an_ascii_stream_gets_plain_signs_and_survives_foreign_symbols(monkeypat
     console.print("币")
     console.file.flush()
     assert raw.getvalue() == b"?\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_plain"),
+    [
+        ({"LC_ALL": "C"}, True),
+        ({"LANG": "C"}, True),
+        ({"LANG": "POSIX"}, True),
+        ({"LC_ALL": "C.UTF-8"}, False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8", "PYTHONUTF8": "1"}, False),
+        ({}, False),
+    ],
+)
+def test_a_terminal_whose_locale_is_not_utf8_gets_plain_signs(said: dict[str, str], is_plain: bool) -> None:
+    """Python itself speaks UTF-8 in the locale C, whatever the terminal makes of it."""
+    program = (
+        "from trademon.ui.console import console_glyphs, make_console; from trademon.ui.text import ASCII\n"
+        "print('plain' if console_glyphs(make_console(no_color=True)) is ASCII else 'signs')"
+    )
+    env = {"PATH": os.environ["PATH"], "TERM": "xterm", **said}
+    child = pexpect.spawn(sys.executable, ["-c", program], env=env, encoding="ascii")
+    child.expect(pexpect.EOF)
+    assert child.before is not None
+    assert child.before.strip() == ("plain" if is_plain else "signs")
 
 
 def test_keys_have_names() -> None:

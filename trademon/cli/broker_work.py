@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from trademon.core.model import Broker, Credentials, MarketType, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
 from trademon.core.times import parse_begin
-from trademon.errors import ConfigError, DataError, UnknownName, UsageError
+from trademon.errors import Busy, ConfigError, DataError, UnknownName, UsageError
 from trademon.exchanges.registry import (
     DEMO,
     HAS_SANDBOX,
@@ -30,6 +31,7 @@ from trademon.exchanges.registry import (
     needs_password,
 )
 from trademon.settings import secret_from
+from trademon.store.lease import hold
 from trademon.store.store import UserStore
 from trademon.wiring import Home, open_home
 
@@ -259,6 +261,18 @@ def find_to_remove(store: UserStore, name: str, *, with_fills: bool) -> tuple[Br
             hint = f"its fills are deleted by trademon broker remove {removed[0].name} --with-fills"
             raise UnknownName(f"{error.message}: it was removed before", hint=hint) from None
         return removed
+
+
+@contextlib.contextmanager
+def alone(home: Home, brokers: Iterable[Broker]) -> Iterator[None]:
+    """Nobody is at work on these brokers meanwhile. Raises Busy where somebody is."""
+    with contextlib.ExitStack() as held:
+        for broker in brokers:
+            try:
+                held.enter_context(hold(home.store.locks, f"broker-{broker.id}"))
+            except Busy:
+                raise Busy(f"a run is at work on {broker.name}: nothing was removed", hint="try again") from None
+        yield
 
 
 def read_capital(text: str | None) -> tuple[Decimal | None, str | None]:

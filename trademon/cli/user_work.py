@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from trademon.cli.broker_work import alone
 from trademon.cli.common import Result, confirm, parse_currency
 from trademon.core.model import Method
 from trademon.core.reports import Done
-from trademon.errors import Busy, UnknownName, UsageError
-from trademon.store.lease import hold
+from trademon.errors import UnknownName, UsageError
 from trademon.store.store import Store, UserStore
 from trademon.ui.text import count
-from trademon.wiring import Home, open_home
+from trademon.wiring import open_home
 
 _NAME = re.compile(r"[\w.@-]{1,60}")
 _CHAT = re.compile(r"-?[0-9]{1,19}|@[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
@@ -124,7 +122,7 @@ def remove_user(name: str, *, yes: bool, with_fills: bool, dry_run: bool = False
         last = _is_last(home.store, name)
         if not yes and not dry_run:
             confirm(_question(name, user, last=last, with_fills=with_fills))
-        with contextlib.nullcontext() if dry_run else _alone(home, user):
+        with alone(home, user.brokers() if user is not None and not dry_run else ()):
             deleted = home.store.remove_user(name, with_fills=with_fills)
         kept = user is not None and not with_fills and _is_kept(home.store, name)
     fate = "the fills stay in the store" if kept else f"{count(deleted, 'fill')} deleted"
@@ -148,15 +146,3 @@ def _is_kept(store: Store, name: str) -> bool:
     except UnknownName as error:
         return "was removed" in error.message
     return False
-
-
-@contextlib.contextmanager
-def _alone(home: Home, user: UserStore | None) -> Iterator[None]:
-    """Nobody is at work on the user's brokers meanwhile. Raises Busy where somebody is."""
-    with contextlib.ExitStack() as held:
-        for broker in user.brokers() if user is not None else ():
-            try:
-                held.enter_context(hold(home.store.locks, f"broker-{broker.id}"))
-            except Busy:
-                raise Busy(f"a run is at work on {broker.name}: nothing was removed", hint="try again") from None
-        yield

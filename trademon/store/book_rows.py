@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -250,7 +250,7 @@ def read_checkpoint(sql: Sql, key: BookKey, method: Method, *, signed: bool, kep
     )
     if row is None:
         return Checkpoint(new_book(sql, key, method, signed=signed))
-    if kept is not None and kept.version == row[0] and kept.book.method == row[1] == method:
+    if kept is not None and kept.book.method == method and _is_still(kept, row):
         return kept
     scale = Scale.of_code(row[4]) if row[4] else Scale()
     lots = load_lots(sql, key) if row[1] == method else []
@@ -263,6 +263,13 @@ def read_checkpoint(sql: Sql, key: BookKey, method: Method, *, signed: bool, kep
         open_quantity=Decimal(row[6]),
         open_cost=Decimal(row[7]),
     )
+
+
+def _is_still(kept: Checkpoint, row: Sequence[Any]) -> bool:
+    """Whether a book in memory is the stored one. The version alone does not tell: an account that was deleted and read
+    anew counts from the beginning."""
+    stored = (row[0], row[1], (row[2], row[3]), Decimal(row[6]), Decimal(row[7]))
+    return stored == (kept.version, kept.book.method, kept.last, kept.open_quantity, kept.open_cost)
 
 
 def new_book(sql: Sql, key: BookKey, method: Method, *, signed: bool, **more: Any) -> Book:

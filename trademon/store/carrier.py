@@ -20,6 +20,7 @@ from trademon.store.carry import (
     arriving,
     books_of_coin,
     carriages_from,
+    carriages_of,
     ends_of,
     last_price,
     leaving,
@@ -48,6 +49,20 @@ def carry_on(sql: Sql, carriages: Iterable[Carriage], replace: ReplaceRows) -> N
         if arrived:
             later += carriages_from(sql, carriage.target, to_us(carriage.arrived_at) + 1)
         waiting.update({c.id: c for c in later if (c.left_at, c.id) > (carriage.left_at, carriage.id)})
+
+
+def forget_transfers(sql: Sql, account_id: int, replace: ReplaceRows) -> None:
+    """Forget an account's transfers, and have their other ends stand in no other account's books."""
+    stood: dict[BookKey, list[int]] = {}
+    for carriage in carriages_of(sql, account_id):
+        for key, fill_id in ends_of(sql, carriage):
+            if key[0] != account_id:
+                stood.setdefault(key, []).append(fill_id)
+    sql.run("DELETE FROM transfers WHERE account_id = ?", account_id)
+    for key, fill_ids in stood.items():
+        replace(sql, key, fill_ids, [])
+    for other in sorted({other for other, _ in stood}):
+        carry_on(sql, carriages_from(sql, other), replace)
 
 
 def _carry(sql: Sql, carriage: Carriage, replace: ReplaceRows) -> tuple[bool, bool]:

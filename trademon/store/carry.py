@@ -69,6 +69,12 @@ def carriages_from(sql: Sql, account_id: int, since_us: int = 0) -> list[Carriag
     return [_carriage(row) for row in rows]
 
 
+def carriages_of(sql: Sql, account_id: int) -> list[Carriage]:
+    """The paired transfers that leave the account or come into it."""
+    rows = sql.rows(f"{_CARRIAGES} AND ? IN (w.account_id, d.account_id) ORDER BY w.at, w.id", account_id)
+    return [_carriage(row) for row in rows]
+
+
 def carriages_new(sql: Sql, user_id: int) -> list[Carriage]:
     """The user's paired withdrawals that stand in no book yet, oldest first."""
     rows = sql.rows(

@@ -36,6 +36,7 @@ from trademon.store.user_lots import UserLots
 from trademon.store.user_messages import UserMessages
 from trademon.store.user_orders import UserOrders
 from trademon.store.user_prices import UserPrices
+from trademon.store.user_removal import UserRemoval
 from trademon.store.user_rounds import UserRounds
 from trademon.store.user_rows import (
     bring_back,
@@ -49,7 +50,6 @@ from trademon.store.user_rows import (
 from trademon.store.user_sessions import UserSessions
 from trademon.store.user_stated import UserStated
 from trademon.store.user_strategy_orders import UserStrategyOrders
-from trademon.store.user_transfers import UserTransfers
 from trademon.store.user_verify import UserVerify
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ class UserStore(
     UserLooks,
     UserOrders,
     UserKeys,
-    UserTransfers,
+    UserRemoval,
     UserCash,
     UserVerify,
     UserRounds,

@@ -18,7 +18,6 @@ from trademon.store import coverage_rows
 from trademon.store.database import Sql, rerun
 from trademon.store.exact import decimal_text
 from trademon.store.outbox import (
-    forget_alerts,
     judge_daily_loss,
     judge_failure,
     judge_success,
@@ -32,13 +31,11 @@ _IDENTITIES = {
     "fills": "there.market_id = fills.market_id AND there.trade_id = fills.trade_id AND there.epoch = fills.epoch",
     "books": "there.market_id = books.market_id",
     "cash": "there.kind = cash.kind AND there.cash_id = cash.cash_id",
+    "transfers": "there.kind = transfers.kind AND there.transfer_id = transfers.transfer_id",
+    "stated_closes": "there.close_id = stated_closes.close_id",
 }
 """What makes a row of one account the same as a row of another, by table."""
-_OF_ACCOUNT = (
-    *("books", "coverage", "looks", "balances", "balance_points", "open_orders", "positions"),
-    *("cash", "stated_closes"),
-)
-_BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
+BROKER_COLUMNS = """brokers.id, brokers.name, users.name, brokers.exchange, brokers.market, brokers.since_at,
     brokers.created_at, brokers.base_url, brokers.enabled, brokers.symbols, brokers.method, brokers.account_id,
     brokers.initial_capital, brokers.capital_currency, brokers.sandbox"""
 
@@ -81,11 +78,11 @@ class UserBrokers(UserSecrets):
         """The user's brokers, by name."""
         with self._database.read() as sql:
             rows = sql.rows(
-                f"""SELECT {_BROKER_COLUMNS} FROM brokers JOIN users ON users.id = user_id
+                f"""SELECT {BROKER_COLUMNS} FROM brokers JOIN users ON users.id = user_id
                 WHERE user_id = ? AND removed_at IS NULL ORDER BY brokers.name""",
                 self._user_id,
             )
-        return tuple(_broker(row) for row in rows)
+        return tuple(broker_of(row) for row in rows)
 
     def broker(self, name: str) -> Broker:
         """Raises UnknownName where the user has no such broker."""
@@ -96,25 +93,6 @@ class UserBrokers(UserSecrets):
         near = nearest(name, [b.name for b in brokers])
         hint = f"did you mean {near!r}?" if near else "trademon broker list shows them"
         raise UnknownName(f"{self.user} has no broker {name!r}", hint=hint)
-
-    def removed_brokers(self, name: str) -> tuple[Broker, ...]:
-        """Brokers of that name that were removed and of which something is still stored."""
-        with self._database.read() as sql:
-            rows = sql.rows(
-                f"""SELECT {_BROKER_COLUMNS} FROM brokers JOIN users ON users.id = user_id
-                WHERE user_id = ? AND brokers.name = ? AND removed_at IS NOT NULL
-                AND EXISTS (SELECT 1 FROM fills WHERE broker_id = brokers.id) ORDER BY brokers.id""",
-                self._user_id,
-                name,
-            )
-        return tuple(_broker(row) for row in rows)
-
-    def fills_of(self, brokers: Iterable[Broker]) -> int:
-        """How many executions these brokers found."""
-        with self._database.read() as sql:
-            query = """SELECT count(*) FROM fills JOIN brokers ON brokers.id = broker_id
-                WHERE broker_id = ? AND user_id = ? AND source IN ('api', 'import')"""
-            return sum(int(sql.rows(query, broker.id, self._user_id)[0][0]) for broker in brokers)
 
     def method_of(self, broker: Broker) -> Method:
         """The method the books of the broker's account are kept in: of two brokers to one account, the first's."""
@@ -175,12 +153,13 @@ class UserBrokers(UserSecrets):
             if exchange == "manual":
                 account_id = self._account(sql, exchange, name, market)
                 sql.run("UPDATE brokers SET account_id = ? WHERE id = ?", account_id, broker_id)
-                _hand_over(sql, account_id)
+                hand_over(sql, account_id)
         return self.broker(name)
 
     @rerun
     def set_broker(self, broker: Broker, *, credentials: Credentials | None = None, **changes: Any) -> None:
-        """Change columns of a broker. New credentials unbind its account: the next look sees whose they are."""
+        """Change columns of a broker. New credentials, or another address, unbind its account: the next look sees whose
+        they are there."""
         with self._database.write() as sql:
             self._check_broker(sql, broker)
             for column, value in changes.items():
@@ -190,37 +169,14 @@ class UserBrokers(UserSecrets):
                     broker.id,
                     self._user_id,
                 )
+            elsewhere = changes.get("base_url", broker.base_url) != broker.base_url
+            if broker.exchange != "manual" and (credentials is not None or elsewhere):
+                sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
             if credentials is not None:
                 self._save_credentials(sql, broker.id, credentials)
                 sql.run("DELETE FROM key_rights WHERE broker_id = ?", broker.id)  # those were of another key
-                if broker.exchange != "manual":
-                    sql.run("UPDATE brokers SET account_id = NULL WHERE id = ?", broker.id)
                 sql.run("UPDATE broker_state SET errors_in_row = 0 WHERE broker_id = ?", broker.id)
                 note_acted(sql, self._user_id, broker.id, self._clock())
-
-    @rerun
-    def remove_broker(self, broker: Broker, *, with_fills: bool = False) -> int:
-        """Forget the secrets and the name. What was executed stays, unless `with_fills` and no other broker leads to
-        the account. Returns how many fills were deleted."""
-        with self._database.write() as sql:
-            row = sql.one("SELECT account_id FROM brokers WHERE id = ? AND user_id = ?", broker.id, self._user_id)
-            if row is None:
-                return 0
-            (account_id,) = row
-            sql.run("DELETE FROM secrets WHERE broker_id = ?", broker.id)
-            sql.run("DELETE FROM key_rights WHERE broker_id = ?", broker.id)
-            sql.run(
-                "UPDATE brokers SET removed_at = ?, enabled = ? WHERE id = ?", to_us(self._clock()), False, broker.id
-            )
-            forget_alerts(sql, self._user_id, broker.id)
-            _hand_over(sql, account_id)
-            shared = sql.one("SELECT 1 FROM brokers WHERE account_id = ? AND removed_at IS NULL", account_id)
-            if not with_fills or shared is not None:
-                return 0
-            deleted = sql.run("DELETE FROM fills WHERE account_id = ?", account_id)
-            for table in _OF_ACCOUNT:
-                sql.run(f"DELETE FROM {table} WHERE account_id = ?", account_id)
-            return int(deleted)
 
     def broker_infos(self) -> tuple[BrokerInfo, ...]:
         """The brokers as they are listed."""
@@ -272,7 +228,7 @@ class UserBrokers(UserSecrets):
                     broker.id,
                     self._user_id,
                 )
-                _hand_over(sql, account_id)
+                hand_over(sql, account_id)
         return account_id
 
     def account_uid(self, broker: Broker) -> str | None:
@@ -438,7 +394,7 @@ class UserBrokers(UserSecrets):
             return coverage_rows.complete_since(sql, broker.account_id, host_of(broker))
 
 
-def _hand_over(sql: Sql, account_id: int | None) -> None:
+def hand_over(sql: Sql, account_id: int | None) -> None:
     """What a removed broker found goes by the name the account has now, where another broker leads to it."""
     heir = sql.one("SELECT min(id) FROM brokers WHERE account_id = ? AND removed_at IS NULL", account_id)
     if heir is not None and heir[0] is not None:
@@ -450,7 +406,7 @@ def _hand_over(sql: Sql, account_id: int | None) -> None:
         )
 
 
-def _broker(row: Sequence[Any]) -> Broker:
+def broker_of(row: Sequence[Any]) -> Broker:
     return Broker(
         id=row[0],
         name=row[1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from typing import Final, TypeVar
@@ -22,8 +23,10 @@ def make_console(*, no_color: bool, stderr: bool = False, kind: type[C] = Consol
     a mail from cron keep their columns. COLUMNS in the environment is the width anywhere.
     """
     stream = sys.stderr if stderr else sys.stdout
-    _survive_narrow_encoding(stream)
     terminal = stream.isatty()
+    if terminal and (encoding := _narrow_locale()) is not None:
+        _speak(stream, encoding=encoding)
+    _survive_narrow_encoding(stream)
     bare = no_color or not terminal or bool(os.environ.get("NO_COLOR")) or is_dumb()
     return kind(
         file=stream,
@@ -59,8 +62,28 @@ def console_glyphs(console: Console) -> Glyphs:
     return glyphs_for(console.encoding)
 
 
+def _narrow_locale() -> str | None:
+    """The encoding of a locale that is not one of UTF-8; None for one that is.
+
+    In the locales C and POSIX Python speaks UTF-8 all the same (PEP 538 and 540), which the terminal need not.
+    """
+    given = os.environ.get
+    if given("PYTHONIOENCODING") or given("PYTHONUTF8"):
+        return None
+    coerced = given("LC_CTYPE", "") in ("", "C.UTF-8", "C.utf8", "UTF-8")
+    if not given("LC_ALL") and given("LANG") in ("C", "POSIX") and coerced:
+        return "ascii"
+    encoding = locale.getencoding()
+    return None if encoding.upper().replace("-", "") == "UTF8" else encoding
+
+
+def _speak(stream: object, **how: str) -> None:
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(**how)
+
+
 def _survive_narrow_encoding(stream: object) -> None:
     """A symbol in Chinese on an ASCII stream becomes `?` instead of ending the program."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None and getattr(stream, "errors", None) == "strict":
-        reconfigure(errors="replace")
+    if getattr(stream, "errors", None) == "strict":
+        _speak(stream, errors="replace")
