@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from trademon import progress
 from trademon.cli import main
 from trademon.cli.watch_cmd import _to_its_end
 from trademon.flows import csv_file
@@ -51,11 +50,18 @@ def test_a_listener_hears_until_its_end(heard: list[Step]) -> None:
     assert not Step("work", 7, None, "parts").has_ended
 
 
-def test_items_are_counted_as_they_are_taken(heard: list[Step], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_items_are_counted_as_they_are_taken(heard: list[Step]) -> None:
     """The same items, and an end also where there were fewer than was thought."""
-    monkeypatch.setattr(progress, "_EVERY", 2)
-    assert list(counted("abcde", "letters", 9, "letters")) == list("abcde")
-    assert [(step.done, step.total) for step in heard] == [(2, 9), (4, 9), (5, 5)]
+    assert list(counted("abcde", "letters", 9, "letters", every=2)) == list("abcde")
+    assert [(step.done, step.total) for step in heard] == [(0, 9), (2, 9), (4, 9), (5, 5)]
+
+
+def test_items_that_are_not_all_taken_end_too(heard: list[Step]) -> None:
+    """No bar stays behind for what was given up."""
+    for letter in counted("abcde", "letters", 5, "letters", every=1):
+        if letter == "c":
+            break
+    assert heard[-1].has_ended
 
 
 def test_what_is_gone_through_twice_is_half_done_after_once(heard: list[Step]) -> None:

@@ -5,7 +5,10 @@ The exit code and the `kind` of the JSON envelope hang on the class, so a flow n
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import datetime
+from typing import Final
 
 from trademon.redaction import redact
 
@@ -173,3 +176,24 @@ class Busy(TrademonError):
 
     kind = "busy"
     exit_code = 75
+
+
+# --- what is no error of ours -------------------------------------------------------------------------------------
+
+_FREE_SPACE: Final = "free some disk space; nothing was lost"
+_SYSTEM_HINTS: Final = {
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
+    errno.EACCES: "check its rights, and whose it is",
+    errno.EPERM: "check its rights, and whose it is",
+    errno.EROFS: "the file system is mounted to be read only",
+    errno.EMFILE: "too many files are open: raise ulimit -n",
+}
+
+
+def explained(error: Exception) -> TrademonError:
+    """Any other error as one of these: what the operating system refuses is for a person, all else a fault of ours."""
+    if isinstance(error, OSError) and error.errno in _SYSTEM_HINTS:
+        where = f"{error.filename}: " if error.filename else ""
+        return ActionNeeded(f"{where}{os.strerror(error.errno)}", hint=_SYSTEM_HINTS[error.errno])
+    return TrademonError(f"a fault in trademon: {type(error).__name__}", hint="add --debug to see where; report it")

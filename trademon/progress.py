@@ -56,18 +56,21 @@ def tell(what: str, done: int, total: int | None, unit: str, note: str = "") -> 
         listener(Step(what, done, total, unit, note))
 
 
-def counted(items: Iterable[T], what: str, total: int | None, unit: str) -> Iterator[T]:
-    """The same items, told as they are taken; as they are where nobody listens."""
-    return _counted(items, what, total, unit) if is_heard() else iter(items)
+def counted(items: Iterable[T], what: str, total: int | None, unit: str, *, every: int = _EVERY) -> Iterator[T]:
+    """The same items, told as they are taken, `every` so many; as they are where nobody listens."""
+    return _counted(items, what, total, unit, every) if is_heard() else iter(items)
 
 
-def _counted(items: Iterable[T], what: str, total: int | None, unit: str) -> Iterator[T]:
+def _counted(items: Iterable[T], what: str, total: int | None, unit: str, every: int) -> Iterator[T]:
     done = 0
-    for done, item in enumerate(items, start=1):
-        yield item
-        if done % _EVERY == 0:
-            tell(what, done, total, unit)
-    tell(what, done, done, unit)
+    tell(what, done, total, unit)
+    try:
+        for done, item in enumerate(items, start=1):
+            yield item
+            if done % every == 0 and done != total:
+                tell(what, done, total, unit)
+    finally:  # also where not all were taken
+        tell(what, done, done, unit)
 
 
 class Count:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trademon.core.hints import note_user, note_users
 from trademon.core.model import Broker, Credentials
 from trademon.core.strategy_reports import HaltReport
 from trademon.core.symbols import match_symbol, nearest, with_sides
@@ -51,6 +52,11 @@ class Home:
 
     def user(self, name: str | None) -> UserStore:
         """The one user a command acts for: the named one, the only one, or the one named after the OS account."""
+        found = self._one(name)
+        note_user(found.user)
+        return found
+
+    def _one(self, name: str | None) -> UserStore:
         if name or self.settings.user:
             return self._named(name)
         names = [u.name for u in self.store.users() if u.active]
@@ -71,7 +77,7 @@ class Home:
     def users(self, name: str | None) -> tuple[UserStore, ...]:
         """The users a report or a pass covers: the named one, or all that are active."""
         if name or self.settings.user:
-            return (self._named(name),)
+            return (self.user(name),)
         return tuple(self.store.for_user(u.name) for u in self.store.users() if u.active)
 
     def currencies(self, stores: Sequence[UserStore]) -> list[str]:
@@ -207,6 +213,7 @@ def open_home(
     )
     try:
         with store.rehearsal() if dry_run else contextlib.nullcontext():
+            note_users(len(store.users()))
             yield Home(settings, store)
     finally:
         store.close()

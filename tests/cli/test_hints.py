@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import Shell
+from tests.cli.shell import SECRETS, TRADEMON, Shell
+from trademon.store.lease import hold
 
 HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id\n"
 BUY = "2026-05-01T10:00:00Z,BTC/USDT,buy,1,100,,,o1,t1\n"
 SELL = "2026-05-02T10:00:00Z,BTC/USDT,sell,1,150,,,o2,t2\n"
 MORE = "2026-05-03T10:00:00Z,BTC/USDT,sell,2,150,,,o3,t3\n"
+KEYS = ("--api-key-env", "K", "--api-secret-env", "S")
+ENV = {"K": SECRETS["K"], "S": SECRETS["S"]}
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -58,6 +65,85 @@ def test_an_empty_currency_is_a_usage_error(shell: Shell) -> None:
     """For prices and for P&L."""
     for args in (("prices", "fetch"), ("pnl",), ("pnl", "--book", "coin")):
         shell.run(*args, "--in", "").check(2).one_line("--in is no currency")
+
+
+def test_brokers_that_are_all_disabled_are_not_said_to_be_none(shell: Shell) -> None:
+    """In cron, where a pass must not be silent, too."""
+    shell.run("broker", "add", "practice", "--exchange", "demo").check(0)
+    shell.run("broker", "disable", "practice").check(0)
+    for command in ("scan", "sync", "verify"):
+        shell.run(command).check(0).one_line("broker practice is disabled (trademon broker enable practice)")
+
+
+def test_a_command_that_is_named_says_whose_where_there_are_several_users(shell: Shell) -> None:
+    """Copied as it stands it acts for the one it was about; in a store of one nothing is added."""
+    done = shell.run("broker", "add", "practice", "--exchange", "demo", "--json").check(0)
+    assert done.json["data"]["next_step"] == "trademon broker test practice, then trademon scan"
+    shell.run("user", "add", "le-baff").check(0)
+    done = shell.run("broker", "add", "main", "--exchange", "demo", "--user", "le-baff", "--json").check(0)
+    assert done.json["data"]["next_step"] == "trademon broker test main --user le-baff, then trademon scan"
+    saxo = shell.run("broker", "add", "bank", "--exchange", "saxo", *KEYS, "--user", "le-baff", **ENV).check(0)
+    assert saxo.err == ""
+    for args in (("scan", "--broker", "bank"), ("broker", "test", "bank", "--user", "le-baff")):
+        shell.run(*args).check(4).one_line("bank", "(trademon broker login bank --user le-baff)")
+    listed = shell.run("broker", "list").check(0).out
+    assert "not signed in" in listed
+    assert "trademon broker login bank --user le-baff" in listed
+    shell.run("user", "add", "LE-BAFF").check(2).one_line("there is a user 'le-baff' already")
+    shell.run("broker", "disable", "main", "--user", "le-baff").check(0)
+    assert "trademon broker enable main --user le-baff" in shell.run("broker", "list").check(0).out
+
+
+def test_a_key_that_is_missing_is_asked_for_by_the_command_that_is_named(shell: Shell) -> None:
+    """`broker set NAME` alone changes nothing."""
+    shell.run("broker", "add", "main", "--exchange", "binance", *KEYS, "--base-url", NOWHERE, **ENV).check(0)
+    other = shell.cwd / "key"
+    other.write_text("no key")
+    other.chmod(0o600)
+    for args, code in ((("scan",), 4), (("broker", "test", "main"), 4)):
+        done = shell.run(*args, TRADEMON_KEY_FILE=str(other)).check(code)
+        done.one_line("is not a key file of trademon", "put the right one there, or name it with TRADEMON_KEY_FILE")
+    other.write_text(base64.b64encode(bytes(32)).decode())
+    shell.run("key", "rotate", "--lost", "--yes", TRADEMON_KEY_FILE=str(other)).check(0)
+    shell.run("scan", TRADEMON_KEY_FILE=str(other)).check(4).one_line("trademon broker set main --new-key")
+    said = shell.run("broker", "list", TRADEMON_KEY_FILE=str(other)).check(0).out
+    assert "no key" in said
+    assert "trademon broker set main --new-key" in said
+
+
+def test_rounds_that_were_not_asked_for_are_not_said_to_be_none(shell: Shell) -> None:
+    """`--outcome failed` after good rounds alone; a scheduler that is at work already is named."""
+    assert "no round yet" in shell.run("automation", "logs").check(0).out
+    shell.run("automation", "run", "--force").check(0)
+    said = shell.run("automation", "logs", "--outcome", "failed").check(0).out
+    assert "no such round: trademon automation logs shows all of them" in said
+    (shell.home / "state").mkdir(exist_ok=True)
+    with hold(shell.home / "state", "scheduler"):
+        done = shell.run("automation", "start", "--foreground").check(75)
+    done.one_line(f"a scheduler is at work here already, process {os.getpid()}", "trademon automation stop ends it")
+
+
+def test_a_language_that_is_not_translated_is_said(shell: Shell) -> None:
+    """It is kept, and messages are in English."""
+    said = shell.run("user", "add", "bea", "--language", "de", "--json").check(0).json["data"]["message"]
+    assert said == "added user bea; messages to them are in English, since de is not translated (there are en and fr)"
+    assert shell.run("user", "set", "bea", "--language", "fr", "--json").json["data"]["message"] == "changed user bea"
+
+
+def test_an_output_that_cannot_be_written_is_one_line(shell: Shell) -> None:
+    """A full disk behind a `>`: no traceback, no fault of ours, and not the end of an exit code."""
+    manual(shell)
+    for args in (("pnl",), ("pnl", "--json"), ("fills", "--csv")):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [TRADEMON, *args], stdout=full, stderr=subprocess.PIPE, text=True, env=shell.env(), check=False
+            )
+        assert done.returncode == 1, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "fault" not in done.stderr
+        assert (
+            done.stderr == "trademon: the output cannot be written: No space left on device (what was done is stored)\n"
+        )
 
 
 # --- removed brokers ----------------------------------------------------------------------------------------------

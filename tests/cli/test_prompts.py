@@ -71,6 +71,19 @@ def test_a_no_removes_nothing_and_a_yes_does(shell: Shell) -> None:
         assert len(shell.run("broker", "list", "--json").json["data"]["brokers"]) == left
 
 
+def test_ctrl_c_at_a_question_and_the_end_of_input_are_no_faults(shell: Shell) -> None:
+    """Ctrl-C ends with 130 as everywhere, Ctrl-D is a no; both leave all as it is."""
+    shell.run("broker", "add", "old", "--exchange", "manual").check(0)
+    for key, code in (("c", 130), ("d", 1)):
+        child = talk(shell, "broker", "remove", "old")
+        child.expect("broker old.*: ")
+        child.sendcontrol(key)
+        said = end(child)
+        assert child.exitstatus == code
+        assert "fault" not in said
+    assert [b["name"] for b in shell.run("broker", "list", "--json").json["data"]["brokers"]] == ["old"]
+
+
 def test_a_terminal_gets_a_sentence_and_no_escape_byte_where_none_is_wanted(shell: Shell) -> None:
     """On a terminal success is said; --no-color says it without an escape byte."""
     child = talk(shell, "broker", "add", "old", "--exchange", "manual", "--no-color")

@@ -30,7 +30,7 @@ def test_sync_is_silent_in_cron_and_whole_in_json(shell: Shell, exchange: Server
     shell.run("sync", "--user", "nobody").check(4)
     shell.run("sync", "--since", "7d").check(2)
     shell.run("broker", "disable", "main").check(0)
-    shell.run("sync").check(0).one_line("there is no broker to sync", "trademon broker add")
+    shell.run("sync").check(0).one_line("broker main is disabled (trademon broker enable main)")
 
 
 def test_one_that_is_away_fails_alone(shell: Shell, exchange: ServerThread) -> None:

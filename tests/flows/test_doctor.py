@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.flows.desk import NOON, Desk
 from trademon.core.doctor_reports import Check, DoctorReport
+from trademon.core.model import Credentials
 from trademon.demo import faults
 from trademon.exchanges.registry import capabilities_of
 from trademon.flows.doctor import doctor
@@ -52,6 +53,35 @@ async def test_a_refused_key_is_for_the_person(desk: Desk) -> None:
     assert (key.health, "-2015" in key.detail, key.hint is not None) == ("act", True, True)
     assert next(c for c in report.checks if c.name == "key" and c.broker == "other").health == "ok"
     assert (report.status, report.exit_code) == ("partial", 4)
+
+
+async def test_a_store_without_a_broker_is_not_all_well(desk: Desk) -> None:
+    """Nothing is watched: said with the command that adds one, and nobody must act."""
+    report = await doctor(desk.store, [], desk.ports, capabilities_of=capabilities_of, stores=[desk.user])
+    check = found(report, "brokers")
+    assert (check.health, check.hint, report.exit_code) == ("warn", "trademon broker add NAME --exchange binance", 0)
+    await desk.open("binance", desk.scripted())
+    report = await doctor(desk.store, [], desk.ports, capabilities_of=capabilities_of, stores=[desk.user])
+    assert "brokers" not in names(report)
+
+
+async def test_one_cause_is_one_thing_to_do(desk: Desk) -> None:
+    """A sign-in that is missing is not a refused key beside it, and a lost key file not one fault more a broker."""
+    desk.user.add_broker(
+        "saxo",
+        exchange="saxo",
+        market="spot",
+        since=NOON,
+        base_url=None,
+        symbols=(),
+        method=None,
+        credentials=Credentials("app"),
+    )
+    report = await examine(desk)
+    assert [check.name for check in report.checks if check.health == "act"] == ["sign-in"]
+    await desk.open("binance", desk.scripted())
+    desk.user._key_file.path.unlink()
+    assert [check.name for check in (await examine(desk)).checks if check.health == "act"] == ["key file", "sign-in"]
 
 
 async def test_a_host_that_is_not_reached_is_a_warning(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -13,6 +14,7 @@ import pytest
 
 from tests.store.world import finish, start
 from trademon.errors import Busy, StoreError
+from trademon.store import lease
 from trademon.store.lease import hold
 
 HOLDER = """
@@ -113,3 +115,18 @@ def test_a_directory_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught, hold(tmp_path / "state", "account-1"):
         pytest.fail("held")
     assert caught.value.hint
+
+
+def test_a_full_disk_keeps_the_name_of_the_holder_and_not_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it is held is the kernel's to say: what then cannot be stored is said by the store."""
+
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with hold(tmp_path, "account-1"):
+        assert lease.holder(tmp_path, "account-1") == "another run"
+        with pytest.raises(Busy), hold(tmp_path, "account-1"):
+            pass

@@ -50,7 +50,7 @@ def test_a_broker_without_a_key_says_so(ann: UserStore) -> None:
     """The hint is the command that gives it one."""
     with pytest.raises(ConfigError, match="has no key") as caught:
         ann.credentials(add_broker(ann))
-    assert "broker set spot --api-key-env" in (caught.value.hint or "")
+    assert "trademon broker set spot --new-key, or with --api-key-env" in (caught.value.hint or "")
 
 
 def test_further_secrets_stand_beside_the_key_until_it_is_replaced(ann: UserStore) -> None:

@@ -13,7 +13,6 @@ import pytest
 from tests.store.world import NOON, add_broker, open_store
 from trademon.core.model import Broker
 from trademon.core.strategy_model import Arming, Limits, Outcome, Standing, Strategy
-from trademon.core.times import format_time
 from trademon.errors import Busy, StoreError, UnknownName, UsageError
 from trademon.store.halts import FILE_NAME, end_halt_by_file, halt_by_file, halted_by_file
 from trademon.store.lease import hold
@@ -177,7 +176,7 @@ def test_the_file(tmp_path: Path) -> None:
     assert halted_by_file(file) is None
     halt_by_file(file, NOW, "tired")
     halt_by_file(file, NOW, "again")
-    assert halted_by_file(file) == f"since {format_time(NOW)} (tired)"
+    assert halted_by_file(file) == "since 2026-01-01T12:00:00Z (tired)"
     assert file.stat().st_mode & 0o777 == 0o600
     file.write_bytes(b"\xff\xfe")
     assert halted_by_file(file) == f"{file} says so"

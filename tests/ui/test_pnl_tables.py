@@ -48,13 +48,13 @@ FULL = PnlReport(
 def test_pnl_at_eighty_columns_reads_so() -> None:
     """Totals per currency below, the unknown said on its own row with its reason and its bound."""
     assert text_of(render_pnl(PNL), 80).splitlines() == [
-        "broker  symbol          gross     fees        net          open  average cost",
-        "main    BTC/USDT    +1,204.10    12.33  +1,191.77  USDT  0.4123     44,180.53",
-        "main    DOGE/USDT      -88.20  0.00012     -88.20  USDT  0               —",
+        "broker  symbol          gross      fees        net          open  average cost",
+        "main    BTC/USDT    +1,204.10  12.33     +1,191.77  USDT  0.4123     44,180.53",
+        "main    DOGE/USDT      -88.20   0.00012     -88.20  USDT  0               —",
         "    ? 0.5 sold without known cost (history starts later); at most +150.00 more",
         "    if it had cost nothing, fee 0.002 BNB unvalued",
-        "─────────────────────────────────────────────────────────────────────────────",
-        "        total USDT  +1,115.90    12.33  +1,103.57  USDT",
+        "──────────────────────────────────────────────────────────────────────────────",
+        "        total USDT  +1,115.90  12.33     +1,103.57  USDT",
         "    ± without what the rows say is missing",
         "not shown at this width: fills (a wider terminal, or --json)",
         "→ sold without known cost: trademon lots open enters what it cost, or an earlier",
@@ -123,6 +123,22 @@ def test_what_has_no_rate_is_one_sum_a_kind_and_coin() -> None:
     shown = text_of(render_pnl(PnlReport("fifo", (pnl_row(currency="EUR", unvalued=missing),), ())), 120)
     assert shown.count("unvalued") == 1
     assert "realised 20.00 USDT in 120 disposals unvalued" in shown
+
+
+def test_where_nothing_has_a_rate_there_is_no_zero() -> None:
+    """Neither on the row nor in its total: a zero would be a figure. With one that has a rate the sum is shown."""
+    missing = (Unvalued("USDT", D(25), NOW, "realised", 3),)
+    blank = pnl_row(symbol="SOL/USDT", currency="EUR", gross=D(0), fees=D(0), unvalued=missing, return_percent=D(0))
+    total = PnlTotal("EUR", D(0), D(0), incomplete=True, return_percent=D(0))
+    shown = text_of(
+        render_pnl(PnlReport("fifo", (blank,), (total,))),
+        120,
+    )
+    assert "0.00" not in shown.replace("25.00", "")
+    assert shown.count(" ?  ") >= 6
+    rows, total = (blank, pnl_row(currency="EUR")), PnlTotal("EUR", D(5), D(0), incomplete=True)
+    shown = text_of(render_pnl(PnlReport("fifo", rows, (total,))), 120)
+    assert [line.split()[2] for line in shown.splitlines() if "total EUR" in line] == ["+5.00"]
 
 
 def test_a_bound_that_was_not_converted_is_not_zero() -> None:

@@ -160,3 +160,4 @@ def test_work_of_unknown_length_shows_that_it_goes_on() -> None:
             screen.now = at
             listener(Step("bringing the store to schema 0014", 0, None, ""))
         assert screen.lines[0].endswith("9 s")
+        assert "%" not in screen.lines[0]

@@ -21,6 +21,7 @@ from trademon.ui.text import (
     format_price,
     format_quantity,
     glyphs_for,
+    market_places,
     quote_of,
 )
 
@@ -147,3 +148,13 @@ def test_signs_follow_what_the_stream_can_carry() -> None:
 def test_the_quote_of_a_symbol() -> None:
     """Spot, contract, and a symbol that does not say."""
     assert [quote_of(s) for s in ("BTC/USDT", "BTC/USD:BTC", "[/]", "AAPL:xnas")] == ["USDT", "USD", "]", ""]
+
+
+def test_prices_of_one_market_have_the_same_decimals() -> None:
+    """As many as one of them needs, each market by itself; a quotient does not count, nor one that is not known."""
+    prices = [("A/B", "0.0519"), ("A/B", "0.05193"), ("C/D", "1000"), ("C/D", "1e3"), ("E/F", "2.5")]
+    told = [(symbol, Decimal(price)) for symbol, price in [*prices, ("E/F", "0." + "3" * 30)]]
+    places = market_places([*told, ("G/H", None)])
+    assert places == {"A/B": 5, "C/D": 2, "E/F": 2, "G/H": 2}
+    assert format_price(Decimal("0.0519"), places["A/B"]) == "0.05190"
+    assert format_price(Decimal("0.051931"), places["A/B"]) == "0.051931"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import shlex
@@ -23,7 +24,7 @@ from trademon.core.automation_reports import RoundsReport, Scheduler
 from trademon.core.reports import Done, Status
 from trademon.core.rounds import Round
 from trademon.core.schedule import State, check_minutes
-from trademon.errors import ConfigError, TrademonError
+from trademon.errors import Busy, ConfigError, TrademonError
 from trademon.flows import automation as flow
 from trademon.flows.ports import Ports
 from trademon.progress import heard_by
@@ -162,7 +163,8 @@ def show_rounds(user: str | None, *, since: str | None, limit: int, outcome: Sta
         ]
         newest = sorted(found, key=lambda one: (one.started_at, one.id), reverse=True)[:limit]
         log = _log_file(home.settings)
-        return Result(RoundsReport(tuple(newest), str(log) if log.exists() else None))
+        asked = since is not None or outcome is not None
+        return Result(RoundsReport(tuple(newest), str(log) if log.exists() else None, is_part=asked))
 
 
 def serve(user: str | None, *, in_front: bool) -> int:
@@ -171,7 +173,15 @@ def serve(user: str | None, *, in_front: bool) -> int:
     Raises:
         Busy: another one is at work on this machine.
     """
-    with open_home() as home, hold(home.settings.state_dir, SCHEDULER):
+    with open_home() as home, contextlib.ExitStack() as held:
+        try:
+            held.enter_context(hold(home.settings.state_dir, SCHEDULER))
+        except Busy:
+            at_work = scheduler_of(home.settings).pid
+            raise Busy(
+                f"a scheduler is at work here already{f', process {at_work}' if at_work else ''}",
+                hint="it does everybody's rounds; trademon automation stop ends it",
+            ) from None
         _log_to_file(home.settings, in_front=in_front)
         with heard_by(None):  # its rounds draw no bars between the lines of the log
             return asyncio.run(_serve(home, user))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -164,10 +165,12 @@ def list_(flags: ListFlags, user: User = None) -> None:
 
 def _list(user: str | None) -> Result:
     from trademon.core.reports import BrokersReport  # noqa: PLC0415
+    from trademon.exchanges.registry import NEEDS_SIGN_IN  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
     with open_home() as home:
-        return Result(BrokersReport(tuple(info for store in home.users(user) for info in store.broker_infos())))
+        infos = [info for store in home.users(user) for info in store.broker_infos()]
+        return Result(BrokersReport(tuple(replace(i, needs_sign_in=i.exchange in NEEDS_SIGN_IN) for i in infos)))
 
 
 @app.command("test", epilog="Example: trademon broker test main")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from trademon.cli.ask import NotAgreed, agree, ask_hidden, can_ask, say
 from trademon.cli.common import TIME_HINT, Result, run_async
 from trademon.cli.key_guide import how_to_make_key
+from trademon.core.hints import to_copy
 from trademon.core.key_rights import in_words
 from trademon.core.model import Broker, Credentials, MarketType, Method
 from trademon.core.money import parse_decimal
@@ -123,7 +124,7 @@ def add_broker(
     if left:
         fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")
         said += f"; {fills} of a removed broker {name} {are} still stored"
-    return Result(Done(said, _next_step(name, exchange), warnings=warned), is_data=False, warnings=warned)
+    return Result(Done(said, to_copy(_next_step(name, exchange)), warnings=warned), is_data=False, warnings=warned)
 
 
 def check_broker_name(name: str) -> str:
@@ -229,11 +230,23 @@ def set_broker(
         if allow_withdraw and credentials is None:
             store.allow_withdraw_key(broker)
         store.keep_methods()
-    needs_login = credentials is not None and broker.exchange in NEEDS_SIGN_IN
     done = Done(
-        f"changed broker {name}", f"trademon broker {'login' if needs_login else 'test'} {name}", warnings=warned
+        f"changed broker {name}",
+        to_copy(_next_after(broker, changes, has_new_key=credentials is not None)),
+        warnings=warned,
     )
     return Result(done, is_data=False, warnings=warned)
+
+
+def _next_after(broker: Broker, changes: Mapping[str, object], *, has_new_key: bool) -> str | None:
+    """What a change asks for: a new key or address a try, another beginning or symbol a scan, other options nothing."""
+    if has_new_key and broker.exchange in NEEDS_SIGN_IN:
+        return f"trademon broker login {broker.name}"
+    if has_new_key or "base_url" in changes:
+        return f"trademon broker test {broker.name}"
+    if changes.keys() & {"since_at", "symbols"} and broker.exchange not in WITHOUT_API:
+        return "trademon scan reads what is missing now"
+    return None
 
 
 def _other_account(store: UserStore, broker: Broker, exam: KeyExam | None) -> tuple[str, ...]:

@@ -18,10 +18,11 @@ import typer
 
 from trademon.cli import complete
 from trademon.cli.flags import Flags
+from trademon.core.hints import one_command
 from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
 from trademon.core.times import parse_begin, parse_end
-from trademon.errors import ConfigError, DataError, TrademonError, UsageError
+from trademon.errors import ConfigError, DataError, TrademonError, UsageError, explained
 from trademon.redaction import OutputFailed, RedactedFormatter
 
 T = TypeVar("T")
@@ -92,36 +93,59 @@ class Result:
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     """Do the work, print what it found, and end with its exit code. The error boundary of every command."""
+    with one_command():
+        _run(command, flags, work)
+
+
+def _run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
     _set_up_logging(flags)
     try:
         refuse_two_forms(flags)
         with _shown_in_zone(flags):
             with _progress(flags):
                 result = work()
-            _show(command, flags, result)
-        sys.stdout.flush()
+            with _writing_out():
+                _show(command, flags, result)
+                sys.stdout.flush()
     except TrademonError as error:
         if flags.debug:
             traceback.print_exc()
         _fail(command, flags, Problem.of(error))
     except BrokenPipeError:
         # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         raise typer.Exit(0) from None
     except (KeyboardInterrupt, typer.Exit, OutputFailed):
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours ends as one line too
         if flags.debug:
             traceback.print_exc()
-        fault = TrademonError(
-            f"a fault in trademon: {type(error).__name__}", hint="add --debug to see where; report it"
-        )
-        _fail(command, flags, Problem.of(fault))
+        _fail(command, flags, Problem.of(explained(error)))
     raise typer.Exit(result.exit_code)
 
 
+@contextmanager
+def _writing_out() -> Iterator[None]:
+    """Where stdout takes no more (a full disk behind a `>`), that is said on stderr, and the run has failed."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _give_up_stdout()
+        print_warning(f"the output cannot be written: {error.strerror} (what was done is stored)")
+        raise typer.Exit(1) from None
+
+
+def _give_up_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(command: str, flags: Flags, problem: Problem) -> NoReturn:
-    _show(command, flags, Result(None, (problem,), "failed", problem.exit_code))
+    with _writing_out():
+        _show(command, flags, Result(None, (problem,), "failed", problem.exit_code))
     raise typer.Exit(problem.exit_code)
 
 

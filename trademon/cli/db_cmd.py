@@ -140,8 +140,7 @@ def _restore(file: Path, *, yes: bool) -> Result:
     with open_home() as home:
         path, locks = home.store.path, home.store.locks
         assert isinstance(locks, Path)  # a store with a path is a file
-        if file.is_file():
-            copies.examine(file)
+        copies.examine(file)
         if not yes:
             confirm(f"Put {file} in the place of all that is stored in {path}?")
         kept = copies.restore(path, locks, file)

@@ -119,6 +119,7 @@ def export(
 
 def _write(target: Target, format_: Format, found: Found[T]) -> Result:
     from trademon.core.reports import Done  # noqa: PLC0415
+    from trademon.progress import counted  # noqa: PLC0415
     from trademon.ui.export_out import new_file, standard_output, write_rows  # noqa: PLC0415
     from trademon.ui.text import count  # noqa: PLC0415
 
@@ -127,7 +128,8 @@ def _write(target: Target, format_: Format, found: Found[T]) -> Result:
             write_rows(stream, found.rows, found.layout, format_)
         return Result(None)
     with new_file(Path(target.file), force=target.force) as stream:
-        written = write_rows(stream, found.rows, found.layout, format_)
+        rows = counted(found.rows, f"writing {target.file}", None, f"{found.what}s")
+        written = write_rows(stream, rows, found.layout, format_)
     return Result(Done(f"wrote {count(written, found.what)} to {target.file}", found.next_step), is_data=False)
 
 

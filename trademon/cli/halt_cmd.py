@@ -67,10 +67,12 @@ def _show() -> Result:
 def _end(*, yes: bool) -> Result:
     from trademon.cli.common import confirm  # noqa: PLC0415
     from trademon.core.reports import Done  # noqa: PLC0415
-    from trademon.store.halts import end_halt_by_file  # noqa: PLC0415
+    from trademon.store.halts import end_halt_by_file, halted_by_file  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
     with open_home() as home:
+        if home.store.halted() is None and halted_by_file(home.halt_file) is None:
+            return Result(Done("nothing is halted"), is_data=False)
         if not yes:
             armed = [s.name for user in home.users(None) for s in user.strategies() if s.arming and s.is_enabled]
             whose = f" ({', '.join(armed)})" if armed else ""

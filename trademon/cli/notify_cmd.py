@@ -275,7 +275,7 @@ def _check_channel(channel: str | None, names: Sequence[str]) -> None:
     from trademon.errors import UsageError  # noqa: PLC0415
 
     if channel is not None and channel not in names:
-        hint = f"there are {', '.join(dict.fromkeys(names))}" if names else _NO_CHANNEL
+        hint = f"known: {', '.join(dict.fromkeys(names))}" if names else _NO_CHANNEL
         raise UsageError(f"there is no channel {channel[:40]!r}", hint=hint)
 
 

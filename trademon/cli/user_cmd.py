@@ -22,7 +22,7 @@ Chat = Annotated[
     typer.Option("--telegram-chat", metavar="ID", help="Where their messages go: a chat's number or @name."),
 ]
 Language = Annotated[
-    str | None, typer.Option("--language", metavar="L", help="The language of messages to them: en, de, pt-BR.")
+    str | None, typer.Option("--language", metavar="L", help="The language of messages to them: en or fr.")
 ]
 
 
@@ -67,7 +67,7 @@ def add(
     run("user add", flags, lambda: add_user(name, choices, restore=restore))
 
 
-@app.command("set", epilog="Example: trademon user set le-baff --currency EUR --language de")
+@app.command("set", epilog="Example: trademon user set le-baff --currency EUR --language fr")
 @with_flags
 def set_(
     flags: Flags,

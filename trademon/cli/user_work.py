@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trademon.cli.broker_work import alone
@@ -10,6 +11,7 @@ from trademon.cli.common import Result, confirm, parse_currency
 from trademon.core.model import Method
 from trademon.core.reports import Done
 from trademon.errors import UnknownName, UsageError
+from trademon.notify.language import LANGUAGES
 from trademon.store.store import Store, UserStore
 from trademon.ui.text import count
 from trademon.wiring import open_home
@@ -45,10 +47,20 @@ def parse_language(text: str) -> str:
     """`de`, `pt-BR`, `zh-Hant-TW`, in the case that is usual; UsageError for what is no code of a language."""
     match = _LANGUAGE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"--language is no code of a language: {text[:20]!r}", hint="write en, de or pt-BR")
+        raise UsageError(f"--language is no code of a language: {text[:20]!r}", hint="write en or fr")
     language, script, region = match.groups()
     parts = (language.lower(), script and script.title(), region and region.upper())
     return "-".join(part for part in parts if part)
+
+
+def _untranslated(chosen: Mapping[str, str | None]) -> str:
+    """That a language which was chosen is kept, and messages are in English all the same."""
+    language = chosen.get("language")
+    if language is None or language in LANGUAGES:
+        return ""
+    return (
+        f"; messages to them are in English, since {language} is not translated (there are {' and '.join(LANGUAGES)})"
+    )
 
 
 def _chat(text: str) -> str:
@@ -76,10 +88,19 @@ def add_user(name: str, choices: Choices, *, restore: bool) -> Result:
             home.store.for_user(name).keep_methods()
             done = f"brought back user {name} with {count(fills, 'fill')}; the keys are gone"
         else:
+            _refuse_double(home.store, name)
             defaults = dict.fromkeys(("method", "currency", "telegram_chat", "language"))
             home.store.add_user(name, **{**defaults, **chosen})  # type: ignore[arg-type]
             done = f"added user {name}"
+        done += _untranslated(chosen)
     return Result(Done(done, f"trademon broker add NAME --exchange binance --user {name}"), is_data=False)
+
+
+def _refuse_double(store: Store, name: str) -> None:
+    """Raises UsageError where somebody's name differs by capitals alone: one would be taken for the other."""
+    for user in store.users():
+        if user.name != name and user.name.casefold() == name.casefold():
+            raise UsageError(f"there is a user {user.name!r} already", hint="capitals alone tell nobody apart")
 
 
 def set_user(name: str, choices: Choices) -> Result:
@@ -90,7 +111,7 @@ def set_user(name: str, choices: Choices) -> Result:
     with open_home() as home:
         home.store.set_user(name, **changes)
         home.store.for_user(name).keep_methods()
-    return Result(Done(f"changed user {name}"), is_data=False)
+    return Result(Done(f"changed user {name}{_untranslated(changes)}"), is_data=False)
 
 
 def switch_user(name: str, *, on: bool) -> Result:
@@ -125,7 +146,9 @@ def remove_user(name: str, *, yes: bool, with_fills: bool, dry_run: bool = False
         with alone(home, user.brokers() if user is not None and not dry_run else ()):
             deleted = home.store.remove_user(name, with_fills=with_fills)
         kept = user is not None and not with_fills and _is_kept(home.store, name)
-    fate = "the fills stay in the store" if kept else f"{count(deleted, 'fill')} deleted"
+    fate = (
+        "the fills stay in the store" if kept else f"{count(deleted, 'fill')} deleted" if deleted else "it had no fills"
+    )
     next_step = f"trademon user add {name} --restore brings them back" if kept else None
     told = f"removed user {name}; {fate}" + (f"; {_NOBODY}" if last else "")
     return Result(Done(told, _ANOTHER if last else next_step), is_data=False, dry_run=dry_run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -33,16 +33,18 @@ def verify(
 
 
 def _verify(brokers: list[str], user: str | None, *, accept: bool) -> Result:
+    from trademon.cli.passes import disabled_of, tell_nothing  # noqa: PLC0415
     from trademon.flows import verify as flow  # noqa: PLC0415
     from trademon.wiring import Home, open_home, pick_targets  # noqa: PLC0415
 
     async def work(home: Home) -> Result:
-        targets = pick_targets(home.users(user), brokers, with_manual=True)
+        stores = home.users(user)
+        targets = pick_targets(stores, brokers, with_manual=True)
+        disabled = () if targets else disabled_of(stores)
         if not targets:
-            add = "trademon broker add NAME --exchange binance"
-            sys.stderr.write(f"trademon: there is no broker to verify in {home.store.path} ({add})\n")
+            tell_nothing("verify", home, disabled)
         async with home.network() as ports:
-            report = await flow.verify(targets, ports, accept=accept)
+            report = replace(await flow.verify(targets, ports, accept=accept), disabled=disabled)
         # Silent in cron while all agree; what differs is printed in a pipe, too, with its cause.
         return Result(report, report.problems, report.status, report.exit_code, is_data=bool(report.problems) or accept)
 

@@ -48,10 +48,12 @@ class AutomationStatus:
 
 @dataclass(frozen=True, slots=True)
 class RoundsReport:
-    """Rounds, newest first; `log_file` is where the scheduler writes what else there is."""
+    """Rounds, newest first; `log_file` is where the scheduler writes what else there is. `is_part`: only some of them
+    were asked for, so that none among them is not none at all."""
 
     rounds: tuple[Round, ...]
     log_file: str | None = None
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,11 @@ class PnlRow:
         return self.unmatched_quantity is None or self.unmatched_quantity != 0
 
     @property
+    def is_unpriced(self) -> bool:
+        """Whether nothing of what was realised has a rate: its zeros are not known to be any."""
+        return not self.gross and not self.fees and any(missing.what == UNVALUED_NET for missing in self.unvalued)
+
+    @property
     def net_if_free(self) -> Decimal | None:
         """The net if what was sold without a known cost had cost nothing: it cannot be more. A position has no such
         bound."""

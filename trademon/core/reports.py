@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
+from trademon.core.hints import to_copy
 from trademon.core.model import Method
 from trademon.errors import TrademonError
 
@@ -34,7 +35,9 @@ class Problem:
     def of(
         cls, error: TrademonError, *, broker: str | None = None, user: str | None = None, at: datetime | None = None
     ) -> Problem:
-        return cls(error.kind, error.message, error.hint, broker or error.broker, user, error.exit_code, at)
+        where = broker or error.broker
+        hint = to_copy(error.hint, broker=where, user=user)
+        return cls(error.kind, error.message, hint, where, user, error.exit_code, at)
 
     @property
     def line(self) -> str:
@@ -91,10 +94,12 @@ class BrokerScan:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """`manual`: brokers without an API, which take files instead."""
+    """`manual`: brokers without an API, which take files instead; `disabled`: those that are left alone, where there
+    are no others."""
 
     brokers: tuple[BrokerScan, ...]
     manual: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
 
     @property
     def new_fills(self) -> int:
@@ -113,6 +118,12 @@ class ScanReport:
         if self.brokers and all(b.busy for b in self.brokers):
             return 75
         return exit_code(sum(b.status == "ok" for b in self.brokers), self.problems)
+
+
+def left_alone(names: Sequence[str]) -> tuple[str, str]:
+    """What is the matter where there are brokers, and all of them are disabled; and what mends it."""
+    which = f"broker {names[0]} is" if len(names) == 1 else f"brokers {', '.join(names)} are"
+    return f"{which} disabled", f"trademon broker enable {names[0]}"
 
 
 def takes_files(names: Sequence[str]) -> str:
@@ -226,6 +237,14 @@ class BrokerInfo:
     key: KnownRights | None = None
     """What its key may do, where that was ever asked for."""
     sandbox: bool = False
+    is_signed_in: bool = False
+    """A person signed in, and the session is not lost."""
+    needs_sign_in: bool = False
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Whether nobody can look before a person signs in."""
+        return self.needs_sign_in and not self.is_signed_in
 
 
 @dataclass(frozen=True, slots=True)

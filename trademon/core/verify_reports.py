@@ -90,9 +90,11 @@ class BrokerVerify:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """In the order of asking. A drift is no failure and no success: it ends in `partial`, exit code 3."""
+    """In the order of asking. A drift is no failure and no success: it ends in `partial`, exit code 3. `disabled`:
+    brokers that are left alone, where there are no others."""
 
     brokers: tuple[BrokerVerify, ...]
+    disabled: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:

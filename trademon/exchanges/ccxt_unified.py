@@ -22,7 +22,7 @@ from trademon.exchanges.ccxt_client import CcxtClient, Clock, round_trip
 from trademon.exchanges.ccxt_table import Spec
 from trademon.exchanges.transport import Answer
 
-_KEY_HINT = "check the key, its rights and its address list, then trademon broker set NAME"
+_KEY_HINT = "check the key, its rights and its address list, then trademon broker set NAME --new-key"
 _WAIT = timedelta(seconds=60)
 # What ccxt trips over in an answer of another shape than it expects.
 _STUMBLES = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError, AssertionError)

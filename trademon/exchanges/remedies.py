@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from trademon.errors import AuthError, BadAnswer, ClockSkew, NetworkError, TrademonError
 
-_KEY: Final = "check the key, its rights and its address list, then trademon broker set NAME"
+_KEY: Final = "check the key, its rights and its address list, then trademon broker set NAME --new-key"
 
 
 class Refusal(NamedTuple):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from trademon.core.doctor_reports import Check, DoctorReport, Health
+from trademon.core.hints import to_copy
 from trademon.core.key_rights import ENDS_SOON, in_words, new_key_hint, warnings
 from trademon.core.model import Broker
 from trademon.core.notices import MANY_ERRORS
@@ -33,6 +34,7 @@ CLOCK_IS_OFF = timedelta(seconds=1)
 SOON_LOST = timedelta(days=14)
 BUSY_BUDGET = 0.75
 LATE_MESSAGE = timedelta(hours=1)
+ADD_BROKER = "trademon broker add NAME --exchange binance"
 MUST_BE_KEPT = timedelta(minutes=25)
 """Tokens of that age are kept alive by nobody."""
 
@@ -48,8 +50,18 @@ async def doctor(
 ) -> DoctorReport:
     """Every check of the machine, of these users' messages and of these brokers; the brokers are asked side by side."""
     checks = [*_machine(store), *(_messages(one, ports.clock(), has_channel(one)) for one in stores)]
+    if stores and not any(one.brokers() for one in stores):
+        checks.append(Check("brokers", "warn", "there is none: nothing is watched", ADD_BROKER))
     asked = await asyncio.gather(*(_broker(target, ports, capabilities_of) for target in targets))
-    return DoctorReport((*checks, *(check for group in asked for check in group)))
+    of_machine = {
+        check.detail for check in checks if check.health == "act"
+    }  # the key file's fault is one, not each broker's
+    return DoctorReport(
+        (
+            *checks,
+            *(check for group in asked for check in group if check.detail not in of_machine or check.health != "act"),
+        )
+    )
 
 
 # --- the machine --------------------------------------------------------------------------------------------------
@@ -133,10 +145,11 @@ async def _broker(target: Target, ports: Ports, capabilities_of: CapabilitiesOf)
         checks.append(Check("lease", "ok", f"held by {busy}"))
     if not broker.enabled:
         checks.append(Check("state", "ok", "disabled: it is not scanned"))
-    else:
+    elif not any(check.name == "sign-in" and check.health == "act" for check in checks):
         checks += await _asked(target, ports)
     checks += _key_rights(store, broker, now)
-    return [replace(check, broker=broker.name, user=broker.user) for check in checks]
+    name, user = broker.name, broker.user
+    return [replace(c, hint=to_copy(c.hint, broker=name, user=user), broker=name, user=user) for c in checks]
 
 
 def _stored(store: UserStore, broker: Broker, now: datetime) -> Iterator[Check]:

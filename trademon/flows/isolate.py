@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from trademon.core.reports import Problem
-from trademon.errors import TrademonError
+from trademon.errors import TrademonError, explained
 
 T = TypeVar("T")
 log = logging.getLogger("trademon")
@@ -27,7 +27,5 @@ async def isolate(
         return None, error, Problem.of(error, broker=broker, user=user, at=at)
     except Exception as error:
         log.debug("fault of ours at %s", broker, exc_info=True)
-        fault = TrademonError(
-            f"a fault in trademon: {type(error).__name__}", hint="run it again with --debug, report it"
-        )
+        fault = explained(error)
         return None, fault, Problem.of(fault, broker=broker, user=user, at=at)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from trademon.core.hints import to_copy
 from trademon.core.key_rights import WITHDRAWS, new_key_hint, warnings
 from trademon.core.model import Broker, KeyRights
 from trademon.core.reports import Problem
@@ -40,10 +41,12 @@ class KeyExam:
 
     def warnings(self, name: str, *, withdraw_allowed: bool) -> tuple[str, ...]:
         """What the person should know, a line each."""
-        test = f"trademon broker test {name}"
+        test = to_copy(f"trademon broker test {name}")
         said: list[str] = []
         if self.refused is not None:
-            said.append(f"{self.refused.message}; it is stored all the same ({self.refused.hint or test})")
+            said.append(
+                f"{self.refused.message}; it is stored all the same ({to_copy(self.refused.hint, broker=name) or test})"
+            )
         elif self.unasked is not None:
             said.append(f"its key could not be examined: {self.unasked} ({test})")
         elif self.unread is not None:

@@ -35,4 +35,4 @@ async def last_price(store: UserStore, ref: BookRef, ports: Ports) -> tuple[Deci
         await exchange.close()
     if wire not in prices:
         raise UsageError(f"{broker.exchange} tells no price of {ref.symbol}", hint="say one: --price P")
-    return prices[wire], f"{broker.exchange}'s last price at {format_time(exchange.now())}"
+    return prices[wire], f"{broker.exchange}'s last price at {format_time(exchange.now().replace(microsecond=0))}"

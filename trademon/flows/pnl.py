@@ -19,6 +19,7 @@ from trademon.core.pnl import Book, Tally, fold_entries
 from trademon.core.pnl_reports import PnlReport, PnlRow, PnlTotal
 from trademon.core.times import to_us
 from trademon.flows.cash import cash_totals
+from trademon.progress import counted
 from trademon.store.reading import BookRef, row_of
 from trademon.store.store import UserStore
 from trademon.store.user_cash import CashQuery
@@ -109,7 +110,7 @@ def fold_book(
     book = book_before(store, ref, method, since)
     before = book.tally
     with store.book_entries(ref, since=since, until=until) as entries:
-        fold_entries(book, entries)
+        fold_entries(book, counted(entries, f"{ref.symbol} by {method}", None, "fills"))
     return book, book.tally - before
 
 
@@ -118,7 +119,7 @@ def book_before(store: UserStore, ref: BookRef, method: Method, since: datetime 
     book = Book(method, signed=ref.signed, only=ref.only, scale=ref.scale)
     if since is not None:
         with store.book_entries(ref, until=since) as entries:
-            fold_entries(book, entries)
+            fold_entries(book, counted(entries, f"{ref.symbol} by {method}", None, "fills"))
     return book
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from trademon.core.model import Broker, Candle, Market
 from trademon.core.symbols import make_symbol
 from trademon.exchanges.base import Exchange
+from trademon.progress import counted
 from trademon.store.prices import BRIDGES, DAY, LONGEST_AGE, MINUTE, opened_before
 from trademon.store.store import UserStore
 
@@ -108,16 +109,17 @@ async def fetch_prices(
     told = told or Told()
     fetched = sent = 0
     lacking = lacking_candles(store, broker, markets, wanted, interval=interval, rank=rank)
-    for symbol, times in lacking.items():
-        for window in _windows(times, interval, exchange.capabilities.candles):
-            rest = [at for at in window if told.holding(symbol, interval, at) is None]
-            if rest and (not exchange.has_budget() or sent == most):
-                return fetched
-            if rest:
-                sent += 1
-                answer = await _ask(exchange, markets[symbol], rest[0], interval)
-                told.answers.setdefault((symbol, interval), []).append(answer)
-            fetched += _keep(store, broker, exchange, symbol, window, interval, told)
+    reach = exchange.capabilities.candles
+    asked = [(symbol, one) for symbol, times in lacking.items() for one in _windows(times, interval, reach)]
+    for symbol, window in counted(asked, f"prices {broker.user} {broker.name}", len(asked), "questions", every=1):
+        rest = [at for at in window if told.holding(symbol, interval, at) is None]
+        if rest and (not exchange.has_budget() or sent == most):
+            return fetched
+        if rest:
+            sent += 1
+            answer = await _ask(exchange, markets[symbol], rest[0], interval)
+            told.answers.setdefault((symbol, interval), []).append(answer)
+        fetched += _keep(store, broker, exchange, symbol, window, interval, told)
     return fetched
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from trademon.core.times import format_time, from_us, to_us
+from trademon.core.times import from_us, to_us
 from trademon.errors import StoreError
 from trademon.store.database import Database, Sql, rerun
 
@@ -21,7 +21,12 @@ FILE_NAME = "halt"
 def read_halt(sql: Sql) -> str | None:
     """Since when and why the store says that no order leaves; None where it does not."""
     row = sql.one("SELECT at, reason FROM halts ORDER BY id LIMIT 1")
-    return None if row is None else f"since {format_time(from_us(row[0]))}{f' ({row[1]})' if row[1] else ''}"
+    return None if row is None else f"since {_told(from_us(row[0]))}{f' ({row[1]})' if row[1] else ''}"
+
+
+def _told(at: datetime) -> str:
+    """To the second: it is for people."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @rerun
@@ -45,7 +50,7 @@ def halt_by_file(file: Path, at: datetime, reason: str) -> None:
     Raises:
         StoreError: it cannot be written.
     """
-    text = f"{format_time(at)} {reason}".strip() + "\n"
+    text = f"{_told(at)} {reason}".strip() + "\n"
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)

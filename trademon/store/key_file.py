@@ -23,6 +23,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # As systemd hands a credential in: to root, or with an access list that shows as rights of the group.
 _CREDENTIAL = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
+_PUT_BACK = "put the right one there, or name it with TRADEMON_KEY_FILE"
+
 
 class WrongKey(ConfigError):
     """A key, but not the one that the store is sealed with; or no longer."""
@@ -63,9 +65,7 @@ class KeyFile:
         """
         key = self._read(self._real)
         if key is None:
-            raise ConfigError(
-                f"the key file {self.path} is missing", hint="put it back, or name it with TRADEMON_KEY_FILE"
-            )
+            raise ConfigError(f"the key file {self.path} is missing", hint=_PUT_BACK)
         return key
 
     def load_beside(self) -> bytes | None:
@@ -94,7 +94,7 @@ class KeyFile:
         """The error for a key that is not the store's."""
         return WrongKey(
             f"the key file {self.path} does not open the stored keys",
-            hint="put the right one there (the new one, after a rotation elsewhere); lost: trademon key rotate --lost",
+            hint=f"{_PUT_BACK}; after a rotation elsewhere it is the new one; lost: trademon key rotate --lost",
         )
 
     def make(self) -> bytes:
@@ -128,7 +128,7 @@ class KeyFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ConfigError(f"cannot read the key file {path}: {error.strerror}") from None
+            raise ConfigError(f"cannot read the key file {path}: {error.strerror}", hint=_PUT_BACK) from None
         if stat.S_ISDIR(os.fstat(handle).st_mode):
             os.close(handle)
             raise ConfigError(f"{path} is a directory, not a key file", hint="set TRADEMON_KEY_FILE to a file")
@@ -189,7 +189,7 @@ def _decode(text: bytes, path: Path) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise ConfigError(f"{path} is not a key file of trademon")
+        raise ConfigError(f"{path} is not a key file of trademon", hint=_PUT_BACK)
     return key
 
 

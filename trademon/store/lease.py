@@ -40,8 +40,9 @@ def _hold_file(directory: Path, name: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy("another run is at work on it") from None
-        os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()}".encode())
+        with contextlib.suppress(OSError):  # a full disk: who holds it is for people, that it is held is the kernel's
+            os.ftruncate(handle, 0)
+            os.write(handle, f"process {os.getpid()}".encode())
         yield
     finally:
         os.close(handle)

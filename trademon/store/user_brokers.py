@@ -186,6 +186,8 @@ class UserBrokers(UserSecrets):
         state = self.broker_state(broker)
         with self._database.read() as sql:
             known = load_rights(sql, broker.id, self._user_id)
+            session = "SELECT 1 FROM sessions WHERE broker_id = ? AND signed_in_at IS NOT NULL AND lost_at IS NULL"
+            is_signed_in = sql.one(session, broker.id) is not None
             has_key = sql.one("SELECT 1 FROM secrets WHERE broker_id = ?", broker.id) is not None
             fills = sql.one(
                 "SELECT count(*) FROM fills WHERE account_id = ? AND source IN ('api', 'import')", broker.account_id
@@ -207,6 +209,7 @@ class UserBrokers(UserSecrets):
             complete_since=self.complete_since(broker),
             key=known,
             sandbox=broker.sandbox,
+            is_signed_in=is_signed_in,
         )
 
     @rerun

@@ -185,7 +185,8 @@ def _reason(sql: Sql, ref: BookRef, since: datetime | None, until: datetime | No
     # Less than the last digit that the sale itself was written with: a rest of earlier fees, not a missing purchase.
     real = [at for gone, sold, at in rows if Decimal(gone) >= Decimal(1).scaleb(-written_decimals(Decimal(sold)))]
     causes = _causes(sql, ref, real[-1]) if real else []
-    return "; ".join(causes + (["dust, smaller than the step it was sold in"] if len(real) < len(rows) else []))
+    dust = "in part dust" if real else "dust"
+    return "; ".join(causes + ([f"{dust}, smaller than the step it was sold in"] if len(real) < len(rows) else []))
 
 
 def _causes(sql: Sql, ref: BookRef, last_us: int) -> list[str]:

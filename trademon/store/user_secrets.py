@@ -65,7 +65,7 @@ class UserSecrets(UserScope):
         if not given:
             raise ConfigError(
                 f"broker {broker.name} has no key",
-                hint=f"trademon broker set {broker.name} --api-key-env VAR --api-secret-env VAR",
+                hint=f"trademon broker set {broker.name} --new-key, or with --api-key-env VAR --api-secret-env VAR",
             )
         return Credentials(**given)
 

@@ -29,6 +29,7 @@ from trademon.ui.text import (
 )
 
 NO_ROUNDS: Final = "no round yet: trademon automation start, or once: trademon automation run --force"
+NO_SUCH_ROUNDS: Final = "no such round: trademon automation logs shows all of them"
 _STATUS_COLUMNS: Final = (
     Column("user"),
     Column("state"),
@@ -101,7 +102,7 @@ def _rate(rate: Decimal | None, glyphs: Glyphs) -> str:
 def render_rounds(report: RoundsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Newest at the bottom, beside the prompt; what failed below the round it belongs to."""
     if not report.rounds:
-        return sentence(NO_ROUNDS)
+        return sentence(NO_SUCH_ROUNDS if report.is_part else NO_ROUNDS)
     grid = _rounds(report.rounds[::-1], glyphs)
     return grid if report.log_file is None else Group(grid, sentence(f"more of it: {report.log_file}", "dim"))
 

@@ -33,7 +33,7 @@ _COLUMNS: Final = (
     Column("broker"),
     Column("kind"),
     Column("symbol"),
-    Column("amount", "right", money=True),
+    Column("amount", "point", money=True),
     Column(""),
     Column("id", leaves=1),
 )

@@ -32,6 +32,7 @@ from trademon.ui.text import (
     format_price,
     format_quantity,
     format_stamp,
+    market_places,
     money_style,
     plain,
     sentence,
@@ -181,7 +182,7 @@ _ORDERS: Final = (
     Column("price", "point", leaves=3),
     Column("filled", "point"),
     Column("at", "point"),
-    Column("fees", "right", leaves=2),
+    Column("fees", "point", leaves=2),
     Column("last fill", leaves=5),
     Column("id", "right", leaves=1),
 )
@@ -195,14 +196,16 @@ def render_orders(report: OrdersReport, glyphs: Glyphs = UNICODE) -> RenderableT
         what = "no order is open" if report.only_open else "no order is known"
         return Group(sentence(f"{what}: {_LOOK}"), *below)
     named = several(row.user for row in report.orders)
-    grid = Grid(_ORDERS, tuple(_order_row(row, named=named) for row in report.orders), glyphs.rule)
+    places = market_places((row.symbol, row.price) for row in report.orders)
+    rows = tuple(_order_row(row, places[row.symbol], named=named) for row in report.orders)
+    grid = Grid(_ORDERS, rows, glyphs.rule)
     if report.total > len(report.orders):
         shown = f"the newest {len(report.orders):,} of {count(report.total, 'order')}"
         below.insert(0, sentence(f"{shown}; all of them: trademon orders --limit {report.total}", "dim"))
     return Group(grid, *below)
 
 
-def _order_row(row: OrderRow, *, named: bool) -> Row:
+def _order_row(row: OrderRow, places: int, *, named: bool) -> Row:
     begun = row.begun_at
     return Row(
         (
@@ -214,7 +217,7 @@ def _order_row(row: OrderRow, *, named: bool) -> Row:
             plain(row.order_type),
             plain(row.state, _STATES[row.state]),
             plain("" if row.quantity is None else format_quantity(row.quantity)),
-            plain("" if row.price is None else format_price(row.price)),
+            plain("" if row.price is None else format_price(row.price, places)),
             plain(format_quantity(row.filled)),
             plain("" if row.average_price is None else format_average(row.average_price)),
             plain(" + ".join(format_fee(amount, currency) for currency, amount in row.fees)),

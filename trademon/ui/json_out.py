@@ -178,7 +178,9 @@ def _broker(info: BrokerInfo) -> Json:
         "fills": info.fills,
         "complete_since": _time(info.complete_since),
         "key": None if info.key is None else _key(info.key),
-    } | ({"sandbox": True} if info.sandbox else {})
+        **({"sandbox": True} if info.sandbox else {}),
+        **({"signed_in": info.is_signed_in} if info.needs_sign_in else {}),
+    }
 
 
 def _key(known: KnownRights) -> Json:

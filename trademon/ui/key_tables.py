@@ -35,6 +35,8 @@ def render_keys_rotated(done: KeysRotated, _glyphs: Glyphs = UNICODE) -> Rendera
     secrets, users = count(done.secrets, "secret"), count(done.users, "user")
     said = [sentence(f"master key number {done.version} is in place; {secrets} of {users} sealed anew")]
     if done.forgotten:
-        said.append(sentence(f"forgotten, give them again with trademon broker set: {', '.join(done.forgotten)}"))
+        said.append(
+            sentence(f"forgotten, give them again with trademon broker set NAME --new-key: {', '.join(done.forgotten)}")
+        )
     said.append(sentence(f"other machines with a copy of {done.path} need the new one", "dim"))
     return Group(*said)

@@ -28,6 +28,7 @@ from trademon.core.times import format_time
 from trademon.ui.csv_out import write_csv
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
+    MOST_DECIMALS,
     UNICODE,
     Glyphs,
     count,
@@ -37,6 +38,7 @@ from trademon.ui.text import (
     format_price,
     format_quantity,
     format_stamp,
+    market_places,
     money_style,
     plain,
     sentence,
@@ -48,10 +50,6 @@ LOT_COLUMNS: Final = (
     *("opened_at", "user", "broker", "symbol", "side", "quantity", "price", "cost", "fees", "currency"),
     *("lot_id", "opening"),
 )
-
-
-MOST_DECIMALS: Final = 12
-"""A price with more is a quotient, and written as one."""
 
 
 def _table(columns: tuple[Column, ...], rows: Iterable[Row], glyphs: Glyphs) -> Grid:
@@ -71,8 +69,8 @@ _LOTS: Final = (
     Column("side"),
     Column("quantity", "point"),
     Column("price", "point"),
-    Column("cost", "right", leaves=1, money=True),
-    Column("fees", "right", leaves=2, money=True),
+    Column("cost", "point", leaves=1, money=True),
+    Column("fees", "point", leaves=2, money=True),
     Column(""),
     Column("id", "right"),
 )
@@ -87,7 +85,9 @@ def render_lots(report: LotsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     named = several(lot.user for lot in report.lots)
     title, stamps = shared_stamps([format_stamp(lot.opened_at) for lot in report.lots])
     columns = (Column(f"opened {title}" if title[:1].isdigit() else "opened"), *_LOTS)
-    rows = [_lot_row(lot, at, glyphs, named=named) for lot, at in zip(report.lots, stamps, strict=True)]
+    places = market_places((lot.symbol, lot.price) for lot in report.lots)
+    lots = zip(report.lots, stamps, strict=True)
+    rows = [_lot_row(lot, at, places[lot.symbol], glyphs, named=named) for lot, at in lots]
     said = f"{count(len(rows), 'open lot')} by {report.method}; cost is without the fees carried"
     return Group(_table(columns, rows, glyphs), sentence(said, "dim"), *_entered(report))
 
@@ -100,7 +100,7 @@ def _entered(report: LotsReport) -> list[RenderableType]:
     )
 
 
-def _lot_row(lot: LotRow, at: str, glyphs: Glyphs, *, named: bool) -> Row:
+def _lot_row(lot: LotRow, at: str, places: int, glyphs: Glyphs, *, named: bool) -> Row:
     return Row(
         (
             plain(at),
@@ -109,7 +109,7 @@ def _lot_row(lot: LotRow, at: str, glyphs: Glyphs, *, named: bool) -> Row:
             plain(lot.symbol),
             plain("long" if lot.side == "buy" else "short"),
             plain(format_quantity(lot.quantity)),
-            plain(_price(lot.price)),
+            plain(_price(lot.price, places)),
             plain(format_amount(lot.cost, lot.currency, sign=False)),
             plain(format_amount(lot.fees, lot.currency, sign=False)),
             plain(lot.currency, "dim"),
@@ -119,8 +119,8 @@ def _lot_row(lot: LotRow, at: str, glyphs: Glyphs, *, named: bool) -> Row:
     )
 
 
-def _price(price: Decimal) -> str:
-    return format_price(price) if written_decimals(price) <= MOST_DECIMALS else format_average(price)
+def _price(price: Decimal, places: int) -> str:
+    return format_price(price, places) if written_decimals(price) <= MOST_DECIMALS else format_average(price)
 
 
 def lot_cells(lot: LotRow) -> tuple[str, ...]:
@@ -148,12 +148,12 @@ _PARTS: Final = (
     Column("opened"),
     Column("quantity", "point"),
     Column("at", "point", leaves=1),
-    Column("cost", "right"),
-    Column("proceeds", "right"),
-    Column("gross", "right", leaves=2),
-    Column("its fees", "right"),
-    Column("closing", "right"),
-    Column("net", "right"),
+    Column("cost", "point"),
+    Column("proceeds", "point"),
+    Column("gross", "point", leaves=2),
+    Column("its fees", "point"),
+    Column("closing", "point"),
+    Column("net", "point"),
 )
 
 
@@ -284,7 +284,7 @@ def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> Renderabl
         Column("user"),
         Column("broker"),
         Column("symbol"),
-        *(Column(method, "right", money=True) for method in methods),
+        *(Column(method, "point", money=True) for method in methods),
         Column(""),
         Column("kept in", leaves=1),
     )
@@ -316,13 +316,13 @@ def _compare_row(row: CompareRow, glyphs: Glyphs, *, named: bool, ruled: bool = 
 
 _WHAT_IF: Final = (
     Column("method"),
-    Column("gross", "right", money=True),
-    Column("fees", "right", money=True),
-    Column("net", "right", money=True),
+    Column("gross", "point", money=True),
+    Column("fees", "point", money=True),
+    Column("net", "point", money=True),
     Column(""),
     Column("lots", "right", leaves=1),
     Column("left", "point"),
-    Column("cost of the rest", "right", money=True),
+    Column("cost of the rest", "point", money=True),
 )
 
 

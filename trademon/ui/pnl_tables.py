@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -53,15 +53,15 @@ _COUNTED: Final = {UNVALUED_NET: "disposal", UNVALUED_PROCEEDS: "sale", UNVALUED
 _NAMES: Final = (Column("period"), Column("user"), Column("broker"), Column("symbol"))
 _COLUMNS: Final = (
     *_NAMES,
-    Column("gross", "right", money=True),
-    Column("fees", "right", money=True),
-    Column("net", "right", money=True),
+    Column("gross", "point", money=True),
+    Column("fees", "point", money=True),
+    Column("net", "point", money=True),
     Column(""),
     Column("return", "right"),
-    Column("unrealized", "right", money=True),
+    Column("unrealized", "point", money=True),
     Column("open", "point"),
     Column("average cost", "point", leaves=1),
-    Column("open cost", "right", money=True),
+    Column("open cost", "point", money=True),
     Column("last price", "point", leaves=2),
     Column("fills", "right", leaves=2),
 )
@@ -72,11 +72,11 @@ _STATS_COLUMNS: Final = (
     Column("lost", "right"),
     Column("win rate", "right"),
     Column("factor", "right", leaves=1),
-    Column("best", "right", leaves=2, money=True),
-    Column("worst", "right", leaves=3, money=True),
-    Column("drawdown", "right", money=True),
-    Column("profit", "right", leaves=4, money=True),
-    Column("loss", "right", leaves=5, money=True),
+    Column("best", "point", leaves=2, money=True),
+    Column("worst", "point", leaves=3, money=True),
+    Column("drawdown", "point", money=True),
+    Column("profit", "point", leaves=4, money=True),
+    Column("loss", "point", leaves=5, money=True),
     Column(""),
 )
 
@@ -87,7 +87,7 @@ def render_pnl(report: PnlReport, glyphs: Glyphs = UNICODE) -> RenderableType:
         return Group(sentence(_nothing(report)), *_cash(report))
     look = _Look.at(report, glyphs)
     rows = [_row(row, look) for row in report.rows]
-    rows += [_total(total, glyphs, ruled=not i) for i, total in enumerate(report.totals)]
+    rows += [_total(total, report.rows, glyphs, ruled=not i) for i, total in enumerate(report.totals)]
     grid = Grid(_columns(report), tuple(rows), glyphs.rule)
     parts: list[RenderableType] = [grid, *_stats(report, look)]
     for curve in report.curves:
@@ -182,8 +182,8 @@ def _book(row: PnlRow) -> tuple[str, ...]:
 def _row(row: PnlRow, look: _Look) -> Row:
     cells = (
         *look.names(row),
-        *_figures(row.gross, row.fees, row.net, row.currency),
-        _percent(row.return_percent),
+        *(_unknown(row.currency) if row.is_unpriced else _figures(row.gross, row.fees, row.net, row.currency)),
+        _percent(None if row.is_unpriced else row.return_percent),
         _unrealized(row, look),
         *_held(row, look.glyphs),
         plain(format_price(row.mark.price) if row.mark and row.mark.price is not None else ""),
@@ -200,6 +200,11 @@ def _figures(gross: Decimal, fees: Decimal, net: Decimal, currency: str) -> tupl
         _money(net, currency),
         plain(currency, "dim"),
     )
+
+
+def _unknown(currency: str) -> tuple[Text, Text, Text, Text]:
+    """The same where nothing has a rate: a zero would be a figure, and an invented one."""
+    return plain("?"), plain("?"), plain("?"), plain(currency, "dim")
 
 
 def _money(amount: Decimal, currency: str) -> Text:
@@ -263,12 +268,13 @@ def _bound(row: PnlRow) -> str:
     return f"{more}, without what has no price in {row.currency}" if unknown else more
 
 
-def _total(total: PnlTotal, glyphs: Glyphs, *, ruled: bool) -> Row:
+def _total(total: PnlTotal, rows: Sequence[PnlRow], glyphs: Glyphs, *, ruled: bool) -> Row:
     empty = plain("")
+    is_unknown = not total.gross and not total.fees and any(r.is_unpriced for r in rows if r.currency == total.currency)
     cells = (
         *(empty, empty, empty, plain(f"total {total.currency}", "bold")),
-        *_figures(total.gross, total.fees, total.net, total.currency),
-        _percent(total.return_percent),
+        *(_unknown(total.currency) if is_unknown else _figures(total.gross, total.fees, total.net, total.currency)),
+        _percent(None if is_unknown else total.return_percent),
         empty if total.unrealized is None else _money(total.unrealized, total.currency),
         *(empty, empty, empty, empty, empty),
     )

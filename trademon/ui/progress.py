@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID
 from rich.table import Column
 from rich.text import Text
 
@@ -99,9 +99,8 @@ class _Bars:
     def _made(self) -> Progress:
         spinner = SpinnerColumn("line" if console_glyphs(self._console) is ASCII else "dots")
         bar = [BarColumn(_BAR)] if self._console.width >= _WIDE else []
-        percent = TextColumn("{task.percentage:>3.0f} %", markup=False, table_column=Column(no_wrap=True))
         return Progress(
-            *(spinner, _What(), *bar, percent, _Figures()),
+            *(spinner, _What(), *bar, _Percent(table_column=Column(no_wrap=True)), _Figures()),
             console=self._console,
             auto_refresh=False,
             transient=True,
@@ -112,6 +111,13 @@ class _Bars:
 class _What(ProgressColumn):
     def render(self, task: Task) -> Text:
         return plain(task.fields["what"])
+
+
+class _Percent(ProgressColumn):
+    """Nothing where nobody knows how much there is to do."""
+
+    def render(self, task: Task) -> Text:
+        return plain("" if task.total is None else f"{task.percentage:>3.0f} %")
 
 
 class _Figures(ProgressColumn):

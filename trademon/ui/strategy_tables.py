@@ -45,7 +45,7 @@ _LIST: Final = (
     Column("state"),
     Column("last run", leaves=2),
     Column("outcome", leaves=1),
-    Column("paper P&L", "right", money=True),
+    Column("paper P&L", "point", money=True),
     Column(""),
 )
 _PAPER: Final = (
@@ -53,8 +53,8 @@ _PAPER: Final = (
     Column("symbol"),
     Column("fills", "right", leaves=2),
     Column("open", "point"),
-    Column("realised", "right", money=True),
-    Column("open P&L", "right", money=True),
+    Column("realised", "point", money=True),
+    Column("open P&L", "point", money=True),
     Column(""),
 )
 _ORDERS: Final = (

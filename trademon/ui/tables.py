@@ -13,6 +13,7 @@ from trademon.core.cash_reports import CashImportReport, CashReport
 from trademon.core.coverage_reports import CoverageReport
 from trademon.core.db_reports import ConfigReport, DbStatus, PathsReport
 from trademon.core.doctor_reports import DoctorReport
+from trademon.core.hints import to_copy
 from trademon.core.holding_reports import BalancesReport, OrdersReport, PositionsReport
 from trademon.core.key_reports import KeysRotated, KeyStatus
 from trademon.core.key_rights import in_words
@@ -34,6 +35,7 @@ from trademon.core.reports import (
     ScanReport,
     UserInfo,
     UsersReport,
+    left_alone,
     takes_files,
 )
 from trademon.core.session_reports import LoginReport, RefreshReport
@@ -75,6 +77,7 @@ from trademon.ui.text import (
     format_quantity,
     format_seconds,
     format_stamp,
+    market_places,
     plain,
     sentence,
     several,
@@ -135,7 +138,8 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
         return sentence(NO_FILLS if not report.total else "none of the fills is shown: a higher --limit shows them")
     title, stamps = shared_stamps([format_stamp(f.executed_at) for f in report.fills])
     columns = (Column(title), *_FILL_COLUMNS)
-    rows = tuple(_fill_row(f, at) for f, at in zip(report.fills, stamps, strict=True))
+    places = market_places((f.symbol, f.price) for f in report.fills)
+    rows = tuple(_fill_row(f, at, places[f.symbol]) for f, at in zip(report.fills, stamps, strict=True))
     grid = _without("user", report.fills, Grid(columns, rows, glyphs.rule))
     if report.total <= len(report.fills):
         return grid
@@ -143,7 +147,7 @@ def render_fills(report: FillsReport, glyphs: Glyphs = UNICODE) -> RenderableTyp
     return Group(grid, sentence(f"{shown}; all of them: trademon fills --limit {report.total}", "dim"))
 
 
-def _fill_row(fill: FillRow, at: str) -> Row:
+def _fill_row(fill: FillRow, at: str, places: int) -> Row:
     more = " + ".join(format_fee(amount, currency) for amount, currency in fill.more_fees)
     return Row(
         (
@@ -153,7 +157,7 @@ def _fill_row(fill: FillRow, at: str) -> Row:
             plain(fill.symbol),
             plain(fill.side),
             plain(format_quantity(fill.quantity)),
-            plain(format_price(fill.price)),
+            plain(format_price(fill.price, places)),
             plain(format_fee(fill.fee, fill.fee_currency) if fill.is_cost_told else "not told"),
             plain(str(fill.id), "dim"),
         ),
@@ -186,6 +190,8 @@ _SCAN_COLUMNS: Final = (
 def render_scan(report: ScanReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """A row a broker with its fault below it, then the sum."""
     if not report.brokers:
+        if report.disabled:
+            return sentence(": ".join(left_alone(report.disabled)))
         return sentence(takes_files(report.manual) if report.manual else NO_BROKERS)
     grid = Grid(_SCAN_COLUMNS, tuple(_scan_row(b, glyphs) for b in report.brokers), glyphs.rule)
     good = sum(b.status == "ok" for b in report.brokers)
@@ -258,7 +264,7 @@ def _broker_row(info: BrokerInfo, glyphs: Glyphs) -> Row:
             plain(format_stamp(info.complete_since) if info.complete_since else "not yet"),
             plain(format_stamp(info.last_good_at) if info.last_good_at else "never"),
         ),
-        plain(remedy) if remedy else None,
+        plain(to_copy(remedy, user=info.user) or "") if remedy else None,
     )
 
 
@@ -274,14 +280,23 @@ def _broker_state(info: BrokerInfo, glyphs: Glyphs) -> tuple[Text, str]:
         return plain(f"{glyphs.idle} disabled", "dim"), f"trademon broker enable {info.name}"
     if info.exchange == "manual":
         return plain(f"{glyphs.ok} imports only", "green"), ""
-    if not info.has_key and info.exchange != "demo":
-        return plain(f"{glyphs.fail} no key", "red"), f"trademon broker set {info.name}"
-    if info.errors_in_row:
-        state = f"{glyphs.fail} failed {glyphs.more}{info.errors_in_row}"
-        return plain(state, "red"), f"trademon broker test {info.name}"
+    trouble = _broker_trouble(info, glyphs)
+    if trouble is not None:
+        return plain(f"{glyphs.fail} {trouble[0]}", "red"), trouble[1]
     if info.last_good_at is None:
         return plain(f"{glyphs.idle} not asked yet", "dim"), "trademon scan"
     return plain(f"{glyphs.ok} ok", "green"), ""
+
+
+def _broker_trouble(info: BrokerInfo, glyphs: Glyphs) -> tuple[str, str] | None:
+    """Why it cannot be looked at, or was not of late, and the command that mends it."""
+    if not info.has_key and info.exchange != "demo":
+        return "no key", f"trademon broker set {info.name} --new-key"
+    if info.waits_for_person:
+        return "not signed in", f"trademon broker login {info.name}"
+    if info.errors_in_row:
+        return f"failed {glyphs.more}{info.errors_in_row}", f"trademon broker test {info.name}"
+    return None
 
 
 _USER_COLUMNS: Final = (

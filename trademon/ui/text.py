@@ -14,12 +14,15 @@ from typing import Final
 
 from rich.text import Text
 
+from trademon.core.entries import written_decimals
 from trademon.core.money import ZERO, round_figure, strip_zeros
 from trademon.core.symbols import is_money
 from trademon.ui.foreign import clean
 from trademon.ui.zone import local
 
 _CONTEXT: Final = Context(prec=260, rounding=ROUND_HALF_EVEN)
+MOST_DECIMALS: Final = 12
+"""A price with more is a quotient, and written as one."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -95,9 +98,20 @@ def format_quantity(value: Decimal) -> str:
     return format(strip_zeros(value), ",f")
 
 
-def format_price(value: Decimal) -> str:
-    """Every significant digit, at least two decimals: `47,000.00`, `0.0812`."""
-    return format(_at_least(strip_zeros(value), 2), ",f")
+def format_price(value: Decimal, places: int = 2) -> str:
+    """Every significant digit, at least that many decimals: `47,000.00`, `0.0812`."""
+    return format(_at_least(strip_zeros(value), places), ",f")
+
+
+def market_places(prices: Iterable[tuple[str, Decimal | None]]) -> dict[str, int]:
+    """The decimals in which prices of each market are written below each other: as many as one of them needs, so that
+    `0.0519` stands as `0.05190` beside `0.05193`. A price with more than MOST_DECIMALS is a quotient and counts for
+    nothing."""
+    places: dict[str, int] = {}
+    for symbol, price in prices:
+        needed = 0 if price is None else written_decimals(strip_zeros(price))
+        places[symbol] = max(places.get(symbol, 2), needed if needed <= MOST_DECIMALS else 0)
+    return places
 
 
 def format_average(value: Decimal) -> str:

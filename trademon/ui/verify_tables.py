@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from trademon.core.reports import left_alone
 from trademon.core.verify_reports import BrokerVerify, CoinDrift, StatedPnl, VerifyReport
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
@@ -54,7 +55,7 @@ _CAUSES: Final[Mapping[str, str]] = {
 def render_verify(report: VerifyReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """What agrees and what does not; where nothing differs, the brokers alone."""
     if not report.brokers:
-        return sentence(NO_BROKERS)
+        return sentence(": ".join(left_alone(report.disabled)) if report.disabled else NO_BROKERS)
     named = several(one.user for one in report.brokers)
     brokers = tuple(_broker_row(one, glyphs, named=named) for one in report.brokers)
     parts: list[RenderableType] = [Grid(_BROKER_COLUMNS, brokers, glyphs.rule)]
