@@ -161,6 +161,17 @@ def test_the_fills_of_a_removed_broker_can_still_be_removed(shell: Shell) -> Non
     shell.run("broker", "remove", "old", "--with-fills", "--yes").check(4).one_line("no broker 'old'")
 
 
+def test_fills_are_not_deleted_while_a_run_is_at_work_on_the_broker(shell: Shell) -> None:
+    """It would store some of them again: 75, and nothing is changed. Its name alone goes at any time."""
+    manual(shell)
+    with hold(shell.home / "data" / "locks", "broker-1"):
+        done = shell.run("broker", "remove", "old", "--yes", "--with-fills").check(75)
+        done.one_line("a run is at work on old", "nothing was removed")
+        shell.run("broker", "remove", "old", "--yes").check(0)
+    assert len(shell.run("fills", "--json").check(0).json["data"]["fills"]) == 2
+    shell.run("broker", "remove", "old", "--yes", "--with-fills").check(0)
+
+
 def test_adding_a_removed_name_says_how_many_fills_are_still_stored(shell: Shell) -> None:
     """Whether the account is the same one or not."""
     manual(shell)

@@ -113,7 +113,6 @@ def test_nobody_is_removed_while_a_run_is_at_work_for_them(shell: Shell, exchang
         shell.run("user", "remove", "ann", "--yes").check(75).one_line(
             "a run is at work on main", "nothing was removed"
         )
-        shell.run("broker", "remove", "main", "--yes", "--with-fills").check(75).one_line("a run is at work on main")
         assert len(shell.run("broker", "list", "--json").check(0).json["data"]["brokers"]) == 1
     shell.run("user", "remove", "ann", "--yes").check(0)
 
