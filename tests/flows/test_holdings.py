@@ -301,6 +301,24 @@ async def test_an_order_half_filled_is_open_and_one_that_vanished_is_done(desk: 
     assert only(ordered(desk)).state == "unknown"
 
 
+async def test_what_is_left_of_a_contract_from_before_it_was_held_both_ways_is_shown(desk: Desk) -> None:
+    """A close that was never seen leaves the book of one-way mode open: it stands beside the long side's, and what the
+    exchange states is held against that one."""
+    broker = desk.user.add_broker(
+        "swap", exchange="manual", market="swap", since=NOON, base_url=None, symbols=(), method=None, credentials=None
+    )
+    assert broker.account_id is not None
+    perp, long = "BTC/USDT:USDT", "BTC/USDT:USDT long"
+    imported(desk, broker, trade("buy", "2", "100", "1", symbol=perp), trade("buy", "3", "110", "2", symbol=long))
+    stated = [Position(perp, "long", D(3), "USDT", D(110), D(120), D(30), NOON, "a")]
+    desk.user.save_look(broker.account_id, (), [], NOON, stated)
+    rows = (await open_now(desk)).positions
+    assert [(r.symbol, r.side, r.quantity, r.cost, r.difference) for r in rows] == [
+        (perp, "long", 3, 330, 0),
+        (perp, "long", 2, 200, -2),
+    ]
+
+
 async def test_an_order_half_filled_of_a_contract_held_both_ways_is_one_order(desk: Desk) -> None:
     """Its fills are of a position side, which the exchange's list of open orders does not name."""
     broker = desk.user.add_broker(
