@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,6 +17,8 @@ from typing import Any
 import pytest
 
 from tests.flows.desk import NOON, Desk, make_account, truth
+from tests.ui.test_watch_view import CONTROL, hostile_names
+from tests.ui.world import text_of
 from trademon.core.coverage import Span
 from trademon.core.model import Balance, Broker, Fee, Fill, Market, OpenOrder, TransferKind
 from trademon.core.watch_reports import WatchEvent, WatchState
@@ -23,6 +28,9 @@ from trademon.flows.ports import Ports
 from trademon.flows.watch import Watch, WatchOptions
 from trademon.store.reading import FillQuery
 from trademon.store.store import Store, UserStore
+from trademon.ui.csv_out import fills_csv
+from trademon.ui.watch.layout import render_dashboard
+from trademon.ui.watch.view import View
 
 BTC = Market("BTC/USDT", "BTC", "USDT", "BTCUSDT")
 
@@ -502,6 +510,37 @@ async def test_a_watch_of_nobody_goes_on(stage: Stage) -> None:
     await stage.watch(interval_s=10, cycles=2).run()
     assert [e.event for e in stage.events] == ["start", "cycle", "cycle", "stop"]
     assert stage.states[-1].brokers_total == 0
+
+
+async def test_hostile_names_are_stored_as_they_are_and_shown_harmless(stage: Stage) -> None:
+    """100 coins that are escape sequences, markup and formulas: exact in the store, inert in CSV and on a screen."""
+    broker = stage.user.add_broker(
+        "hostile",
+        exchange="manual",
+        market="spot",
+        since=NOON,
+        base_url=None,
+        symbols=(),
+        method=None,
+        credentials=None,
+    )
+    names = sorted(set(hostile_names(100)))
+    fills = [replace(trade(n), symbol=f"{name}/USDT", base=name) for n, name in enumerate(names)]
+    for fill in fills:
+        stage.user.books.book_page(
+            broker, [fill], account_id=broker.account_id, method="fifo", source="import", seen_at=NOON
+        )
+    stored = stage.user.fills(FillQuery()).fills
+    assert [row.symbol for row in stored] == [f"{name}/USDT" for name in names]
+    await stage.watch(interval_s=10, cycles=1).run()
+    for view in (View(), View(focus="symbols", range="all"), View(focus="brokers")):
+        shown = text_of(render_dashboard(stage.states[-1], view, width=120, height=60), 120)
+        assert CONTROL.search(shown) is None
+    table = io.StringIO()
+    fills_csv(stage.user.fills(FillQuery()), table)
+    rows = list(csv.reader(io.StringIO(table.getvalue(), newline="")))
+    assert len(rows) == len(names) + 1
+    assert not [cell for row in rows for cell in row if re.match(r"[=@+\t\r]|-[^0-9.]", cell)]
 
 
 # --- paused, and at once ------------------------------------------------------------------------------------------

@@ -40,6 +40,16 @@ def test_exported_fills_begin_with_the_columns_an_import_reads() -> None:
     ]
 
 
+def test_a_line_break_in_a_name_begins_no_row() -> None:
+    """A bare carriage return would, in a spreadsheet, and what follows it would be a cell of its own."""
+    stream = io.StringIO(newline="")
+    fills_csv(FillsReport((fill(symbol="A\r=1+1"), fill(symbol="A\n=1+1")), 2), stream)
+    assert '"A\r=1+1"' in stream.getvalue()
+    assert "\r\n" not in stream.getvalue()
+    _, first, second = csv.reader(io.StringIO(stream.getvalue(), newline=""))
+    assert (first[1], second[1]) == ("A\r=1+1", "A\n=1+1")
+
+
 def test_a_pipe_gets_tab_separated_lines_without_decoration() -> None:
     """A header in lower case, exact numbers, no escape byte and no stray tab from a hostile name."""
     text = tsv(FillsReport((fill(symbol="\x1b[1mA\tB"),), 1))

@@ -135,7 +135,7 @@ def test_enter_opens_the_row_and_escape_closes_it() -> None:
 
 # --- whatever comes -------------------------------------------------------------------------------------------------
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def hostile_names(count: int) -> list[str]:
@@ -179,7 +179,7 @@ def test_a_hundred_hostile_names_put_no_control_byte_on_the_screen() -> None:
                 pressed(View(focus=panel), ("enter",), state),
             ):
                 shown = text_of(render_dashboard(state, view, width=width, height=height, glyphs=glyphs), width)
-                assert _CONTROL.search(shown) is None, (name, panel)
+                assert CONTROL.search(shown) is None, (name, panel)
                 lines = shown.split("\n")[:-1]
                 assert len(lines) == height
                 assert all(cell_len(line) <= width for line in lines)
@@ -205,4 +205,4 @@ def test_resizes_and_keys_at_random_while_fills_arrive(seed: int) -> None:
         lines = shown.split("\n")[:-1]
         assert len(lines) == height
         assert all(cell_len(line) <= width for line in lines)
-        assert _CONTROL.search(shown) is None
+        assert CONTROL.search(shown) is None

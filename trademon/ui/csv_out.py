@@ -115,6 +115,17 @@ def _figure(value: Decimal | None) -> str:
 
 def write_csv(stream: TextIO, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A header line and the rows, every cell made inert."""
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(_Lines(stream), lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows([safe_cell(c) for c in row] for row in rows)
+
+
+class _Lines:
+    """Lines that end with a newline alone. The writer is told otherwise, since it quotes only what is in its own line
+    end: a carriage return left bare within a name would begin a new row in a spreadsheet, and a formula in it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        self._stream.write(line.removesuffix("\r\n") + "\n")
