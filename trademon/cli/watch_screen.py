@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -21,23 +23,29 @@ if TYPE_CHECKING:
 
 SOONEST_FRAME_S = 0.1
 """However much happens at once, it is painted ten times a second at most; a key at once."""
+LATEST_FRAME_S = 1.0
+"""Ages and countdowns go on."""
 
 
 async def watch_on_screen(watch: Watch, console: Console, own: Sequence[UserStore]) -> None:
-    """Paint on every change, and once a second so that ages and countdowns go on; `own` are stores for what takes
-    reading."""
+    """The watch with its dashboard, until it ends. A fault in painting ends it, too: an old screen that looks like a
+    live one is worse than none. `own` are stores for what takes reading."""
     cockpit = Cockpit(watch)
-    cockpit.desk = Desk(own, watch.stores, watch.ports, capabilities_of, cockpit.changed)
+    desk = Desk(own, watch.stores, watch.ports, capabilities_of, cockpit.changed)
     watch.on_state = cockpit.hear
-    with Screen(console, on_key=cockpit.press, on_resize=cockpit.paint) as screen:
-        cockpit.screen = screen
-        beside = [asyncio.create_task(cockpit.every_second()), asyncio.create_task(cockpit.desk.run())]
+    with Screen(console, on_key=cockpit.type, on_resize=cockpit.paint_now) as screen:
+        beside = [asyncio.create_task(cockpit.run(screen, desk)), asyncio.create_task(desk.run())]
+        for task in beside:
+            task.add_done_callback(lambda _: watch.stop.set())
         try:
             await watch.run()
         finally:
             for task in (*beside, *cockpit.opening):
                 task.cancel()
-            await asyncio.gather(*beside, *cockpit.opening, return_exceptions=True)
+            ended = await asyncio.gather(*beside, *cockpit.opening, return_exceptions=True)
+    for fault in ended:
+        if isinstance(fault, Exception):
+            raise fault
 
 
 @dataclass(slots=True)
@@ -46,45 +54,51 @@ class Cockpit:
 
     watch: Watch
     view: View = field(default_factory=View)
-    screen: Screen | None = None
-    desk: Desk | None = None
     opening: set[asyncio.Task[None]] = field(default_factory=set)
     _state: WatchState | None = None
     _found: Detail | None = None
-    _due: asyncio.TimerHandle | None = None
+    _typed: deque[str] = field(default_factory=deque)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _at_once: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, state: WatchState) -> None:
         """The watch has a new state."""
         self._state = state
         self.changed()
 
+    def type(self, key: str) -> None:
+        """A key was typed."""
+        self._typed.append(key)
+        self.paint_now()
+
     def changed(self) -> None:
         """Something is to be painted, soon: what comes at once is painted once."""
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(SOONEST_FRAME_S, self.paint)
+        self._changed.set()
 
-    def paint(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
-        if self.screen is not None and self._state is not None and self.desk is not None:
-            self.screen.show(self._now(self._state, self.desk), self.view, self._found)
+    def paint_now(self) -> None:
+        self._at_once.set()
+        self._changed.set()
+
+    async def run(self, screen: Screen, desk: Desk) -> None:
+        """Obey keys and paint, until it is cancelled."""
+        while True:
+            self._changed.clear()
+            self._at_once.clear()
+            while self._typed:
+                self._press(self._typed.popleft(), desk)
+            if self._state is not None:
+                screen.show(self._now(self._state, desk), self.view, self._found)
+            await _within(SOONEST_FRAME_S, self._at_once)
+            await _within(LATEST_FRAME_S - SOONEST_FRAME_S, self._changed)
 
     def _now(self, state: WatchState, desk: Desk) -> WatchState:
         return dataclasses.replace(desk.completed(state), now=self.watch.ports.clock())
 
-    async def every_second(self) -> None:
-        while True:
-            await asyncio.sleep(1)
-            self.paint()
-
-    def press(self, key: str) -> None:
+    def _press(self, key: str, desk: Desk) -> None:
         """One key: another view, or something to be done."""
-        if self._state is None or self.desk is None:
-            if key in ("q", "Q"):
-                self.watch.stop.set()
+        if self._state is None:
             return
-        self.view, action = press(self.view, key, self._now(self._state, self.desk))
+        self.view, action = press(self.view, key, self._now(self._state, desk))
         if action == "quit":
             self.watch.stop.set()
         elif action == "pause":
@@ -92,10 +106,9 @@ class Cockpit:
         elif action == "scan":
             self.watch.scan_now()
         elif action == "method":
-            self.desk.show(self.view.method)
+            desk.show(self.view.method)
         elif action == "open":
-            self._open(self.desk)
-        self.paint()
+            self._open(desk)
 
     def _open(self, desk: Desk) -> None:
         self._found = None
@@ -107,8 +120,15 @@ class Cockpit:
             found = await desk.open(cast("Opened", opened))
             if self.view.opened == opened:
                 self._found = found
-                self.paint()
+                self.paint_now()
 
         task = asyncio.create_task(read())
         self.opening.add(task)
         task.add_done_callback(self.opening.discard)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    """Until the event, at most so long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
