@@ -171,6 +171,11 @@ def _show(command: str, flags: Flags, result: Result) -> None:
         _show_table(flags, result.report)
         if result.is_told and sys.stdout.isatty() and sys.stderr.isatty():
             return
+    _tell(result)
+
+
+def _tell(result: Result) -> None:
+    """On stderr, what must be heard and what failed."""
     for warning in result.warnings:
         print_warning(warning)
     for problem in result.problems:
