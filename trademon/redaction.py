@@ -10,6 +10,7 @@ What a text costs hardly depends on how many secrets there are: a thousand accou
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -154,22 +155,46 @@ def _in_base64(secret: bytes) -> Iterator[str]:
 # --- ways out -----------------------------------------------------------------------------------------------------
 
 
+class OutputFailed(OSError):
+    """Standard output or error takes no more: a full disk, say. A reader that has gone is a BrokenPipeError as ever."""
+
+
 class RedactedStream:
-    """Standard output or error without a secret in what is written at once."""
+    """Standard output or error without a secret in what is written at once.
+
+    Raises:
+        OutputFailed: from `write` and `flush`.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._write = stream.write
 
     def write(self, text: str) -> int:
-        self._write(redact(text))
+        with _told_apart():
+            self._write(redact(text))
         return len(text)
+
+    def flush(self) -> None:
+        with _told_apart():
+            self._stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         self.write("".join(lines))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _told_apart() -> Iterator[None]:
+    """What fails of an output is no fault of the work, which may fail with the same words."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputFailed(error.errno, error.strerror) from None
 
 
 def write_address(stream: TextIO, address: str) -> None:

@@ -106,6 +106,14 @@ def config_dir(home: Path | None) -> Path:
     return home / "config" if home else platformdirs.user_config_path("trademon")
 
 
+def here() -> Path:
+    """The working directory. Raises ConfigError where it has been removed meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the directory you are in has been removed", hint="cd to one that is there") from None
+
+
 def load_settings(environ: Mapping[str, str] | None = None, *, directory: Path | None = None) -> Settings:
     """The settings that hold for a run in `directory` (the working directory).
 
@@ -127,7 +135,7 @@ def _found(environ: Mapping[str, str] | None, directory: Path | None) -> dict[st
     """The value of each setting that is set, and where. An empty value is one that is not set: the next source is
     asked."""
     given = os.environ if environ is None else environ
-    local_file = (directory or Path.cwd()) / ".env"
+    local_file = (directory or here()) / ".env"
     local = read_env_file(local_file)
     home = given.get("TRADEMON_HOME") or local.get("TRADEMON_HOME")
     shared_file = config_dir(Path(home) if home else None) / "config.env"
@@ -209,7 +217,7 @@ def secret_from(name: str, environ: Mapping[str, str] | None = None, *, director
         ConfigError: it is set in neither, or empty.
     """
     environ = os.environ if environ is None else environ
-    value = environ.get(name) or _taken.get(name) or read_env_file((directory or Path.cwd()) / ".env").get(name)
+    value = environ.get(name) or _taken.get(name) or read_env_file((directory or here()) / ".env").get(name)
     if not value or not value.strip():
         if not _VARIABLE.fullmatch(name):
             raise ConfigError(

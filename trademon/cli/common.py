@@ -23,7 +23,7 @@ from trademon.core.model import Method
 from trademon.core.reports import Problem, Status
 from trademon.core.times import parse_begin, parse_end
 from trademon.errors import ConfigError, DataError, TrademonError, UsageError, explained
-from trademon.redaction import RedactedFormatter
+from trademon.redaction import OutputFailed, RedactedFormatter
 
 T = TypeVar("T")
 User = Annotated[
@@ -89,6 +89,8 @@ class Result:
     warnings: Sequence[str] = ()
     dry_run: bool = False
     """Nothing of it was kept: that is said, and whoever asks for a dry run wants to read it in a pipe, too."""
+    is_told: bool = False
+    """The table says each problem beside what it is of: whoever reads both streams on a terminal has it once."""
 
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
@@ -115,7 +117,7 @@ def _run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
         # Whoever reads us has gone: nothing is wrong, and Python must not complain about it at exit.
         _give_up_stdout()
         raise typer.Exit(0) from None
-    except (KeyboardInterrupt, typer.Exit):
+    except (KeyboardInterrupt, typer.Exit, OutputFailed):
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours ends as one line too
         if flags.debug:
@@ -161,11 +163,19 @@ def _show(command: str, flags: Flags, result: Result) -> None:
     elif result.report is not None and not flags.quiet and flags.is_plain:
         from trademon.ui.tsv import tsv  # noqa: PLC0415
 
-        sys.stdout.write(tsv(result.report))
+        for line in tsv(result.report):
+            sys.stdout.write(line)
     elif result.report is not None and not flags.quiet and (result.is_data or result.dry_run or sys.stdout.isatty()):
         if result.dry_run:
             sys.stdout.write("A dry run, nothing was written. Without --dry-run:\n")
         _show_table(flags, result.report)
+        if result.is_told and sys.stdout.isatty() and sys.stderr.isatty():
+            return
+    _tell(result)
+
+
+def _tell(result: Result) -> None:
+    """On stderr, what must be heard and what failed."""
     for warning in result.warnings:
         print_warning(warning)
     for problem in result.problems:

@@ -15,7 +15,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=T
 MB = 1_000_000
 
 
-@app.callback(epilog="Example: trademon db backup trademon-$(date +%u).db")
+@app.callback(epilog="Example: trademon db backup /mnt/backup/trademon.db")
 def db() -> None:
     """The store: its state, whole copies of it, and how one is brought back."""
 

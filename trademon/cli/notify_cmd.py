@@ -280,8 +280,11 @@ def _check_channel(channel: str | None, names: Sequence[str]) -> None:
 
 
 def _one_of(what: str, text: str, known: Sequence[Any]) -> Any:
+    from trademon.core.symbols import nearest  # noqa: PLC0415
     from trademon.errors import UsageError  # noqa: PLC0415
 
     if text not in known:
-        raise UsageError(f"there is no {what} {text[:40]!r}", hint=f"one of {', '.join(known)}")
+        near = nearest(text, known)
+        hint = f"did you mean {near}?" if near else f"one of {', '.join(known)}"
+        raise UsageError(f"there is no {what} {text[:40]!r}", hint=hint)
     return text
