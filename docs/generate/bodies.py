@@ -13,7 +13,8 @@ from docs.generate.shapes import Shape, draw, shape_of
 from trademon import errors
 from trademon.cli.common import Stopped
 from trademon.core.watch_reports import WatchEvent
-from trademon.ui.json_out import to_json, watch_event_to_json
+from trademon.ui.json_out import to_json
+from trademon.ui.watch_json import watch_event_to_json
 
 DONE: Final = "Done"
 # What each command reports, where that is more than that it is done.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from tests.cli.shell import Shell
+from tests.cli.shell import TRADEMON, Shell
 from tests.cli.test_two_users import every_command
 from trademon.cli import main
 
@@ -268,3 +270,65 @@ def test_a_question_that_nothing_matches_says_so(words: str, run_in: Callable[..
     if "empty" not in run("broker list --plain"):
         run("broker add empty --exchange manual")
     assert re.search(r"trademon [a-z]+", run(words))
+
+
+# --- pages --------------------------------------------------------------------------------------------------------
+
+
+def on_a_terminal(home: Path, cwd: Path, words: str, **env: str) -> pexpect.spawn[str]:
+    """The command on a terminal of eight lines."""
+    kept = Shell(home, cwd).env(**env)
+    child: pexpect.spawn[str] = pexpect.spawn(
+        str(TRADEMON), words.split(), env=kept, cwd=str(cwd), dimensions=(8, 100), encoding="utf-8", timeout=30
+    )
+    return child
+
+
+@pytest.mark.skipif(shutil.which("less") is None, reason="less is not installed")
+def test_a_long_list_is_paged_and_a_pager_that_is_left_is_no_fault(filled: Path, tmp_path: Path) -> None:
+    """The first screen, and after `q` the shell's prompt: no traceback, and it went well."""
+    child = on_a_terminal(filled, tmp_path, "config show", PAGER="less")
+    child.expect("TRADEMON_HOME")
+    child.expect(r"\n:")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert "TRADEMON_NOTIFY_URLS" not in child.before
+    assert "Traceback" not in child.before
+    assert child.exitstatus == 0
+
+
+def test_without_a_pager_all_of_it_stands_there(filled: Path, tmp_path: Path) -> None:
+    """`--no-pager`, and a `.env` that names one is refused: a directory one works in starts no program."""
+    child = on_a_terminal(filled, tmp_path, "config show --no-pager", PAGER="false")
+    child.expect(pexpect.EOF)
+    assert "TRADEMON_NOTIFY_URLS" in child.before
+    child.close()
+    (tmp_path / ".env").write_text("TRADEMON_PAGER=touch ran\n")
+    child = on_a_terminal(filled, tmp_path, "config show")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 4
+    assert "sets TRADEMON_PAGER" in " ".join(child.before.split())
+    assert not (tmp_path / "ran").exists()
+
+
+# --- what a document costs ----------------------------------------------------------------------------------------
+
+
+def test_a_document_loads_neither_the_screen_nor_what_watch_shows(filled: Path, tmp_path: Path) -> None:
+    """Scripts ask often: they pay for what they asked."""
+    code = (
+        "import sys; from trademon.cli import main; code = main(sys.argv[1:]);"
+        "unasked = {'rich', 'trademon.core.watch_reports', 'trademon.ui.tables', 'trademon.ui.progress', 'asyncio'};"
+        "sys.stderr.write(' '.join(sorted(unasked & sys.modules.keys()))); sys.exit(code)"
+    )
+    for words in ("pnl --json", "fills --json", "fills --plain"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words.split()],
+            capture_output=True,
+            text=True,
+            env=Shell(filled, tmp_path).env(),
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), words

@@ -25,7 +25,8 @@ from trademon.core.reports import (
     UsersReport,
 )
 from trademon.core.watch_reports import WatchEvent
-from trademon.ui.json_out import _WRITERS, dump, dump_line, envelope, to_json, watch_event_to_json
+from trademon.ui.json_out import _WRITERS, dump, dump_line, envelope, to_json
+from trademon.ui.watch_json import watch_event_to_json
 
 AUTH = Problem("auth", "the exchange refuses the key", "trademon broker set main", "main", "ann", 4)
 

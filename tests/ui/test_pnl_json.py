@@ -145,5 +145,5 @@ def test_csv_has_further_columns_where_they_were_asked_for() -> None:
     assert (rows[3]["wins"], rows[3]["max_drawdown"], rows[3]["last_price"]) == ("", "", "")
     assert "wins" not in rows_of(PNL)[0]
     assert "last_price" not in rows_of(PNL)[0]
-    header, *lines = tsv(FULL).splitlines()
+    header, *lines = "".join(tsv(FULL)).splitlines()
     assert {line.count("\t") for line in lines} == {header.count("\t")}

@@ -161,7 +161,8 @@ def _show(command: str, flags: Flags, result: Result) -> None:
     elif result.report is not None and not flags.quiet and flags.is_plain:
         from trademon.ui.tsv import tsv  # noqa: PLC0415
 
-        sys.stdout.write(tsv(result.report))
+        for line in tsv(result.report):
+            sys.stdout.write(line)
     elif result.report is not None and not flags.quiet and (result.is_data or result.dry_run or sys.stdout.isatty()):
         if result.dry_run:
             sys.stdout.write("A dry run, nothing was written. Without --dry-run:\n")

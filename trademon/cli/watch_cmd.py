@@ -123,8 +123,9 @@ class _Signals:
 
 def _event_writer(flags: Flags, *, show_user: bool) -> Callable[[WatchEvent], None]:
     """Writes each event as it comes. What was executed before the watch began is counted, not told line by line."""
-    from trademon.ui.json_out import dump_line, watch_event_to_json  # noqa: PLC0415
+    from trademon.ui.json_out import dump_line  # noqa: PLC0415
     from trademon.ui.lines import format_event  # noqa: PLC0415
+    from trademon.ui.watch_json import watch_event_to_json  # noqa: PLC0415
 
     started: list[WatchEvent] = []
     earlier = 0

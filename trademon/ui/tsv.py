@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from trademon.core.model import METHODS
@@ -20,14 +21,15 @@ from trademon.ui.json_out import to_json
 Table = tuple[Sequence[str], Iterable[Sequence[str]]]
 
 
-def tsv(report: object) -> str:
-    """`report` as lines, each with a newline; only the header where there is nothing.
+def tsv(report: object) -> Iterator[str]:
+    """`report` as lines, each with its newline; only the header where there is nothing.
 
     A tab or a line break in foreign text becomes a space, and what a terminal would obey is left out.
     """
     known = _TABLES[type(report).__name__]
     header, rows = known(report) if callable(known) else known.table(report)
-    return "".join("\t".join(clean(cell) for cell in row) + "\n" for row in (header, *rows))
+    for row in chain((header,), rows):
+        yield "\t".join(map(clean, row)) + "\n"
 
 
 class _Columns:
