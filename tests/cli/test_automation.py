@@ -170,7 +170,9 @@ def test_in_front_it_ends_with_its_signal_and_tells_systemd(
 
 def test_a_second_scheduler_does_not_start(shell: Shell) -> None:
     shell.run("automation", "start").check(0)
-    shell.run("automation", "start", "--foreground").check(75).one_line("another run")
+    shell.run("automation", "start", "--foreground").check(75).one_line(
+        "a scheduler is at work here already", "trademon automation stop ends it"
+    )
 
 
 def test_a_killed_scheduler_is_noticed_and_its_round_has_an_end(shell: Shell, exchange: ServerThread) -> None:

@@ -34,6 +34,23 @@ def test_a_passphrase_is_wanted_where_the_exchange_wants_one(shell: Shell) -> No
     shell.run("broker", "add", "k", "--exchange", "kraken", *KEYS, **env).check(0)
 
 
+def test_a_removed_account_that_is_added_again_may_count_twice_and_that_is_said(shell: Shell) -> None:
+    """Whether it is the same one nobody tells; the command that is named deletes what the removed one found."""
+    env = {"K": "key-of-some-one", "S": "secret-of-some-one"}
+    shell.run("broker", "add", "k", "--exchange", "kraken", *KEYS, **env).check(0)
+    (shell.cwd / "t.csv").write_text(
+        "executed_at,symbol,side,quantity,price,trade_id\n2026-05-01T10:00:00Z,BTC/USDT,buy,1,100,t1\n"
+    )
+    shell.run("fills", "import", "t.csv", "--broker", "k").check(0)
+    shell.run("broker", "remove", "k", "--yes").check(0)
+    done = shell.run("broker", "add", "k", "--exchange", "kraken", *KEYS, "--json", **env).check(0).json["data"]
+    (warned,) = [line for line in done["warnings"] if "a second time" in line]
+    assert "remove 'k (removed)' --with-fills" in warned
+    gone = shell.run("broker", "remove", "k (removed)", "--with-fills", "--yes", "--json").check(0).json["data"]
+    assert "1 fill deleted" in gone["message"]
+    assert [b["name"] for b in shell.run("broker", "list", "--json").check(0).json["data"]["brokers"]] == ["k"]
+
+
 def test_what_is_not_read_is_a_usage_error_with_words(shell: Shell) -> None:
     """Futures of an exchange without an adapter, a wallet's key, a name that is none."""
     shell.run("broker", "add", "o", "--exchange", "okx", "--market", "swap").check(2).one_line("--market swap of okx")

@@ -84,6 +84,17 @@ def test_ctrl_c_at_a_question_and_the_end_of_input_are_no_faults(shell: Shell) -
     assert [b["name"] for b in shell.run("broker", "list", "--json").json["data"]["brokers"]] == ["old"]
 
 
+def test_a_terminal_gets_each_fault_once(shell: Shell) -> None:
+    """The table has it; where the two streams go apart, each has it."""
+    keys = ("--api-key-env", "K", "--api-secret-env", "S", "--base-url", "http://127.0.0.1:9")
+    shell.run("broker", "add", "main", "--exchange", "binance", *keys, **SECRETS).check(0)
+    for command, code in (("scan", 1), ("doctor", 0)):
+        child = talk(shell, command)
+        assert end(child).count("cannot reach") == 1
+        assert child.exitstatus == code
+    shell.run("scan").check(1).one_line("main: cannot reach")
+
+
 def test_a_terminal_gets_a_sentence_and_no_escape_byte_where_none_is_wanted(shell: Shell) -> None:
     """On a terminal success is said; --no-color says it without an escape byte."""
     child = talk(shell, "broker", "add", "old", "--exchange", "manual", "--no-color")

@@ -74,7 +74,9 @@ def test_what_has_no_rate_is_in_no_figure_and_is_named(purse: Purse) -> None:
     assert report.rows[1].unvalued == (Unvalued("USDT", D(27), day(-7), "proceeds without a known cost"),)
     assert (report.rows[1].unmatched_quantity, report.rows[1].unmatched_proceeds) == (3, 0)
     assert report.totals[0].incomplete
-    assert report.notes == ("some prices are not known here: trademon prices fetch --in EUR",)
+    assert report.notes == (
+        "some prices are not known here: trademon prices fetch --in EUR asks for them, and says which no market tells",
+    )
 
 
 def test_what_is_known_stands_beside_what_is_not(purse: Purse) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.flows.desk import NOON, Desk
 from trademon.core.holding_reports import BalancesReport, OrderRow, OrdersReport, PositionRow, PositionsReport
-from trademon.core.model import Fee, Fill, OpenOrder, Position
+from trademon.core.model import Contract, Fee, Fill, OpenOrder, Position
 from trademon.demo import faults
 from trademon.demo.model import WorldOrder
 from trademon.exchanges.base import Capabilities
@@ -299,6 +299,47 @@ async def test_an_order_half_filled_is_open_and_one_that_vanished_is_done(desk: 
     assert ordered(desk, only_open=True).orders == ()
     desk.user.save_look(account_id, (), [], AT - timedelta(seconds=1))
     assert only(ordered(desk)).state == "unknown"
+
+
+async def test_what_is_left_of_a_contract_from_before_it_was_held_both_ways_is_shown(desk: Desk) -> None:
+    """A close that was never seen leaves the book of one-way mode open: it stands beside the long side's, and what the
+    exchange states is held against that one."""
+    broker = desk.user.add_broker(
+        "swap", exchange="manual", market="swap", since=NOON, base_url=None, symbols=(), method=None, credentials=None
+    )
+    assert broker.account_id is not None
+    perp, long = "BTC/USDT:USDT", "BTC/USDT:USDT long"
+    imported(desk, broker, trade("buy", "2", "100", "1", symbol=perp), trade("buy", "3", "110", "2", symbol=long))
+    stated = [Position(perp, "long", D(3), "USDT", D(110), D(120), D(30), NOON, "a")]
+    desk.user.save_look(broker.account_id, (), [], NOON, stated)
+    rows = (await open_now(desk)).positions
+    assert [(r.symbol, r.side, r.quantity, r.cost, r.difference) for r in rows] == [
+        (perp, "long", 3, 330, 0),
+        (perp, "long", 2, 200, -2),
+    ]
+
+
+async def test_an_order_half_filled_of_a_contract_held_both_ways_is_one_order(desk: Desk) -> None:
+    """Its fills are of a position side, which the exchange's list of open orders does not name."""
+    broker = desk.user.add_broker(
+        "perps",
+        exchange="binance",
+        market="swap",
+        since=AT,
+        base_url="http://127.0.0.1:9",
+        symbols=(),
+        method=None,
+        credentials=None,
+    )
+    account_id = desk.user.bind_account(broker, "7")
+    contract = Contract("USDT")
+    half = Fill("1", "BTC/USDT:USDT long", "BTC", "USDT", "buy", D(1), D(100), AT, order_id="70", contract=contract)
+    more = {"account_id": account_id, "method": "fifo", "source": "api", "seen_at": NOON}
+    desk.user.books.book_page(desk.user.broker("perps"), [half], **more)
+    open_one = OpenOrder("70", "BTC/USDT:USDT", "buy", "limit", D(3), D(1), D(100), AT)
+    desk.user.save_look(account_id, (), [open_one], NOON)
+    (row,) = ordered(desk).orders
+    assert (row.state, row.filled, row.quantity, row.fills, row.average_price) == ("open", 1, 3, 1, 100)
 
 
 async def test_rows_of_files_are_orders_where_they_name_one(desk: Desk) -> None:

@@ -165,6 +165,18 @@ async def test_rights_are_read_once_a_day(desk: Desk, exchange: str) -> None:
     assert known.read_at == NOON + timedelta(hours=25)
 
 
+async def test_rights_that_a_clock_a_year_ahead_noted_are_read_again(desk: Desk, exchange: str) -> None:
+    """Else nobody would hear of a right to withdraw for that long."""
+    await desk.open(exchange, desk.scripted())
+    desk.clock.move(days=365)
+    await desk.scan()
+    desk.clock.move(days=-365)
+    await desk.scan()
+    known = desk.user.key_rights(desk.user.broker("main"))
+    assert known is not None
+    assert known.read_at == desk.clock()
+
+
 async def test_rights_that_cannot_be_read_cost_no_fill_and_are_asked_for_in_an_hour(desk: Desk) -> None:
     """A note; what was known stays known."""
     server = await open_with(desk, "binance", can_trade=True)

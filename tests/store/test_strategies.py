@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -193,6 +195,18 @@ def test_the_file(tmp_path: Path) -> None:
     assert halted_by_file(blocked / FILE_NAME) is not None
     with pytest.raises(StoreError):
         halt_by_file(blocked / FILE_NAME, NOW, "")
+
+
+def test_a_full_disk_halts_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file needs no block: since when and why is lost, and no order leaves."""
+
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = tmp_path / "state" / FILE_NAME
+    monkeypatch.setattr(os, "write", full)
+    halt_by_file(file, NOW, "tired")
+    assert halted_by_file(file) == f"{file} says so"
 
 
 def test_a_lease_that_another_took_over_sends_nothing(ann: UserStore, kind: str) -> None:

@@ -92,9 +92,9 @@ def ask_hidden(what: str, *, may_be_empty: bool = False) -> str:
 
 
 def _read(prompt: str) -> str:
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    with _ending_well():
+    with _ending_well():  # from before the question can be seen: whoever sees it may end us
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
         line = sys.stdin.readline()
     if not line:
         raise _no_answer()

@@ -291,6 +291,7 @@ def remove(
 def _remove(name: str, user: str | None, *, yes: bool, with_fills: bool, dry_run: bool) -> Result:
     from trademon.cli.broker_work import alone, find_to_remove  # noqa: PLC0415
     from trademon.cli.common import confirm  # noqa: PLC0415
+    from trademon.ui.text import count  # noqa: PLC0415
     from trademon.wiring import open_home  # noqa: PLC0415
 
     with open_home(dry_run=dry_run) as home:
@@ -302,5 +303,5 @@ def _remove(name: str, user: str | None, *, yes: bool, with_fills: bool, dry_run
         # Whoever is at work would store some of them again.
         with alone(home, found if with_fills and not dry_run else ()):
             deleted = sum(store.remove_broker(broker, with_fills=with_fills) for broker in found)
-    fate = f"{deleted} fills deleted" if with_fills else "its fills stay in the store"
+    fate = f"{count(deleted, 'fill')} deleted" if with_fills else "its fills stay in the store"
     return Result(Done(f"removed broker {name}; {fate}"), is_data=False, dry_run=dry_run)

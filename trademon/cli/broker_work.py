@@ -29,6 +29,7 @@ from trademon.exchanges.registry import (
     WITHOUT_API,
     check_exchange,
     markets_of,
+    names_accounts,
     needs_password,
 )
 from trademon.settings import secret_from
@@ -39,6 +40,10 @@ from trademon.wiring import Home, open_home
 if TYPE_CHECKING:
     from trademon.flows.key_rights import KeyExam
 
+_TWICE = (
+    "{name}: {exchange} does not say whose a key is. If it opens the account that the removed {name} had, what that "
+    "one found counts a second time: trademon broker remove '{name} (removed)' --with-fills"
+)
 DEFAULT_HISTORY = timedelta(hours=24)
 _PEM = re.compile(r"-----BEGIN [A-Z ]+-----\s[A-Za-z0-9+/=\s]+\s-----END [A-Z ]+-----\s*")
 _NAME = re.compile(r"[\w.-]{1,40}")
@@ -120,6 +125,8 @@ def add_broker(
             sandbox=sandbox,
         )
         warned = _keep(home, store, broker, exam, allow_withdraw=allow_withdraw)
+        if left and not names_accounts(exchange):
+            warned += (_TWICE.format(name=name, exchange=exchange),)
     said = f"added broker {name} ({exchange})"
     if left:
         fills, are = ("1 fill", "is") if left == 1 else (f"{left:,} fills", "are")

@@ -89,6 +89,8 @@ class Result:
     warnings: Sequence[str] = ()
     dry_run: bool = False
     """Nothing of it was kept: that is said, and whoever asks for a dry run wants to read it in a pipe, too."""
+    is_told: bool = False
+    """The table says each problem beside what it is of: whoever reads both streams on a terminal has it once."""
 
 
 def run(command: str, flags: Flags, work: Callable[[], Result]) -> NoReturn:
@@ -167,6 +169,13 @@ def _show(command: str, flags: Flags, result: Result) -> None:
         if result.dry_run:
             sys.stdout.write("A dry run, nothing was written. Without --dry-run:\n")
         _show_table(flags, result.report)
+        if result.is_told and sys.stdout.isatty() and sys.stderr.isatty():
+            return
+    _tell(result)
+
+
+def _tell(result: Result) -> None:
+    """On stderr, what must be heard and what failed."""
     for warning in result.warnings:
         print_warning(warning)
     for problem in result.problems:

@@ -36,7 +36,7 @@ def _doctor(brokers: list[str], user: str | None) -> Result:
                 stores=stores,
                 has_channel=lambda store: bool(channels.of(store.user, store.telegram_chat())),
             )
-        return Result(report, report.problems, report.status, report.exit_code)
+        return Result(report, report.problems, report.status, report.exit_code, is_told=True)
 
     with open_home() as home:
         return run_async(lambda: work(home))

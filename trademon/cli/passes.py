@@ -39,7 +39,9 @@ def run_pass(
         async with home.network() as ports:
             report = replace(await flow(targets, ports, since), manual=manual, disabled=disabled)
         warnings = tuple(b.alert.line for b in report.brokers if b.alert is not None)
-        return Result(report, report.problems, report.status, report.exit_code, is_data=False, warnings=warnings)
+        return Result(
+            report, report.problems, report.status, report.exit_code, is_data=False, warnings=warnings, is_told=True
+        )
 
     with open_home() as home:
         return run_async(lambda: work(home))

@@ -46,7 +46,8 @@ def _verify(brokers: list[str], user: str | None, *, accept: bool) -> Result:
         async with home.network() as ports:
             report = replace(await flow.verify(targets, ports, accept=accept), disabled=disabled)
         # Silent in cron while all agree; what differs is printed in a pipe, too, with its cause.
-        return Result(report, report.problems, report.status, report.exit_code, is_data=bool(report.problems) or accept)
+        is_data = bool(report.problems) or accept
+        return Result(report, report.problems, report.status, report.exit_code, is_data=is_data, is_told=True)
 
     with open_home() as home:
         return run_async(lambda: work(home))

@@ -63,6 +63,11 @@ def check_exchange(name: str) -> str:
     return name
 
 
+def names_accounts(exchange: str) -> bool:
+    """Whether an exchange says whose account a key opens, so that two keys to one account are known as such."""
+    return exchange in KNOWN
+
+
 def needs_password(exchange: str) -> bool:
     """Whether a key of that exchange has a passphrase beside its secret."""
     if exchange in KNOWN:

@@ -56,7 +56,8 @@ def borrowed(ref: BookRef, rates: Rates) -> Iterator[str]:
 def fetch_note(books: Iterable[BookFigures], currency: str) -> Iterator[str]:
     """How to get the prices that are missing."""
     if any(book.row.unvalued for book in books):
-        yield f"some prices are not known here: trademon prices fetch --in {currency}"
+        fetch = f"trademon prices fetch --in {currency}"
+        yield f"some prices are not known here: {fetch} asks for them, and says which no market tells"
 
 
 def converted(store: UserStore, ref: BookRef, method: Method, query: PnlQuery, rates: Rates) -> BookFigures:

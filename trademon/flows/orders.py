@@ -7,6 +7,7 @@ from datetime import datetime
 
 from trademon.core.holding_reports import OrderRow, OrdersReport
 from trademon.core.model import OpenOrder
+from trademon.core.symbols import without_side
 from trademon.core.times import EPOCH
 from trademon.exchanges.registry import WITHOUT_API
 from trademon.flows.holdings import HeldAccount, held_accounts
@@ -36,7 +37,7 @@ def _orders_of(account: HeldAccount, *, only_open: bool) -> Iterator[OrderRow]:
         waiting = {(o.symbol, o.order_id): o for o in account.store.open_orders(account.account_id)}
         filled = account.store.filled_orders(account.account_id) if waiting or not only_open else ()
     for order in filled:
-        open_one = waiting.pop((order.symbol, order.order_id), None)
+        open_one = waiting.pop((without_side(order.symbol), order.order_id), None)  # listed without a position side
         if open_one is not None:
             yield _open(account, open_one, order)
         elif not only_open:

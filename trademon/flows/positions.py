@@ -17,7 +17,7 @@ from trademon.core.model import Position, PositionSide
 from trademon.core.money import EXACT, ZERO, divide, format_decimal, round_figure
 from trademon.core.pnl_reports import PnlRow
 from trademon.core.reports import takes_files
-from trademon.core.symbols import is_money, without_side
+from trademon.core.symbols import is_money, position_side, without_side
 from trademon.exchanges.registry import only_manual
 from trademon.flows.coverage import CapabilitiesOf
 from trademon.flows.holdings import HeldAccount, held_accounts
@@ -192,11 +192,15 @@ def _stated_positions(account: HeldAccount, books: Sequence[PnlRow]) -> Iterator
     stated: dict[tuple[str, PositionSide], list[Position]] = defaultdict(list)
     for one in account.store.positions(account.account_id):
         stated[one.symbol, one.side].append(one)
-    own: dict[tuple[str, PositionSide], PnlRow] = {}
-    for book in books:
-        own[without_side(book.symbol), "short" if (book.open_quantity or ZERO) < 0 else "long"] = book
+    own: dict[tuple[str, PositionSide], list[PnlRow]] = defaultdict(list)
+    for book in sorted(books, key=lambda book: position_side(book.symbol) is None):
+        own[without_side(book.symbol), "short" if (book.open_quantity or ZERO) < 0 else "long"].append(book)
     for symbol, side in sorted(own.keys() | stated.keys()):
-        yield _beside(account, symbol, side, own.get((symbol, side)), stated[symbol, side])
+        # What is left of another mode, in which the contract had one book for both sides, is a row of its own.
+        found = own[symbol, side]
+        yield _beside(account, symbol, side, found[0] if found else None, stated[symbol, side])
+        for book in found[1:]:
+            yield _beside(account, book.symbol, side, book, ())
 
 
 def _beside(

@@ -210,6 +210,4 @@ def signed_in(store: UserStore, broker: Broker) -> Session:
 
 
 def _sign_in(broker: Broker, why: str) -> SignInNeeded:
-    return SignInNeeded(
-        f"{broker.name} is not signed in: {why}", hint=f"trademon broker login {broker.name}", broker=broker.name
-    )
+    return SignInNeeded(f"not signed in: {why}", hint=f"trademon broker login {broker.name}", broker=broker.name)

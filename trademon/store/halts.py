@@ -54,9 +54,10 @@ def halt_by_file(file: Path, at: datetime, reason: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:  # that it is there is what counts: an older one keeps what it says
-            if not os.fstat(handle).st_size:
-                os.write(handle, text.encode())
+        try:  # that it is there is what counts: an older one keeps what it says, and on a full disk it says nothing
+            with contextlib.suppress(OSError):
+                if not os.fstat(handle).st_size:
+                    os.write(handle, text.encode())
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -80,7 +81,8 @@ def halted_by_file(file: Path) -> str | None:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         with file.open(encoding="utf-8") as stream:
             at, _, reason = stream.readline(300).strip().partition(" ")
-        return f"since {at}{f' ({reason})' if reason else ''}"
+        if at:
+            return f"since {at}{f' ({reason})' if reason else ''}"
     return f"{file} says so"
 
 
