@@ -69,8 +69,13 @@ def test_an_empty_currency_is_a_usage_error(shell: Shell) -> None:
 
 def test_brokers_that_are_all_disabled_are_not_said_to_be_none(shell: Shell) -> None:
     """In cron, where a pass must not be silent, too."""
+    none = shell.run("watch", "--cycles", "1").check(0).out
+    assert "nothing to watch yet: trademon broker add NAME --exchange binance; from then on it is watched here" in none
     shell.run("broker", "add", "practice", "--exchange", "demo").check(0)
     shell.run("broker", "disable", "practice").check(0)
+    assert (
+        "yet: broker practice is disabled: trademon broker enable practice" in shell.run("watch", "--cycles", "1").out
+    )
     for command in ("scan", "sync", "verify"):
         shell.run(command).check(0).one_line("broker practice is disabled (trademon broker enable practice)")
 

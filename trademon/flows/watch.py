@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from trademon.core.automation_reports import AutomationStatus
 from trademon.core.model import id_order
-from trademon.core.reports import BrokerScan, ExecutionRow, Problem, ScanReport, takes_files
+from trademon.core.reports import BrokerScan, ExecutionRow, Problem, ScanReport, left_alone, takes_files
 from trademon.core.session_reports import KeptSession
 from trademon.core.watch_reports import WatchEvent, WatchState
 from trademon.exchanges.registry import only_manual
@@ -179,7 +179,14 @@ class Watch:
         text = f"watching {brokers} of {self.title}, every {self.options.interval_s:g} s"
         if self._manual:
             text = f"nothing to watch: {takes_files(self._manual)}"
+        elif not count:
+            text = f"nothing to watch yet: {self._way_on()}; from then on it is watched here"
         self._tell(WatchEvent("start", self._started_at, text=text))
+
+    def _way_on(self) -> str:
+        """Where no broker is watched: the command after which one is."""
+        disabled = [target.broker.name for target in self._brokers]
+        return ": ".join(left_alone(disabled)) if disabled else "trademon broker add NAME --exchange binance"
 
     async def _tick(self) -> None:
         started = self._last_tick = self.ports.monotonic()

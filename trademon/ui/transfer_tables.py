@@ -36,7 +36,7 @@ def render_transfers(report: TransfersReport, glyphs: Glyphs = UNICODE) -> Rende
         return Text(clean(f"deposits and withdrawals: {read}{hint}"))
     named = several(row.user for row in report.transfers)
     rows = tuple(_row(row, glyphs, named=named) for row in report.transfers)
-    own = "other end: your own account, known by the transaction's name"
+    own = "other end: the account of your own that tells of the same transaction"
     said = own if all(row.peer for row in report.transfers) else f"{own}; {glyphs.none} is one that is not known here"
     return Group(Grid(_COLUMNS, rows, glyphs.rule), Text(said, style="dim"))
 
