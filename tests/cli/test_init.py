@@ -45,7 +45,7 @@ KEY = [("API key: ", SECRETS["K"]), ("API secret: ", SECRETS["S"])]
 
 def account(name: str = "main", exchange: str = "binance") -> list[tuple[str, str]]:
     market = [("[spot]: ", "")]
-    named = [("Exchange: ", exchange), *market, ("A name for it, of your own [", name)]
+    named = [("Exchange [", exchange), *market, ("A name for it, of your own [", name)]
     return named if exchange == "manual" else [*named, ("Its history from ", "2d")]
 
 
@@ -55,7 +55,7 @@ def test_a_first_person_is_led_to_their_first_figure(fresh: Shell, exchange: Ser
     said = answer(
         child,
         *STORE,
-        ("Exchange: ", "binanse"),
+        ("Exchange [", "binanse"),
         ("did you mean 'binance'?", ""),  # and Enter is the default of the question that comes again
         ("Market: spot, swap [spot]: ", ""),
         ("A name for it, of your own [binance]: ", "not a name"),
@@ -176,7 +176,7 @@ def test_nobody_is_asked_where_nobody_is(shell: Shell, words: str, code: int, hi
 
 QUESTIONS = [
     ("init", "Your name in it ["),
-    ("broker add", "Exchange: "),
+    ("broker add", "Exchange ["),
     ("broker add x --exchange binance", "API key: "),
     ("broker remove main", "[y/N]: "),
 ]

@@ -229,15 +229,18 @@ def test_what_is_no_zone_is_one_line(
     assert "\x1b" not in said
 
 
-def test_a_zone_in_the_settings_that_is_none_is_for_a_person(
+def test_a_zone_in_the_settings_that_is_none_is_said_and_stops_nothing(
     run_in: Callable[..., Run], filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tables are not shown in another zone than was asked for; documents need none."""
+    """Beside the times, which are the machine's. Who stops all orders, or a scan in cron, must not fail for it."""
     run = run_in(filled)
     monkeypatch.setenv("TRADEMON_TZ", "Europe/Belrin")
-    run("fills", code=4)
-    run("fills --json")
-    run("fills --tz UTC")
+    monkeypatch.setenv("TZ", "UTC")
+    said = "times: UTC TRADEMON_TZ: there is no time zone 'Europe/Belrin' (did you mean Europe/Berlin?)"
+    assert said in " ".join(run("fills").split())
+    assert "times: Asia/Tokyo\n" in run("fills --tz Asia/Tokyo")
+    for words in ("fills --json", "fills --plain", "paths", "scan", "halt --show"):
+        assert "TRADEMON_TZ:" not in run(words)
 
 
 # --- nothing ------------------------------------------------------------------------------------------------------

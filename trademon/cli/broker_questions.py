@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from trademon.cli.ask import ask, can_ask
+from trademon.cli.ask import ask, can_ask, say
 from trademon.cli.broker_work import check_broker_name, check_market
 from trademon.errors import UsageError
 from trademon.exchanges.registry import ADAPTERS, DEMO, WITHOUT_API, check_exchange, markets_of
@@ -28,9 +28,11 @@ def complete_broker(
             raise UsageError(f"broker add needs {'NAME' if name is None else '--exchange'}", hint=EXAMPLE)
         return name, exchange, market or "spot"
     if exchange is None:
-        known = ", ".join((*ADAPTERS, "okx", "kraken", "..."))
-        words = f"Exchange: {known}; {MANUAL} for files alone, {DEMO} to practise"
-        exchange = ask(words, check_exchange, default="binance")
+        say(
+            f"{', '.join(ADAPTERS)}; okx, kraken, bybit or another of ccxt;",
+            f"{MANUAL} for an account of files alone; {DEMO} to practise.",
+        )
+        exchange = ask("Exchange", lambda text: check_exchange(text.lower()), default=ADAPTERS[0])
         if market is None and len(markets_of(exchange)) > 1:
             market = ask(f"Market: {', '.join(markets_of(exchange))}", partial(_known_market, exchange), default="spot")
     if name is None:

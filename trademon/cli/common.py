@@ -202,21 +202,23 @@ def _shown_in_zone(flags: Flags) -> AbstractContextManager[object]:
     """The zone of `--tz`, else of TRADEMON_TZ, else the machine's, for a person. Documents and lines for programs know
     UTC alone, but a zone that is none is refused with them, too.
 
+    A setting that names none is said where times are shown, and stops nothing: neither `halt` nor a scan in cron may
+    fail for the look of a table.
+
     Raises:
-        UsageError: there is no such zone.
-        ConfigError: TRADEMON_TZ names none.
+        UsageError: `--tz` names no zone.
     """
     if flags.json and flags.zone is None:
         return nullcontext()
     from trademon.settings import load_settings  # noqa: PLC0415
-    from trademon.ui.zone import find_zone, shown_in  # noqa: PLC0415
+    from trademon.ui.zone import Zone, find_zone, shown_in  # noqa: PLC0415
 
     if flags.zone is not None:
         return shown_in(find_zone(flags.zone))
     try:
         return shown_in(find_zone(load_settings().tz))
     except UsageError as error:
-        raise ConfigError(f"TRADEMON_TZ: {error.message}", hint=error.hint) from None
+        return shown_in(Zone(note=f"TRADEMON_TZ: {error.message} ({error.hint})"))
 
 
 @contextmanager

@@ -85,7 +85,7 @@ from trademon.ui.text import (
 )
 from trademon.ui.transfer_tables import render_transfers
 from trademon.ui.verify_tables import render_verify
-from trademon.ui.zone import shown_zone
+from trademon.ui.zone import shown_zone, zone_note
 
 ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
@@ -105,6 +105,8 @@ class _ZoneLine:
         zone = shown_zone()
         if zone is not None:
             yield sentence(f"times: {zone}", "dim")
+            if note := zone_note():
+                yield sentence(note, "yellow")
 
 
 def with_zone(parts: RenderableType) -> RenderableType:

@@ -24,11 +24,13 @@ _HINT: Final = "as in Europe/Paris, UTC or local"
 
 @dataclass(slots=True)
 class Zone:
-    """`zone` None is the machine's own. `is_shown`: a time was shown in it, so that its name must be, too."""
+    """`zone` None is the machine's own. `is_shown`: a time was shown in it, so that its name must be, too. `note`: why
+    it is not the one that was wanted."""
 
     zone: tzinfo | None = None
     name: str = LOCAL
     is_shown: bool = False
+    note: str = ""
 
     @property
     def title(self) -> str:
@@ -62,6 +64,12 @@ def shown_zone() -> str | None:
     """The name of the zone in which times were shown; None where none was."""
     shown = _now_shown.get()
     return shown.title if shown is not None and shown.is_shown else None
+
+
+def zone_note() -> str:
+    """Why times are not shown in the zone that was wanted; nothing where they are."""
+    shown = _now_shown.get()
+    return shown.note if shown is not None else ""
 
 
 def find_zone(name: str) -> Zone:
