@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from tests.cli.conftest import founding_world
-from tests.cli.shell import ENVELOPE, SECRETS, ServerThread, Shell
-from trademon.demo import faults
-from trademon.demo.server import DemoAccount
+from tests.cli.shell import ENVELOPE, Shell
+from trademon.store.lease import hold
 from trademon.store.migrate import upgrade
 
 HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id"
@@ -101,25 +99,12 @@ def test_where_no_copy_can_be(stored: Shell) -> None:
     assert ids(stored) == ["t1"]
 
 
-def test_no_store_is_brought_back_under_a_run(shell: Shell) -> None:
-    """While a scan waits for its exchange: 75, nothing changed. A copy can be made meanwhile."""
-    account = DemoAccount("binance", SECRETS["K"], SECRETS["S"], "", "11", founding_world())
-    with ServerThread(account) as exchange:
-        shell.add("main", "binance", exchange.url, "--since", "1d").check(0)
-        exchange.server.faults.append(faults.hang())
-        child = shell.start("scan")
-        lock = shell.home / "data" / "locks" / "broker-1.lock"
-        for _ in range(200):
-            if lock.exists() and lock.read_text():
-                break
-            shell.run("paths").check(0)
-        try:
-            shell.run("db", "backup", "copy.db").check(0)
-            shell.run("db", "restore", "copy.db", "--yes").check(75).one_line("at work")
-        finally:
-            child.kill()
-            child.communicate()
-        shell.run("db", "restore", "copy.db", "--yes").check(0)
+def test_no_store_is_brought_back_under_a_run(stored: Shell) -> None:
+    """While a run holds a broker: 75, nothing changed. A copy can be made meanwhile."""
+    with hold(stored.home / "data" / "locks", "broker-1"):
+        stored.run("db", "backup", "copy.db").check(0)
+        stored.run("db", "restore", "copy.db", "--yes").check(75).one_line("at work")
+    stored.run("db", "restore", "copy.db", "--yes").check(0)
 
 
 def test_the_state_of_the_store(stored: Shell) -> None:

@@ -38,9 +38,9 @@ _STATUS_COLUMNS: Final = (
     Column("last round"),
     Column("outcome"),
     Column("took", "right", leaves=1),
-    Column("good in 24 h", "right", leaves=4),
+    Column("good in 24 h", "right", leaves=2),
     Column("7 d", "right", leaves=3),
-    Column("30 d", "right", leaves=2),
+    Column("30 d", "right", leaves=4),
 )
 _ROUND_COLUMNS: Final = (
     Column("begun"),
