@@ -68,6 +68,9 @@ def _stepped(call: Any) -> Any:
 class Output:
     """Standard output, which dies before or after something is printed."""
 
+    buffer = None
+    """Nobody writes past us, also where the stream itself has no buffer (PYTHONUNBUFFERED)."""
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
