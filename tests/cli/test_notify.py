@@ -78,7 +78,7 @@ def test_a_test_message_and_its_failure(bob: Shell, telegram: TelegramThread) ->
     bob.run("notify", "test", "--user", "bob", **telegram.env).check(0)
     assert telegram.demo.texts[0].startswith("trademon: a test")
     done = bob.run("notify", "test", "--user", "bob", "--channel", "fax", **telegram.env).check(2)
-    done.one_line("there is no channel 'fax'", "there are telegram")
+    done.one_line("there is no channel 'fax'", "known: telegram")
 
 
 def test_what_a_user_sets_is_listed(bob: Shell, telegram: TelegramThread) -> None:

@@ -91,7 +91,8 @@ def test_sqlite_sees_the_same_schema_as_in_tables(file: Database, tmp_path: Path
 def unmigrated(path: Path) -> Database:
     """A way to a file as it is."""
     database = object.__new__(Database)
-    database.backend, database.user_id, database._moments = SqliteFile(f"sqlite:///{path}"), None, {}
+    database.backend, database.user_id = SqliteFile(f"sqlite:///{path}"), None
+    database._moments, database._rehearsals = {}, []
     return database
 
 
