@@ -18,6 +18,11 @@ MEASURED = "measured"
 os.environ.setdefault("CHAOS_SEED", str(random.SystemRandom().randrange(10**6)))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a third of their time tests wait, for a process, a signal, a silent host."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The seed, so that a run can be had again, and what tests measured."""
     told = [
