@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -16,7 +17,7 @@ import pexpect
 import pytest
 
 from tests.cli.shell import TRADEMON, Shell
-from trademon.cli import main
+from trademon.cli import COMMANDS, _loaded, main
 from trademon.cli.shells import SHELLS
 
 HEADER = "executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_id\n"
@@ -105,6 +106,17 @@ def files(root: Path) -> dict[Path, tuple[bytes, int]]:
 def test_what_is_offered(offer: Offer, line: str, offered: list[str]) -> None:
     """Commands, options, and whatever a value can be; symbols in the spelling that was begun."""
     assert offer(line) == offered
+
+
+def test_every_line_offered_for_an_option_is_one(home: Path, offer: Offer) -> None:
+    """However long its help is: a shell takes each line as a word of its own, and one that is none is in the way."""
+    for name in COMMANDS:
+        command = _loaded(name)
+        for words in ((name,), *((name, sub) for sub in getattr(command, "commands", {}))):
+            offered = offer(f"trademon {' '.join(words)} -")
+            assert "--json" in offered or "--help" in offered, words
+            assert [word for word in offered if not re.fullmatch(r"-[a-zA-Z]|--[a-z][a-z-]*", word)] == [], words
+    assert offer("trademon pnl --si") == ["--since"]
 
 
 def test_a_pinned_user_is_offered_nothing_of_anybody_else(offer: Offer) -> None:

@@ -7,6 +7,7 @@ and everything else in their files. A test holds the two together.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -116,6 +117,10 @@ def main(args: Sequence[str]) -> int:
 
             return set_up_shell(args)
         command = get_command(app)
+        if "_TRADEMON_COMPLETE" in os.environ:
+            from trademon.cli.shells import offer_a_line_each  # noqa: PLC0415
+
+            offer_a_line_each()
         code = command.main(list(args), prog_name="trademon", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Exit as end:

@@ -92,6 +92,19 @@ def set_up_shell(args: Sequence[str]) -> int:
     return 0
 
 
+def offer_a_line_each() -> None:
+    """What all three scripts read is a line an offer. Typer folds a long help as if for a screen, and each further line
+    of it would be offered as a word, too."""
+    from typer._click.shell_completion import add_completion_class  # noqa: PLC0415 - typer has no other name for it
+    from typer._completion_classes import FishComplete  # noqa: PLC0415
+
+    class LineEach(FishComplete):
+        def format_completion(self, item: Any) -> str:
+            return f"{item.value}\t{' '.join(item.help.split())}" if item.help else str(item.value)
+
+    add_completion_class(LineEach, FishComplete.name)
+
+
 def _shell_here(scripts: Any) -> str | None:
     name: str | None = scripts._get_shell_name()
     return name

@@ -23,7 +23,7 @@ def render_doctor(report: DoctorReport, glyphs: Glyphs = UNICODE) -> RenderableT
     if acts:
         said = f"{count(acts, 'thing')} to do, {count(warns, 'warning')}"
     else:
-        said = f"all well, {count(warns, 'warning')}" if warns else "all well"
+        said = f"{count(warns, 'warning')}, no fault" if warns else "all well"
     return Group(grid, sentence(said, "dim"))
 
 
