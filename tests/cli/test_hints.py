@@ -31,6 +31,21 @@ def manual(shell: Shell, rows: str = BUY + SELL, name: str = "old") -> Shell:
     return shell
 
 
+# --- nothing there yet ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["positions", "balances", "orders", "coverage", "lots", "fills", "pnl"])
+def test_without_a_broker_the_first_step_is_to_add_one(shell: Shell, command: str) -> None:
+    """A sync or scan would only say that there is none. With one, that is the step."""
+    add = "trademon broker add NAME --exchange binance, then trademon "
+    assert add in " ".join(shell.run(command).check(0).out.split())
+    if command in ("positions", "balances", "orders", "coverage", "lots"):
+        shell.run("broker", "add", "main", "--exchange", "binance", *KEYS, **ENV).check(0)
+        said = " ".join(shell.run(command).check(0).out.split())
+        assert "broker add" not in said
+        assert "trademon sync" in said or "trademon scan" in said
+
+
 # --- nothing that can be asked ------------------------------------------------------------------------------------
 
 

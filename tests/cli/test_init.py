@@ -61,7 +61,8 @@ def test_a_first_person_is_led_to_their_first_figure(fresh: Shell, exchange: Ser
         ("A name for it, of your own [binance]: ", "not a name"),
         ("is no broker name", "main"),
         ("Its history from ", "someday"),
-        ("2026-11-21", "2d"),
+        ("Its history from: time is not an ISO 8601 time: 'someday'", "3m"),
+        ("Its history from: 3m may be minutes or months", "2d"),
         *KEY,
         ("Add main (binance spot) for ann? [Y/n]: ", ""),
     )
@@ -73,6 +74,19 @@ def test_a_first_person_is_led_to_their_first_figure(fresh: Shell, exchange: Ser
     assert "main of ann is set up; 3 executions are stored" in re.sub(r"\s+", " ", said)
     pnl = fresh.run("pnl", "--json").check(0).json["data"]
     assert (pnl["rows"][0]["user"], pnl["rows"][0]["net"]) == ("ann", "2.5")
+
+
+def test_the_first_screen_is_folded_between_words(fresh: Shell) -> None:
+    """To the width of the terminal, and below the text that it goes on with."""
+    child = pexpect.spawn(
+        str(TRADEMON), ["init"], env=fresh.env(), cwd=str(fresh.cwd), timeout=20, encoding="utf-8", dimensions=(50, 60)
+    )
+    child.expect_exact("Your name in it [")
+    rows = (child.before or "").splitlines()
+    child.close()
+    assert [row for row in rows if len(row) > 60 and str(fresh.home) not in row] == []
+    assert "trademon keeps what it reads of your accounts on this" in rows
+    assert "             copies of the two apart." in rows
 
 
 def test_it_adds_to_what_is_there(shell: Shell) -> None:
@@ -199,6 +213,7 @@ def ended(shell: Shell, words: str, question: str, key: str) -> tuple[int, str]:
     code = int(child.match.group(1))
     said = child.before or ""
     assert "Traceback" not in said
+    assert said.endswith("\n")  # and the shell's prompt begins a line
     return code, end(child)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -155,7 +156,7 @@ def test_a_naive_time_is_not_counted():
 @pytest.mark.parametrize(
     ("text", "ago"),
     [
-        ("30m", timedelta(minutes=30)),
+        ("30min", timedelta(minutes=30)),
         ("24h", timedelta(hours=24)),
         ("7D", timedelta(days=7)),
         (" 2w ", timedelta(weeks=2)),
@@ -173,6 +174,14 @@ def test_since_neither_a_span_nor_a_past_time_is_refused(text: str):
     """Unknown units, foreign digits and the future."""
     with pytest.raises(DataError):
         parse_since(text, now=NOON)
+
+
+@pytest.mark.parametrize("parse", [parse_since, parse_begin, parse_end])
+def test_an_m_alone_is_refused_with_what_to_write(parse: Callable[..., datetime]):
+    """`3m` may be minutes or months: a guess would show figures of another time."""
+    with pytest.raises(DataError, match="3m may be minutes or months") as error:
+        parse(" 3M ", now=NOON)
+    assert error.value.hint == "write 3min, or for months 90d or a month, as in 2026-08"
 
 
 # --- days, months, quarters, years --------------------------------------------------------------------------------

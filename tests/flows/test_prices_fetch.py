@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -167,6 +168,21 @@ async def test_what_no_market_tells_and_what_had_no_price_are_told_apart(desk: D
     again = await ask(desk)
     assert again.gaps == report.gaps
     assert list(desk.servers["main"].requests) == []
+
+
+async def test_a_currency_that_no_market_has_is_a_failure_and_may_be_misspelt(desk: Desk) -> None:
+    """Nothing of what was asked for was got; where another price is known it is no more than a part."""
+    await desk.open("binance", world_of(desk))
+    manual(desk, bought("ETH/SOL", AT))
+    assert (await ask(desk, "EUR")).exit_code == 0
+    assert pnl([desk.user], PnlQuery(currency="XXX")).notes == (
+        "no market of your brokers has XXX, so no price in it can be fetched: is it spelt so?",
+    )
+    report = await ask(desk, "XXX")
+    assert (report.known, report.prices, report.untold) == (0, 0, ("XXX",))
+    assert (report.status, report.exit_code) == ("failed", 1)
+    assert report.problems[-1].line.endswith("no market tells a price in XXX (is XXX spelt so?)")
+    assert replace(report, known=1).exit_code == 3
 
 
 async def test_another_way_is_tried_where_the_first_tells_no_price(desk: Desk) -> None:

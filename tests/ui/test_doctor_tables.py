@@ -7,7 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
-from trademon.core.doctor_reports import Check, DoctorReport
+from trademon.core.doctor_reports import Check, DoctorReport, Health
 from trademon.ui.json_out import to_json
 from trademon.ui.tables import render
 from trademon.ui.text import ASCII
@@ -43,6 +43,20 @@ def test_every_check_stands_whole_with_what_to_do(width: int) -> None:
     assert "-> trademon broker set main" in words
     assert "1 thing to do, 1 warning" in words
     assert "\x1b" not in text
+
+
+def test_all_is_well_only_without_a_warning() -> None:
+    """A broker that never answered is no fault of this machine, and nothing to call well."""
+
+    def sum_of(*healths: Health) -> str:
+        console = Console(width=80, no_color=True)
+        with console.capture() as capture:
+            console.print(render(DoctorReport(tuple(Check("host", health, "...") for health in healths)), ASCII))
+        return capture.get().splitlines()[-1].strip()
+
+    assert sum_of("ok", "ok") == "all well"
+    assert sum_of("ok", "warn") == "1 warning, no fault"
+    assert sum_of("warn", "warn", "warn") == "3 warnings, no fault"
 
 
 def test_what_a_person_must_act_on_are_the_errors_of_the_document() -> None:

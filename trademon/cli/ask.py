@@ -6,8 +6,11 @@ unseen leaves a terminal that shows again what is typed.
 
 from __future__ import annotations
 
+import re
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -36,9 +39,17 @@ def can_ask() -> bool:
 
 
 def say(*lines: str) -> None:
-    """What a person should know before the next question."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    """What a person should know before the next question, folded between words to a terminal's width."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
+    sys.stderr.write("".join(f"{row}\n" for line in lines for row in (_folded(line, width) if width else [line])))
     sys.stderr.flush()
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """A line's rows. Those below the first begin where its text does: `  store      /home/...`."""
+    begin = re.match(r" *(?:\S+(?: \S+)* {2,})?", line)
+    below = " " * (begin.end() if begin else 0)
+    return textwrap.wrap(line, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def ask(question: str, check: Callable[[str], T], *, default: str = "") -> T:
@@ -110,14 +121,18 @@ def _no_answer() -> NoAnswer:
 def _ending_well() -> Iterator[None]:
     """A signal that ends the process at once would leave a blind terminal and an open store: it becomes an error."""
 
-    def stop(number: int, _frame: object) -> None:
-        from trademon.cli.common import Stopped  # noqa: PLC0415 - it asks questions by this module
+    from trademon.cli.common import Stopped  # noqa: PLC0415 - it asks questions by this module
 
+    def stop(number: int, _frame: object) -> None:
         raise Stopped(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
+    except (KeyboardInterrupt, Stopped):
+        sys.stderr.write("\n")  # what is written next begins a line of its own
+        sys.stderr.flush()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)

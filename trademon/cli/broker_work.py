@@ -6,20 +6,19 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from trademon.cli.ask import NotAgreed, agree, ask_hidden, can_ask, say
-from trademon.cli.common import TIME_HINT, Result, run_async
+from trademon.cli.common import Result, parse_moment, run_async
 from trademon.cli.key_guide import how_to_make_key
 from trademon.core.hints import to_copy
 from trademon.core.key_rights import in_words
 from trademon.core.model import Broker, Credentials, MarketType, Method
 from trademon.core.money import parse_decimal
 from trademon.core.reports import Done
-from trademon.core.times import parse_begin
 from trademon.errors import Busy, ConfigError, DataError, UnknownName, UsageError
 from trademon.exchanges.registry import (
     DEMO,
@@ -97,7 +96,7 @@ def add_broker(
     with open_home() as home:
         store = home.user(user)
         now = home.clock()
-        start = parse_since(since, now) if since else now - DEFAULT_HISTORY
+        start = parse_moment("--since", since, now=now) if since else now - DEFAULT_HISTORY
         if any(b.name == name for b in store.brokers()):
             raise UsageError(
                 f"{store.user} already has a broker {name!r}", hint=f"trademon broker set {name} changes it"
@@ -221,7 +220,7 @@ def set_broker(
         store = home.user(user)
         broker = store.broker(name)
         if since is not None:
-            changes["since_at"] = parse_since(since, home.clock())
+            changes["since_at"] = parse_moment("--since", since, now=home.clock())
         credentials = read_keys(broker.exchange, keys) if keys.given or keys.ask else None
         if not changes and credentials is None and not allow_withdraw:
             raise UsageError("nothing to change was named", hint="trademon broker set --help")
@@ -374,14 +373,6 @@ def _whole(credentials: Credentials) -> Credentials:
                 "the key has a character in it that no key has", hint="paste it again; nothing was stored"
             )
     return replace(credentials, api_secret=pem) if is_pem else credentials
-
-
-def parse_since(text: str, now: datetime) -> datetime:
-    """Where an account's history begins. Raises UsageError for what is no time."""
-    try:
-        return parse_begin(text, now=now)
-    except DataError as error:
-        raise UsageError(f"--since: {error.message}", hint=TIME_HINT) from None
 
 
 def _next_step(name: str, exchange: str) -> str:

@@ -300,7 +300,7 @@ def parse_period(since: str | None, until: str | None, *, now: datetime) -> tupl
         try:
             times.append(None if text is None else parse(text, now=now))
         except DataError as error:
-            raise UsageError(f"{option}: {error.message}", hint=TIME_HINT) from None
+            raise no_time(option, error) from None
     start, end = times
     if start is not None and end is not None and start >= end:
         raise UsageError("--since is not before --until", hint="no time lies between them")
@@ -340,7 +340,12 @@ def parse_moment(option: str, text: str, *, now: datetime) -> datetime:
     try:
         return parse_begin(text, now=now)
     except DataError as error:
-        raise UsageError(f"{option}: {error.message}", hint=TIME_HINT) from None
+        raise no_time(option, error) from None
+
+
+def no_time(asked: str, error: DataError) -> UsageError:
+    """That what was written to an option, or answered to a question, is no time; with what to write."""
+    return UsageError(f"{asked}: {error.message}", hint=error.hint or TIME_HINT)
 
 
 def parse_currency(option: str, text: str) -> str:

@@ -11,8 +11,8 @@ from functools import partial
 from trademon.cli.ask import NotAgreed, agree, ask, can_ask, say
 from trademon.cli.broker_login import LoginOptions, login
 from trademon.cli.broker_questions import complete_broker
-from trademon.cli.broker_work import KeyNames, add_broker, agree_to_key, parse_since
-from trademon.cli.common import Result
+from trademon.cli.broker_work import KeyNames, add_broker, agree_to_key
+from trademon.cli.common import Result, parse_moment
 from trademon.cli.passes import run_pass
 from trademon.cli.user_work import check_user_name
 from trademon.core.reports import Done, ScanReport
@@ -29,6 +29,8 @@ from trademon.store.store import account_name
 from trademon.wiring import open_home, utc_now
 
 _INSTEAD = "trademon broker add NAME --exchange binance --api-key-env KEY --api-secret-env SECRET"
+
+_HISTORY = "Its history from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def set_up(user: str | None, base_url: str | None) -> Result:
             return Result(Done(f"nothing was added for {owner}", "trademon watch"), is_data=False)
     name, exchange, market = complete_broker(None, None, None, taken=taken)
     sandbox = exchange in HAS_SANDBOX and agree(f"The simulation of {exchange}, not a live account?")
-    since = None if exchange in WITHOUT_API else ask("Its history from (24h, 30d, 2026-01-01)", _time, default="7d")
+    since = None if exchange in WITHOUT_API else ask(f"{_HISTORY} (24h, 30d, 2026-01-01)", _time, default="7d")
     draft = Draft(name, exchange, market, owner, base_url, since, sandbox)
     _add(draft)
     return _first_look(draft)
@@ -120,7 +122,7 @@ def _one_of(names: list[str], name: str) -> str:
 
 
 def _time(text: str) -> str:
-    parse_since(text, utc_now())
+    parse_moment(_HISTORY, text, now=utc_now())
     return text
 
 

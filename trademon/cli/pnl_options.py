@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from trademon.cli.common import TIME_HINT, parse_currency
+from trademon.cli.common import no_time, parse_currency
 from trademon.core.times import parse_begin, parse_end, parse_stretch
 from trademon.errors import DataError, UsageError
 
@@ -117,4 +117,4 @@ def _parsed(option: str, parse: Callable[[], T]) -> T:
     try:
         return parse()
     except DataError as error:
-        raise UsageError(f"{option}: {error.message}", hint=TIME_HINT) from None
+        raise no_time(option, error) from None

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trademon.cli.common import TIME_HINT, Result, confirm, parse_amount, parse_currency, run_async
+from trademon.cli.common import Result, confirm, no_time, parse_amount, parse_currency, run_async
 from trademon.core.money import ZERO, format_decimal
 from trademon.core.reports import Done
 from trademon.core.strategy_model import Arming
@@ -204,7 +204,7 @@ def _ahead(text: str, now: datetime) -> datetime:
     try:
         return parse_end(text, now=now)
     except DataError as error:
-        raise UsageError(f"--until: {error.message}", hint=TIME_HINT) from None
+        raise no_time("--until", error) from None
 
 
 def log(name: str | None, user: str | None, limit: int) -> Result:

@@ -71,8 +71,9 @@ class BrokerCoverage:
 
 @dataclass(frozen=True, slots=True)
 class CoverageReport:
-    """As of `at`. Accounts without an API have nothing to prove and are left out."""
+    """As of `at`. Accounts without an API have nothing to prove and are left out. `no_broker`: there is no account."""
 
     at: datetime
     brokers: tuple[BrokerCoverage, ...]
     rows: tuple[CoverageRow, ...]
+    no_broker: bool = False

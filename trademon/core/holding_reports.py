@@ -65,11 +65,13 @@ class CapitalRow:
 
 @dataclass(frozen=True, slots=True)
 class BalancesReport:
-    """`capital` of the brokers that have one; `notes`: what was not asked yet, or could not be."""
+    """`capital` of the brokers that have one; `notes`: what was not asked yet, or could not be. `no_broker`: there is
+    none to ask."""
 
     balances: tuple[BalanceRow, ...]
     capital: tuple[CapitalRow, ...] = ()
     notes: tuple[str, ...] = ()
+    no_broker: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,11 @@ class PositionRow:
 
 @dataclass(frozen=True, slots=True)
 class PositionsReport:
-    """`notes` say what a reader should know of the figures."""
+    """`notes` say what a reader should know of the figures. `no_broker`: there is none to ask."""
 
     positions: tuple[PositionRow, ...]
     notes: tuple[str, ...] = ()
+    no_broker: bool = False
 
 
 OrderState = Literal["open", "done", "unknown"]
@@ -146,9 +149,11 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class OrdersReport:
-    """Oldest first. `total` counts them before a limit; `only_open`: others were not asked for."""
+    """Oldest first. `total` counts them before a limit; `only_open`: others were not asked for; `no_broker`: there is none
+    to ask."""
 
     orders: tuple[OrderRow, ...]
     total: int
     only_open: bool = False
     notes: tuple[str, ...] = ()
+    no_broker: bool = False

@@ -34,12 +34,14 @@ class LotsReport:
     """Open lots by book, oldest first. `method` is `mixed` where the books are kept in several.
 
     `entered` are all lots that a person entered, as they were entered, whatever is left of them.
+    `no_broker`: there is no account yet that fills could come from.
     """
 
     method: str
     lots: tuple[LotRow, ...]
     stored: int = 0
     entered: tuple[LotRow, ...] = ()
+    no_broker: bool = False
 
 
 @dataclass(frozen=True, slots=True)

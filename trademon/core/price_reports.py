@@ -64,13 +64,16 @@ class PriceGap:
 @dataclass(frozen=True, slots=True)
 class PriceFetchReport:
     """What was read, what is still not known, and how many third-coin fees have a value since. `helpless`: users who
-    lack prices and have no exchange that could be asked."""
+    lack prices and have no exchange that could be asked; `untold`: currencies that no market of theirs has. `known` of
+    the `wanted` prices are now there."""
 
     hosts: tuple[PriceHost, ...]
     wanted: int
     gaps: tuple[PriceGap, ...]
     fees_valued: int = 0
     helpless: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+    known: int = 0
 
     @property
     def prices(self) -> int:
@@ -79,12 +82,18 @@ class PriceFetchReport:
     @property
     def problems(self) -> tuple[Problem, ...]:
         nobody = (Problem("config", _NOBODY, _REMEDY, user=user) for user in self.helpless)
-        return (*(host.problem for host in self.hosts if host.problem is not None), *nobody)
+        untold = (Problem("data", f"no market tells a price in {name}", f"is {name} spelt so?") for name in self.untold)
+        return (*(host.problem for host in self.hosts if host.problem is not None), *nobody, *untold)
 
     @property
     def status(self) -> Status:
-        return outcome(sum(host.problem is None for host in self.hosts), self.problems)
+        return outcome(self._succeeded, self.problems)
 
     @property
     def exit_code(self) -> int:
-        return exit_code(sum(host.problem is None for host in self.hosts), self.problems)
+        return exit_code(self._succeeded, self.problems)
+
+    @property
+    def _succeeded(self) -> int:
+        """The hosts that answered; none of them did what was asked for where not one price is known."""
+        return 0 if self.untold and not self.known else sum(host.problem is None for host in self.hosts)

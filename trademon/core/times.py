@@ -14,8 +14,9 @@ MICROSECOND: Final = timedelta(microseconds=1)
 MILLISECOND: Final = timedelta(milliseconds=1)
 _FIRST: Final = EPOCH
 _LAST: Final = datetime(2200, 1, 1, tzinfo=UTC)
-_DURATION: Final = re.compile(r"(\d{1,5})(m|h|d|w)", re.ASCII)
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION: Final = re.compile(r"(\d{1,5})(min|h|d|w)", re.ASCII)
+_M: Final = re.compile(r"(\d{1,5})m", re.ASCII)
+_UNITS: Final = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _CALENDAR: Final = re.compile(r"(\d{4})(?:-(?:q([1-4])|(\d\d)))?", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ONE_DAY: Final = timedelta(days=1)
@@ -84,11 +85,12 @@ def parse_time(text: str, *, what: str = "time") -> datetime:
 
 
 def parse_since(text: str, *, now: datetime) -> datetime:
-    """A point in the past: `24h`, `7d`, `30m`, `2w`, or an ISO time.
+    """A point in the past: `24h`, `7d`, `30min`, `2w`, or an ISO time.
 
     Raises:
         DataError: neither, or in the future.
     """
+    _refuse_m(text)
     found = _DURATION.fullmatch(text.strip().lower())
     at = now - timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else parse_time(text)
     if at < _FIRST:
@@ -96,6 +98,15 @@ def parse_since(text: str, *, now: datetime) -> datetime:
     if at > now:
         raise DataError(f"this time lies in the future: {text[:40]!r}")
     return at
+
+
+def _refuse_m(text: str) -> None:
+    """Who writes `3m` may mean months as well as minutes, and figures of the wrong time look like right ones."""
+    found = _M.fullmatch(text.strip().lower())
+    if found is not None:
+        n = int(found[1])
+        hint = f"write {n}min, or for months {30 * n}d or a month, as in 2026-08"
+        raise DataError(f"{n}m may be minutes or months", hint=hint)
 
 
 # --- days, months, quarters, years --------------------------------------------------------------------------------
@@ -122,6 +133,7 @@ def parse_end(text: str, *, now: datetime) -> datetime:
     Raises:
         DataError: none of these.
     """
+    _refuse_m(text)
     stretch = _named(text, now)
     if stretch is not None:
         return stretch[1]

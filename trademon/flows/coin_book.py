@@ -54,7 +54,7 @@ def coin_pnl(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
                 else:
                     books += _coin_books(store, refs, method, query, rates)
                 notes |= dict.fromkeys(borrowed(refs[0], rates))
-    return replace(view(stores, query, books), notes=(*notes, *fetch_note(books, query.currency)))
+    return replace(view(stores, query, books), notes=(*notes, *fetch_note(stores, books, query.currency)))
 
 
 def _accounts(store: UserStore, query: PnlQuery) -> Iterator[tuple[list[BookRef], Method]]:

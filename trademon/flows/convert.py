@@ -44,7 +44,7 @@ def convert(stores: Sequence[UserStore], query: PnlQuery) -> PnlReport:
                     known[ref.account_id] = store.rates(ref.account_id, query.currency)
                 books.append(converted(store, ref, method, query, known[ref.account_id]))
                 notes |= dict.fromkeys(borrowed(ref, known[ref.account_id]))
-    return replace(view(stores, query, books), notes=(*notes, *fetch_note(books, query.currency)))
+    return replace(view(stores, query, books), notes=(*notes, *fetch_note(stores, books, query.currency)))
 
 
 def borrowed(ref: BookRef, rates: Rates) -> Iterator[str]:
@@ -53,9 +53,13 @@ def borrowed(ref: BookRef, rates: Rates) -> Iterator[str]:
         yield f"{ref.broker}: prices of {', '.join(sorted(coins))} are those of {host}"
 
 
-def fetch_note(books: Iterable[BookFigures], currency: str) -> Iterator[str]:
-    """How to get the prices that are missing."""
+def fetch_note(stores: Sequence[UserStore], books: Iterable[BookFigures], currency: str) -> Iterator[str]:
+    """How to get the prices that are missing, unless no market is known that could tell one."""
     if any(book.row.unvalued for book in books):
+        listed = [m for store in stores for broker in store.brokers() for m in store.markets(broker)]
+        if listed and not any(currency in (m.base, m.quote) for m in listed):
+            yield f"no market of your brokers has {currency}, so no price in it can be fetched: is it spelt so?"
+            return
         fetch = f"trademon prices fetch --in {currency}"
         yield f"some prices are not known here: {fetch} asks for them, and says which no market tells"
 

@@ -34,7 +34,7 @@ def coverage(
                 rows += [_row(broker, stream, able, now) for stream in streams]
                 summaries.append(_summary(store, broker, streams, able))
     rows.sort(key=lambda row: (row.user, row.broker, row.stream != "fills", row.stream, row.symbol or ""))
-    return CoverageReport(now, tuple(summaries), tuple(rows))
+    return CoverageReport(now, tuple(summaries), tuple(rows), no_broker=not any(store.brokers() for store in stores))
 
 
 def _summary(store: UserStore, broker: Broker, streams: Sequence[Covered], able: Capabilities | None) -> BrokerCoverage:

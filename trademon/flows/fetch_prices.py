@@ -101,6 +101,8 @@ async def fetch(
         gaps=gaps,
         fees_valued=sum(job.fees_valued for job in jobs),
         helpless=tuple(job.store.user for job in jobs if not job.hosts and any(g.user == job.store.user for g in gaps)),
+        untold=tuple(dict.fromkeys(job.currency for job in jobs if job.is_untold())),
+        known=sum(job.known() for job in jobs),
     )
 
 
@@ -210,6 +212,17 @@ class _Job:
                 if known[key].find(dated.coin, dated.at, intervals) is None:
                     left.append(need)
         return left
+
+    def known(self) -> int:
+        """How many of the needs have a price."""
+        return len(self.needs) - len(self._unanswered(self.needs, at_all=True))
+
+    def is_untold(self) -> bool:
+        """Whether every host was asked, and none has a market that leads to the currency: it may be misspelt."""
+        needs = [need for need in self.needs if need.dated.currency == self.currency]
+        if not needs or not self.hosts or any(host.is_silent for host in self.hosts.values()):
+            return False
+        return not any(self._able(need) for need in needs) and len(self._unanswered(needs, at_all=True)) == len(needs)
 
     def gaps(self) -> Iterator[PriceGap]:
         """What is still not known, by coin."""

@@ -78,7 +78,8 @@ async def balances(stores: Sequence[UserStore], names: Sequence[str], ports: Por
     begun = [a for a in accounts if a.broker.initial_capital is not None and a.seen.at is not None]
     told = await last_prices([(a.store, a.broker) for a in begun], ports)
     capital = (_capital(account, told.get(host_key(account.broker))) for account in begun)
-    return BalancesReport(tuple(rows), tuple(row for row in capital if row is not None), silent)
+    no_broker = not any(store.brokers() for store in stores)
+    return BalancesReport(tuple(rows), tuple(row for row in capital if row is not None), silent, no_broker)
 
 
 def _capital(account: HeldAccount, told: Told | None) -> CapitalRow | None:

@@ -32,7 +32,8 @@ def lots(stores: Sequence[UserStore], query: PnlQuery) -> LotsReport:
                 rows += [lot_row(ref, lot, by_hand, method, query) for lot in _open_lots(store, ref, method, query)]
                 entered += [lot_row(ref, lot, by_hand, "fifo", query) for lot in by_hand]
     name = min(methods) if len(methods) == 1 else "mixed" if methods else query.method or "fifo"
-    return LotsReport(name, tuple(rows), sum(store.fills_stored() for store in stores), tuple(entered))
+    stored = sum(store.fills_stored() for store in stores)
+    return LotsReport(name, tuple(rows), stored, tuple(entered), no_broker=not any(store.brokers() for store in stores))
 
 
 def _open_lots(store: UserStore, ref: BookRef, method: Method, query: PnlQuery) -> list[Lot]:

@@ -29,7 +29,8 @@ def orders(
     rows = [row for account in accounts for row in _orders_of(account, only_open=only_open)]
     rows = [row for row in rows if not symbols or row.symbol in symbols]
     rows.sort(key=lambda row: (row.begun_at or EPOCH, row.broker, row.order_id))
-    return OrdersReport(tuple(rows if limit is None else rows[-limit:]), len(rows), only_open, silent)
+    no_broker = not any(store.brokers() for store in stores)
+    return OrdersReport(tuple(rows if limit is None else rows[-limit:]), len(rows), only_open, silent, no_broker)
 
 
 def _orders_of(account: HeldAccount, *, only_open: bool) -> Iterator[OrderRow]:

@@ -48,6 +48,7 @@ class Open:
     books: Mapping[tuple[str, int], Sequence[BookFigures]]
     silent: tuple[str, ...]
     manual: tuple[str, ...]
+    no_broker: bool
 
     @property
     def asked(self) -> dict[tuple[str, int], Asked]:
@@ -58,7 +59,8 @@ def read_open(stores: Sequence[UserStore], names: Sequence[str], now: datetime) 
     """What the stores know of what the brokers named, or all, have open."""
     accounts, silent = held_accounts(stores, names, now)
     manual = only_manual(broker for store in stores for broker in store.brokers())
-    return Open(accounts, _open_books(stores), silent, manual)
+    no_broker = not any(store.brokers() for store in stores)
+    return Open(accounts, _open_books(stores), silent, manual, no_broker)
 
 
 def positions_at(open_: Open, told: dict[object, Told], *, capabilities_of: CapabilitiesOf) -> PositionsReport:
@@ -78,7 +80,7 @@ def positions_at(open_: Open, told: dict[object, Told], *, capabilities_of: Capa
             notes += found.notes
     if not rows and open_.manual:
         notes.append(takes_files(open_.manual))
-    return PositionsReport(tuple(rows), (*notes, *_unpriced(rows, told), *open_.silent))
+    return PositionsReport(tuple(rows), (*notes, *_unpriced(rows, told), *open_.silent), open_.no_broker)
 
 
 def _key(account: HeldAccount) -> tuple[str, int]:

@@ -13,9 +13,8 @@ from rich.text import Text
 from trademon.core.coverage import Span, union
 from trademon.core.coverage_reports import BrokerCoverage, CoverageReport, CoverageRow, Gap
 from trademon.ui.grid import Column, Grid, Row
-from trademon.ui.text import UNICODE, Glyphs, count, format_age, format_stamp, plain, sentence, several
+from trademon.ui.text import UNICODE, Glyphs, count, format_age, format_stamp, plain, sentence, several, to_begin
 
-NO_COVERAGE: Final = "nothing was read yet: trademon scan"
 CELLS: Final = 24
 _MOST_GAPS: Final = 3
 _COLUMNS: Final = (
@@ -32,7 +31,7 @@ _COLUMNS: Final = (
 def render_coverage(report: CoverageReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     """Each account's streams and traded symbols; those without fills and without gaps are only counted."""
     if not report.rows:
-        return sentence(NO_COVERAGE)
+        return sentence(f"nothing was read yet: {to_begin('trademon scan', no_broker=report.no_broker)}")
     named = several(broker.user for broker in report.brokers)
     shown = [row for row in report.rows if row.stream != "fills" or row.fills or row.gaps]
     rows = tuple(_row(row, report.at, glyphs, named=named) for row in shown)

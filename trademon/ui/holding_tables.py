@@ -37,10 +37,12 @@ from trademon.ui.text import (
     plain,
     sentence,
     several,
+    to_begin,
 )
 
-_LOOK: Final = "trademon sync looks at every account"
-_NOTHING_SEEN: Final = f"nothing was seen yet: {_LOOK}"
+
+def _look(*, no_broker: bool) -> str:
+    return to_begin("trademon sync" + ("" if no_broker else " looks at every account"), no_broker=no_broker)
 
 
 def _seen(seen: Seen, glyphs: Glyphs) -> Text:
@@ -74,7 +76,7 @@ def render_balances(report: BalancesReport, glyphs: Glyphs = UNICODE) -> Rendera
     """A row an account and coin; below them what each account with a capital has come to."""
     below = _below(report.notes, report.balances, glyphs)
     if not report.balances:
-        return Group(*below) if below else sentence(_NOTHING_SEEN)
+        return Group(*below) if below else sentence(f"nothing was seen yet: {_look(no_broker=report.no_broker)}")
     named = several(row.user for row in report.balances)
     grid = Grid(_BALANCES, tuple(_balance_row(row, glyphs, named=named) for row in report.balances), glyphs.rule)
     return Group(grid, *(_capital_line(row, glyphs) for row in report.capital), *below)
@@ -125,7 +127,7 @@ def render_positions(report: PositionsReport, glyphs: Glyphs = UNICODE) -> Rende
     """A row a coin or contract; beside it what of it has no known cost, or what the exchange states otherwise."""
     below = _below(report.notes, report.positions, glyphs)
     if not report.positions:
-        return Group(sentence(f"no position is known: {_LOOK}"), *below)
+        return Group(sentence(f"no position is known: {_look(no_broker=report.no_broker)}"), *below)
     rows = report.positions
     named, sided = several(row.user for row in rows), any(row.side == "short" or row.stated for row in rows)
     grid = Grid(_POSITIONS, tuple(_position_row(row, glyphs, named=named, sided=sided) for row in rows), glyphs.rule)
@@ -194,7 +196,7 @@ def render_orders(report: OrdersReport, glyphs: Glyphs = UNICODE) -> RenderableT
     below = _below(report.notes, report.orders, glyphs)
     if not report.orders:
         what = "no order is open" if report.only_open else "no order is known"
-        return Group(sentence(f"{what}: {_LOOK}"), *below)
+        return Group(sentence(f"{what}: {_look(no_broker=report.no_broker)}"), *below)
     named = several(row.user for row in report.orders)
     places = market_places((row.symbol, row.price) for row in report.orders)
     rows = tuple(_order_row(row, places[row.symbol], named=named) for row in report.orders)

@@ -44,6 +44,7 @@ from trademon.ui.text import (
     sentence,
     several,
     shared_stamps,
+    to_begin,
 )
 
 LOT_COLUMNS: Final = (
@@ -81,7 +82,8 @@ def render_lots(report: LotsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     if not report.lots:
         if report.stored:
             return Group(sentence("nothing is open (trademon pnl shows what was closed)"), *_entered(report))
-        return sentence("no lots yet: they begin with the first stored fill (trademon scan)")
+        begin = to_begin("trademon scan", no_broker=report.no_broker)
+        return sentence(f"no lots yet, they begin with the first stored fill: {begin}")
     named = several(lot.user for lot in report.lots)
     title, stamps = shared_stamps([format_stamp(lot.opened_at) for lot in report.lots])
     columns = (Column(f"opened {title}" if title[:1].isdigit() else "opened"), *_LOTS)
@@ -278,7 +280,7 @@ def render_compare(report: CompareReport, glyphs: Glyphs = UNICODE) -> Renderabl
         if report.stored:
             are = "1 fill is" if report.stored == 1 else f"{report.stored:,} fills are"
             return sentence(f"nothing to compare; {are} stored (trademon pnl compare takes all of them)")
-        return sentence("no fills yet: trademon broker add NAME --exchange binance, then trademon scan")
+        return sentence(f"no fills yet: {to_begin('trademon scan', no_broker=True)}")
     methods = [figures.method for figures in report.rows[0].figures]
     columns = (
         Column("user"),

@@ -69,6 +69,7 @@ from trademon.ui.strategy_tables import (
     render_strategy_runs,
 )
 from trademon.ui.text import (
+    ADD_BROKER,
     UNICODE,
     Glyphs,
     count,
@@ -82,14 +83,14 @@ from trademon.ui.text import (
     sentence,
     several,
     shared_stamps,
+    to_begin,
 )
 from trademon.ui.transfer_tables import render_transfers
 from trademon.ui.verify_tables import render_verify
 from trademon.ui.zone import shown_zone, zone_note
 
-ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
-NO_FILLS: Final = f"no fills yet: {ADD_BROKER}, then trademon scan"
+NO_FILLS: Final = f"no fills yet: {to_begin('trademon scan', no_broker=True)}"
 NO_USERS: Final = "no users yet: trademon user add NAME"
 
 

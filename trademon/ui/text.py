@@ -21,6 +21,7 @@ from trademon.ui.foreign import clean
 from trademon.ui.zone import local
 
 _CONTEXT: Final = Context(prec=260, rounding=ROUND_HALF_EVEN)
+ADD_BROKER: Final = "trademon broker add NAME --exchange binance"
 MOST_DECIMALS: Final = 12
 """A price with more is a quotient, and written as one."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -65,6 +66,11 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 def plain(text: str, style: str = "") -> Text:
     """Cleaned text as one Rich value: never markup, so `[/]` is three characters."""
     return Text(clean(text), style=style, no_wrap=True, end="")
+
+
+def to_begin(then: str, *, no_broker: bool) -> str:
+    """What to do where nothing is known yet. Without a broker any other command would only say that one is missing."""
+    return f"{ADD_BROKER}, then {then}" if no_broker else then
 
 
 def sentence(text: str, style: str = "") -> Text:

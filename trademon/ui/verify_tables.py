@@ -12,6 +12,7 @@ from trademon.core.reports import left_alone
 from trademon.core.verify_reports import BrokerVerify, CoinDrift, StatedPnl, VerifyReport
 from trademon.ui.grid import Column, Grid, Row
 from trademon.ui.text import (
+    ADD_BROKER,
     UNICODE,
     Glyphs,
     count,
@@ -24,7 +25,7 @@ from trademon.ui.text import (
     several,
 )
 
-NO_BROKERS: Final = "no brokers yet: trademon broker add NAME --exchange binance"
+NO_BROKERS: Final = f"no brokers yet: {ADD_BROKER}"
 _BROKER_COLUMNS: Final = (
     Column("user"),
     Column("broker"),
