@@ -149,8 +149,8 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class OrdersReport:
-    """Oldest first. `total` counts them before a limit; `only_open`: others were not asked for; `no_broker`: there is none
-    to ask."""
+    """Oldest first. `total` counts them before a limit; `only_open`: others were not asked for; `no_broker`: there
+    is none to ask."""
 
     orders: tuple[OrderRow, ...]
     total: int

@@ -95,5 +95,5 @@ class PriceFetchReport:
 
     @property
     def _succeeded(self) -> int:
-        """The hosts that answered; none of them did what was asked for where not one price is known."""
-        return 0 if self.untold and not self.known else sum(host.problem is None for host in self.hosts)
+        """The hosts that answered; where a currency is not told, the prices that are known all the same."""
+        return self.known if self.untold else sum(host.problem is None for host in self.hosts)
