@@ -48,6 +48,17 @@ def options_of(command: Any) -> list[Any]:
     return [p for p in command.params if p.opts[0].startswith("-") and not p.hidden]
 
 
+def common_options() -> list[Any]:
+    """The options of `Flags`, as `scan` has them."""
+    return [p for p in options_of(_loaded("scan")) if p.name in _COMMON]
+
+
+def own_options_of(command: Any) -> list[Any]:
+    """Those that not every command takes, or that mean something else here."""
+    common = {(p.name, p.help) for p in common_options()}
+    return [p for p in options_of(command) if (p.name, p.help) not in common]
+
+
 def arguments_of(command: Any) -> list[Any]:
     return [p for p in command.params if not p.opts[0].startswith("-") and not p.hidden]
 
@@ -70,12 +81,11 @@ def _exit_codes() -> str:
 
 def _common_options() -> str:
     """The options of `Flags`, as `scan` has them, and those of trademon itself."""
-    common = [p for p in options_of(_loaded("scan")) if p.name in _COMMON]
     from typer.main import get_command
 
     itself: Any = get_command(app)
     own = [p for p in itself.params if p.opts[0].startswith("-") and not p.hidden]
-    text = "## What every command takes\n\n" + _options(common)
+    text = "## What every command takes\n\n" + _options(common_options())
     text += "\n\nEach has `-h`, `--help`, too, which stores and asks nothing. `trademon` itself takes:\n\n"
     return text + _options(own)
 
@@ -88,7 +98,7 @@ def _section(path: tuple[str, ...], command: Any) -> str:
     if arguments := arguments_of(command):
         rows = ((f"`{_metavar(a)}`", prose(a.help or ""), "" if a.required else "may be left out") for a in arguments)
         parts.append(table(("argument", "meaning", ""), rows))
-    if own := [p for p in options_of(command) if p.name not in _COMMON]:
+    if own := own_options_of(command):
         parts.append(_options(own))
     if command.epilog:
         parts.append(_example(command.epilog))

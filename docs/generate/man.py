@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from docs.generate.commands import (
-    _COMMON,
     EXIT_CODES,
     _metavar,
     arguments_of,
     commands,
+    common_options,
     is_group_alone,
     options_of,
+    own_options_of,
 )
 from docs.generate.settings import told
 from trademon import __version__
-from trademon.cli import COMMANDS, _loaded, app
+from trademon.cli import COMMANDS, app
 from trademon.settings import NAMES
 
 _FILES: Final = (
@@ -60,7 +61,7 @@ def man_page(example: str) -> str:
             "standard error. Without a terminal success says nothing, for cron, except where data was asked for."
         ),
         ".SH OPTIONS",
-        *_options([p for p in options_of(_loaded("scan")) if p.name in _COMMON]),
+        *_options(common_options()),
         *_options(options_of(itself)),
         _item([r"\fB\-h\fR", r"\fB\-\-help\fR"]),
         "What a command does and takes, with an example.",
@@ -102,7 +103,7 @@ def _command(path: tuple[str, ...], command: Any) -> Iterator[str]:
         if argument.help:
             yield _item([rf"\fI{_code(_metavar(argument))}\fR"])
             yield _text(argument.help)
-    yield from _options([p for p in options_of(command) if p.name not in _COMMON])
+    yield from _options(own_options_of(command))
     if command.epilog:
         yield from (".PP", f"Example: \\fB{_code(command.epilog.removeprefix('Example: '))}\\fR")
 

@@ -69,7 +69,7 @@ async def board(stage: Stage, store: Store, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_keys_do_what_the_footer_says(board: Board, stage: Stage) -> None:  # noqa: F811
-    """Pause, look at once, another method, a filter, a row opened and closed, help, and out."""
+    """Pause, look at once, another method, a filter, a row opened as it is kept and closed, help, and out."""
     await board.shows(lambda frame: "+10.00 USDT" in frame)
     assert "resume" in await board.press("p", lambda frame: "paused" in frame)
     stage.accounts["main"].asked_at.clear()
@@ -79,7 +79,7 @@ async def test_keys_do_what_the_footer_says(board: Board, stage: Stage) -> None:
     await board.press("m", lambda frame: "P&L by fifo" in frame and "working out" not in frame)
     await board.press("/zzz\r", lambda frame: "no execution with that in it" in frame)
     await board.press("\x1b", lambda frame: "filter" not in frame.partition("\n")[0])
-    await board.press("\r", lambda frame: "execution 2, by lifo" in frame and "lot" in frame)
+    await board.press("\r", lambda frame: "execution 2, by fifo" in frame and "lot" in frame)
     await board.press("\x1b", lambda frame: "─ executions" in frame)
     await board.press("?", lambda frame: "─ help" in frame)
     os.write(board.keyboard, b"q")

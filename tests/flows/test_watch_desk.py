@@ -168,7 +168,7 @@ async def test_figures_that_an_execution_made_old_say_as_of_when_they_are(room: 
 
 
 async def test_rows_open_to_what_is_stored_of_them(room: Room) -> None:
-    """An execution to its lots by the method that is shown, a broker to its coverage, a position to its lots."""
+    """An execution to its lots, a broker to its coverage, a position to its lots."""
     user = room.stage.user.user
     row = next(row for row in room.state.executions if row.net is not None)
     explained = await room.desk.open(("executions", (user, row.fill.id)))
@@ -182,6 +182,19 @@ async def test_rows_open_to_what_is_stored_of_them(room: Room) -> None:
     assert isinstance(lots, LotsReport)
     assert {(lot.broker, lot.symbol) for lot in lots.lots} == {("main", "BTC/USDT")}
     assert isinstance(await room.desk.open(("automation", (user,))), RoundsReport)
+
+
+async def test_rows_open_as_their_books_are_kept_whatever_method_is_shown(room: Room) -> None:
+    """What a row says and what it opens to are one figure, for every execution and for what is open."""
+    user = room.stage.user.user
+    opened = [("executions", (user, row.fill.id)) for row in room.state.executions]
+    opened.append(("positions", (user, "main", "BTC", "long", "USDT")))
+    kept = [await room.desk.open(one) for one in opened]  # type: ignore[arg-type]
+    room.desk.show("hifo")
+    await room.until(lambda s: s.shown_method == "hifo")
+    found = [await room.desk.open(one) for one in opened]  # type: ignore[arg-type]
+    assert found == kept
+    assert {one.method for one in found} == {"fifo"}  # type: ignore[union-attr]
 
 
 async def test_a_row_that_is_gone_is_a_problem_and_no_end(room: Room) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import pty
+import subprocess
 import sys
 import termios
 from collections.abc import Iterator
@@ -130,6 +131,15 @@ def test_a_terminal_whose_locale_is_not_utf8_gets_plain_signs(said: dict[str, st
     child.expect(pexpect.EOF)
     assert child.before is not None
     assert child.before.strip() == ("plain" if is_plain else "signs")
+
+
+def test_a_pipe_in_such_a_locale_keeps_the_letters_of_names_and_has_plain_signs() -> None:
+    program = (
+        "from trademon.ui.console import console_glyphs, make_console; from trademon.ui.text import ASCII\n"
+        "console = make_console(no_color=True); console.print('币', console_glyphs(console) is ASCII)"
+    )
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    assert subprocess.check_output([sys.executable, "-c", program], env=env).decode() == "币 True\n"
 
 
 def test_keys_have_names() -> None:

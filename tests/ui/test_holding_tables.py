@@ -119,6 +119,14 @@ def test_orders_say_what_is_left_out_and_how_to_see_it() -> None:
     assert text_of(render(OrdersReport((), 0)), 80) == "no order is known: trademon sync looks at every account\n"
 
 
+def test_open_orders_keep_their_size_and_price_where_the_screen_is_narrow() -> None:
+    """That they are open is in none of the rows news."""
+    head, row = text_of(render(OrdersReport((OPEN,), 1, only_open=True)), 80).splitlines()[:2]
+    assert {"quantity", "price"} <= set(head.split())
+    assert "40,000" in row
+    assert "state" not in head.split()
+
+
 @pytest.mark.parametrize("report", REPORTS, ids=lambda r: type(r).__name__)
 @pytest.mark.parametrize("width", [24, 40, 60, 80, 120, 200])
 def test_no_figure_is_cut_at_any_width_and_no_line_is_wider(report: Any, width: int) -> None:

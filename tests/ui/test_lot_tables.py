@@ -320,11 +320,11 @@ def test_fees_that_were_paid_back_are_added() -> None:
 
 
 def test_what_if_says_at_what_price_and_that_nothing_happened() -> None:
-    """The price with its source, the fee that is not in it, and what is not held."""
+    """The price with its source, the fee that is not in it, and what no lot is known of."""
     said = words(WHAT_IF, 120)
     assert "selling 0.5 BTC/USDT at 47,000.123456 (binance's last price at 2026-11-21T14:02:14.000Z)" in said
     assert "nothing was stored" in said
-    assert said.count("0.1 more than is held") == 1
+    assert said.count("0.1 beyond the known lots, in no figure") == 1
 
 
 def test_csv_has_a_header_and_every_digit() -> None:

@@ -112,8 +112,9 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
 def _options(kind: type[Flags]) -> tuple[inspect.Parameter, ...]:
     hints = get_type_hints(kind, include_extras=True)
     known = {field.name: field for field in fields(kind)}
-    # Those of the kind itself stand before those of all commands.
+    # Those of the kind itself stand before those of all commands; one that a kind words anew stays in its place.
     names = [name for part in kind.__mro__ for name in vars(part).get("__annotations__", {})]
+    names = list(dict.fromkeys(reversed(names)))[::-1]
     return tuple(
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=known[name].default, annotation=hints[name])
         for name in names

@@ -25,10 +25,17 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@dataclasses.dataclass(frozen=True)
+class _WatchFlags(TimeFlags):
+    """Those of a command that goes on: it has no document to end with."""
+
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for each event.")] = False
+
+
 @app.command(epilog="Example: trademon watch --demo")
 @with_flags
 def watch(
-    flags: TimeFlags,
+    flags: _WatchFlags,
     interval: Annotated[float, typer.Option("--interval", min=1, max=3600, metavar="S", help="Seconds.")] = 10,
     user: User = None,
     cycles: Annotated[int | None, typer.Option("--cycles", min=1, metavar="N", help="End after N scans.")] = None,

@@ -186,7 +186,8 @@ class Desk:
     # --- a row opened -----------------------------------------------------------------------------------------
 
     async def open(self, opened: Opened) -> Detail:
-        """What a row is in full; a Problem where that cannot be read."""
+        """What a row is in full, by the method that its book is kept by, as the row itself is; a Problem where that
+        cannot be read."""
         user = str(opened[1][0])
         work = self._read(lambda: self._opened(opened))
         found, _, problem = await isolate(work, broker="", user=user, at=self.ports.clock())
@@ -203,13 +204,13 @@ class Desk:
         panel, key = opened
         store = next(store for store in self.stores if store.user == key[0])
         if panel == "executions":
-            return explain([store], int(key[1]), self._method)
+            return explain([store], int(key[1]))
         if panel == "brokers":
             return self._broker(store, str(key[1]))
         if panel == "automation":
             return RoundsReport(store.rounds(limit=_ROUNDS))
         broker, coin, currency = str(key[1]), str(key[2]), str(key[4])
-        found = lots([store], PnlQuery(method=self._method, brokers=(broker,)))
+        found = lots([store], PnlQuery(brokers=(broker,)))
         mine = (one for one in found.lots if one.currency == currency and coin in (one.symbol, _coin(one.symbol)))
         return replace(found, lots=tuple(mine), entered=())
 

@@ -58,8 +58,9 @@ def can_draw(console: Console) -> bool:
 
 
 def console_glyphs(console: Console) -> Glyphs:
-    """The signs this console's stream can carry."""
-    return glyphs_for(console.encoding)
+    """The signs this console's stream can carry, and the locale's terminal behind a pipe: names keep their letters in a
+    pipe, signs are ours."""
+    return glyphs_for(_narrow_locale() or console.encoding)
 
 
 def _narrow_locale() -> str | None:

@@ -33,7 +33,7 @@ def render_db_status(report: DbStatus, glyphs: Glyphs = UNICODE) -> RenderableTy
 
 def render_paths(report: PathsReport, glyphs: Glyphs = UNICODE) -> RenderableType:
     rows = tuple(Row((plain(name, "dim"), plain(path))) for name, path in report.paths)
-    return Grid((Column(""), Column("")), rows, glyphs.rule)
+    return Grid((Column("what"), Column("where")), rows, glyphs.rule)
 
 
 def render_config(report: ConfigReport, glyphs: Glyphs = UNICODE) -> RenderableType:

@@ -285,11 +285,13 @@ def _indented(line: Text, pad: int) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Rows of a report for Rich: columns where the width allows, else one labelled block a row."""
+    """Rows of a report for Rich: columns where the width allows, else one labelled block a row. `remedy` says how to
+    see a column that had to leave."""
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     rule: str = "─"
+    remedy: str = "a wider terminal, or --json"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for line in self.lines(options.max_width):
@@ -356,7 +358,7 @@ class Grid:
             for i, column in enumerate(self.columns)
             if i not in layout.kept and column.title and any(row.cells[i].plain for row in rows)
         ]
-        said = f"not shown at this width: {', '.join(gone)} (a wider terminal, or --json)"
+        said = f"not shown at this width: {', '.join(gone)} ({self.remedy})"
         return wrap(Text(said, style="dim"), width) if gone else []
 
     def _stacked(self, width: int) -> list[Text]:

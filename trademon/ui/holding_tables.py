@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -188,6 +189,8 @@ _ORDERS: Final = (
     Column("last fill", leaves=5),
     Column("id", "right", leaves=1),
 )
+_LEAVES_OF_OPEN: Final = {"quantity": 0, "price": 0, "state": 7, "at": 6, "filled": 1}
+"""Of an order that waits its size and its price are asked for, and nothing is said by its state."""
 _STATES: Final[dict[OrderState, str]] = {"open": "cyan", "done": "", "unknown": "yellow"}
 
 
@@ -200,7 +203,10 @@ def render_orders(report: OrdersReport, glyphs: Glyphs = UNICODE) -> RenderableT
     named = several(row.user for row in report.orders)
     places = market_places((row.symbol, row.price) for row in report.orders)
     rows = tuple(_order_row(row, places[row.symbol], named=named) for row in report.orders)
-    grid = Grid(_ORDERS, rows, glyphs.rule)
+    columns: tuple[Column, ...] = _ORDERS
+    if all(row.state == "open" for row in report.orders):
+        columns = tuple(replace(c, leaves=_LEAVES_OF_OPEN.get(c.title, c.leaves)) for c in _ORDERS)
+    grid = Grid(columns, rows, glyphs.rule)
     if report.total > len(report.orders):
         shown = f"the newest {len(report.orders):,} of {count(report.total, 'order')}"
         below.insert(0, sentence(f"{shown}; all of them: trademon orders --limit {report.total}", "dim"))

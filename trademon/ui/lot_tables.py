@@ -337,7 +337,9 @@ def render_what_if(report: WhatIfReport, glyphs: Glyphs = UNICODE) -> Renderable
 
 
 def _what_if_row(row: WhatIfRow, currency: str, glyphs: Glyphs) -> Row:
-    note = f"{glyphs.warn} {format_quantity(row.unmatched)} more than is held" if row.unmatched else ""
+    note = (
+        f"{glyphs.warn} {format_quantity(row.unmatched)} beyond the known lots, in no figure" if row.unmatched else ""
+    )
     return Row(
         (
             plain(row.method),

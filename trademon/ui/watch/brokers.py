@@ -24,7 +24,7 @@ _COLUMNS: Final = (
     Column("", leaves=5),
     Column("seen", "right", leaves=3),
     Column("next", "right", leaves=4),
-    Column("errors", "right", leaves=6),
+    Column("in a row", "right", leaves=6),
     Column("ms", "right", leaves=8),
     Column("open", "right", leaves=7),
     Column("budget", "right", leaves=9),
@@ -52,11 +52,13 @@ def brokers_panel(
     shown = page.of(rows)
     nets = {(b.user, b.name): _nets(summary.brokers.get((b.user, b.name), ()), only) for b in shown}
     currencies = _columns_for(nets.values(), [one.currency for one in summary.total], look)
-    titles = [*[""] * (len(currencies) - 1), f"P&L {RANGE_WORDS[summary.range]}"]
+    earned = f"P&L {RANGE_WORDS[summary.range]}"
+    titles = [*[""] * (len(currencies) - 1), earned]
     columns = (*_COLUMNS, *(Column(title, "point") for title in titles))
     cells = [_broker_row(b, nets[b.user, b.name], currencies, look, paused=state.is_paused) for b in shown]
     title_row, blocks = set_rows(columns, cells, look.inner, gap=look.gap, titles=look.wide)
-    return Panel("brokers", title_row, blocks, page)
+    # Without a row of titles the range stands in the panel's own: a figure is never without its time.
+    return Panel("brokers" if look.wide else f"brokers, {earned}", title_row, blocks, page)
 
 
 def _nets(earned: Sequence[Earned], only: str | None) -> dict[str, Earned]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -69,7 +70,7 @@ def lines_of(shown: RenderableType, width: int) -> list[Text]:
     if isinstance(shown, Group):
         return [line for part in shown.renderables for line in lines_of(part, width)]
     if isinstance(shown, Grid):
-        return shown.lines(width)
+        return replace(shown, remedy="a wider terminal").lines(width)
     return wrap(shown, width) if isinstance(shown, Text) else wrap(plain(str(shown)), width)
 
 
@@ -181,8 +182,8 @@ _HELP: Sequence[tuple[str, str]] = (
     ("/", "only rows with these letters in them; problems are always shown"),
     ("p", "pause: nobody is asked any more, sign-ins are kept alive; again: go on"),
     ("s", "scan now, also what is asked less often because it failed; also while paused"),
-    ("m", "figures by another method; books, and each execution's P&L, stay as they are kept"),
-    ("u", "one currency alone; amounts of different currencies are never added up"),
+    ("m", "figures by another method; books, each execution's P&L and what is open stay as they are kept"),
+    ("u", "one currency alone, executions too; amounts of different currencies are never added up"),
     ("r", "the time of P&L figures: today, 7 d, 30 d, all; days are UTC days, today is one of them"),
     ("q", "quit; what is being written is written first"),
     ("", "signs"),
@@ -193,6 +194,7 @@ _HELP: Sequence[tuple[str, str]] = (
     ("", "figures"),
     ("today, 7 d, 30 d, total", "realised P&L net of fees, by currency"),
     ("open", "what closing everything at last prices would bring; they are asked for once a minute"),
+    ("in a row", "errors of a broker since its last good answer; the first lines count all since the start"),
     ("budget", "how much of its host's minute is used up, by all programs at this address"),
     ("complete since", "no execution is missing from then on; trademon coverage shows gaps"),
 )

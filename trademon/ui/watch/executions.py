@@ -38,13 +38,18 @@ _COLUMNS: Final = (
 )
 
 
-def executions_panel(rows: Sequence[ExecutionRow], page: Page, state: WatchState, look: Look, *, beyond: int) -> Panel:
-    """The rows of `page`, quantity and price aligned on the decimal point; `beyond`: stored, and older than these."""
-    title = "executions" if (zone := shown_zone()) is None else f"executions, times in {zone}"
+def executions_panel(
+    rows: Sequence[ExecutionRow], page: Page, state: WatchState, look: Look, *, beyond: int, only: str | None
+) -> Panel:
+    """The rows of `page`, quantity and price aligned on the decimal point; `beyond`: stored, and older than these;
+    `only` is the one currency whose P&L they are of, None all of them."""
+    title = "executions" if only is None else f"executions, {only} only"
+    title = title if (zone := shown_zone()) is None else f"{title}, times in {zone}"
     if state.shown_method not in ("", state.method):
         title = f"{title}, P&L by {state.method}"
     if not rows:
-        words = "no execution with that in it" if state.executions else _waiting_for(state)
+        none_of = "no execution with that in it" if only is None else f"none of the newest executions is in {only}"
+        words = none_of if state.executions else _waiting_for(state)
         return words_panel(title, plain(words, "dim"), look)
     cells = [_execution_row(row, look) for row in page.of(rows)]
     title_row, blocks = set_rows(_COLUMNS, cells, look.inner, gap=look.gap, titles=look.wide)

@@ -11,7 +11,7 @@ from rich.text import Text
 from trademon.core.watch_figures import Earned, Summary
 from trademon.core.watch_reports import WatchState
 from trademon.ui.grid import flow
-from trademon.ui.text import clip, format_age, format_clock, format_seconds, joined, plain
+from trademon.ui.text import ASCII, clip, format_age, format_clock, format_seconds, joined, plain
 from trademon.ui.watch.brokers import RANGE_WORDS, healthy
 from trademon.ui.watch.frame import Look, money
 from trademon.ui.watch.positions import unrealized_by_currency
@@ -22,14 +22,18 @@ _GAP: Final = 3
 
 
 def header(state: WatchState, view: View, summary: Summary, look: Look, room: int) -> list[Text]:
-    """Two lines where they fit, at most `room`: then the last execution leaves, the range, what is open."""
+    """Two lines where they fit, at most `room`: then words of the errors leave, the last execution, the range, what is
+    open."""
     figures = _figures(state, view, summary, look, max(1, room - 2))
-    health = _health(state, look)
+    health, short = _health(state, look, since=" since the start"), _health(state, look, since="")
     top = _top(state, view, look)
-    if beside := _beside(figures, health, look):
+    if beside := _beside(figures, health, look) or _beside(figures, short, look):
         return [*top, *beside]
     lines = [*top, *flow(figures, look.width, indent=4, gap=_GAP)]
-    while len(health) > 1 and len(lines) + len(flow(health, look.width, gap=_GAP)) > max(room, 3):
+    left = max(1, max(room, 3) - len(lines))
+    if len(flow(health, look.width, gap=_GAP)) > left:
+        health = short
+    while len(health) > 1 and len(flow(health, look.width, gap=_GAP)) > left:
         health.pop()
     return [*lines, *flow(health, look.width, gap=_GAP)]
 
@@ -120,6 +124,8 @@ def _figures(state: WatchState, view: View, summary: Summary, look: Look, room: 
         unrealized = _only(unrealized_by_currency(state.positions), view)
     open_ = [_Group("open", sorted(unrealized, key=_like(summary.total)))] if unrealized else []
     cells = 8 if look.width < 120 else 12
+    if look.glyphs is ASCII:  # beside an amount, a curve of dots and dashes reads as digits of it
+        cells = 0
     for kept, curves in (([*groups, *open_], cells), ([today, total, *open_], cells), ([today, total], 0)):
         parts = _parts(kept, summary, look, curves)
         if len(flow(parts, look.width, indent=4, gap=_GAP)) <= room:
@@ -168,8 +174,8 @@ def _as_many(parts: list[Text], look: Look, room: int) -> list[Text]:
     return parts[:1]
 
 
-def _health(state: WatchState, look: Look) -> list[Text]:
-    """Brokers that answer, the last execution, errors since the start."""
+def _health(state: WatchState, look: Look, *, since: str) -> list[Text]:
+    """Errors, with the words that say since when, brokers that answer, the last execution."""
     good = sum(healthy(b) for b in state.brokers)
     words = f"brokers {good:,} of {state.brokers_total:,} ok" if state.brokers_total else "no broker yet"
     words = "no broker to ask" if state.manual else words
@@ -180,7 +186,7 @@ def _health(state: WatchState, look: Look) -> list[Text]:
         last = plain("no execution yet", "dim")
     if state.errors_total:
         words = "1 error" if state.errors_total == 1 else f"{state.errors_total:,} errors"
-        return [plain(f"{look.glyphs.fail} {words}", "bold red"), brokers, last]
+        return [plain(f"{look.glyphs.fail} {words}{since}", "bold red"), brokers, last]
     return [plain("no errors", "dim"), brokers, last]
 
 

@@ -242,10 +242,11 @@ class _Screen:
             page = self._page(name, [broker_key(b) for b in brokers], room - look.wide)
             return brokers_panel(brokers, page, state, summary, look, only=view.currency)
         if name == "executions":
-            rows = listed_executions(state, view.filter)
-            beyond = 0 if view.filter else max(0, state.executions_total - len(rows))
+            rows = listed_executions(state, view.filter, view.currency)
+            is_narrowed = view.filter or view.currency is not None
+            beyond = 0 if is_narrowed else max(0, state.executions_total - len(rows))
             page = self._page(name, [execution_key(row) for row in rows], room - look.wide)
-            return executions_panel(rows, page, state, look, beyond=beyond)
+            return executions_panel(rows, page, state, look, beyond=beyond, only=view.currency)
         if name == "positions":
             held = listed_positions(state, view.filter, view.currency)
             return positions_panel(held, self._page(name, [position_key(p) for p in held], room - 1), state, look)

@@ -37,10 +37,15 @@ def by_severity(brokers: Iterable[WatchBroker]) -> list[WatchBroker]:
     return sorted(brokers, key=lambda broker: SEVERITY.index(broker.state))
 
 
-def listed_executions(state: WatchState, wanted: str) -> list[ExecutionRow]:
-    if not wanted:
+def listed_executions(state: WatchState, wanted: str, currency: str | None) -> list[ExecutionRow]:
+    """Those of the books in `currency`, whether or not they closed anything."""
+    if not wanted and currency is None:
         return list(state.executions)
-    return [e for e in state.executions if matches(wanted, e.fill.symbol, e.fill.broker, e.fill.side, e.fill.user)]
+    return [
+        e
+        for e in state.executions
+        if matches(wanted, e.fill.symbol, e.fill.broker, e.fill.side, e.fill.user) and currency in (None, e.currency)
+    ]
 
 
 def listed_positions(state: WatchState, wanted: str, currency: str | None) -> list[PositionRow]:
@@ -98,7 +103,7 @@ def keys_of_rows(state: WatchState, panel: PanelName, wanted: str, range_: Range
     if panel == "brokers":
         return [broker_key(broker) for broker in by_severity(listed_brokers(state, wanted))]
     if panel == "executions":
-        return [execution_key(row) for row in listed_executions(state, wanted)]
+        return [execution_key(row) for row in listed_executions(state, wanted, currency)]
     if panel == "positions":
         return [position_key(row) for row in listed_positions(state, wanted, currency)]
     if panel == "symbols":
