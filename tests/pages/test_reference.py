@@ -28,6 +28,8 @@ CSV = """executed_at,symbol,side,quantity,price,fee,fee_currency,order_id,trade_
 CASH = """at,kind,currency,amount,symbol,id
 2026-05-01T10:00:00Z,funding,USDT,-0.5,BTC/USDT,c1
 """
+UNTOLD = "prices fetch --in EUR"
+"""No market of the demo has EUR: it fails, and its document is whole."""
 # One after the other in one home; those that need a key or a person are left to the classes of their reports.
 ASKED = (
     "broker add old --exchange manual",
@@ -51,7 +53,7 @@ ASKED = (
     "coverage",
     "cash import cash.csv --broker old",
     "cash",
-    "prices fetch --in EUR",
+    UNTOLD,
     "prices list",
     "strategy add dca trademon.strategies.examples.dca --param amount=200 --broker practice",
     "strategy run dca",
@@ -153,7 +155,7 @@ def test_what_commands_write_is_as_the_reference_has_it(
     Path("trades.csv").write_text(CSV, encoding="utf-8")
     Path("cash.csv").write_text(CASH, encoding="utf-8")
     for line in ASKED:
-        assert main([*line.split(), "--json"]) == 0, (line, capsys.readouterr())
+        assert main([*line.split(), "--json"]) == (1 if line == UNTOLD else 0), (line, capsys.readouterr())
         document = json.loads(capsys.readouterr().out)
         shape = shape_of_report(REPORTS.get(document["command"], DONE))
         assert unlike(shape, document["data"]) == [], line
