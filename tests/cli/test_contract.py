@@ -326,7 +326,7 @@ def test_a_run_holds_its_account_and_a_signal_frees_it(shell: Shell, exchange: S
     shell.add("main", "binance", exchange.url).check(0)
     shell.run("scan").check(0)
     for number, code, form in ((signal.SIGTERM, 143, ()), (signal.SIGINT, 130, ()), (signal.SIGTERM, 143, ("--json",))):
-        exchange.server.faults[:] = [faults.hang(path="/openOrders")]
+        exchange.server.faults[:] = [faults.dripping(path="/openOrders")]
         count = len(exchange.server.requests)
         first = shell.start("scan", *form)
         deadline = time.monotonic() + 10

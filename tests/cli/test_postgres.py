@@ -77,7 +77,7 @@ def test_a_run_holds_its_account_and_a_killed_one_not_for_long(
     import psycopg
 
     on_server.add("main", "binance", exchange.url).check(0)
-    exchange.server.faults[:] = [faults.hang(path="/openOrders")]
+    exchange.server.faults[:] = [faults.dripping(path="/openOrders")]
     first = on_server.start("scan")
     deadline = time.monotonic() + 15
     while len(exchange.server.requests) < 2 and time.monotonic() < deadline:

@@ -105,6 +105,19 @@ def hang(*, times: int | None = None, path: str = "") -> Fault:
     return limited(strike, times, path)
 
 
+def dripping(*, times: int | None = None, path: str = "") -> Fault:
+    """An answer that never ends and is never silent for long: whoever asked waits as long as for a slow one."""
+
+    async def strike(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.5)
+
+    return limited(strike, times, path)
+
+
 def reset(*, times: int | None = None, path: str = "") -> Fault:
     """The connection is reset (RST) without an answer."""
 
