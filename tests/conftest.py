@@ -20,7 +20,11 @@ os.environ.setdefault("CHAOS_SEED", str(random.SystemRandom().randrange(10**6)))
 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a third of their time tests wait, for a process, a signal, a silent host."""
-    return (os.cpu_count() or 1) + 1
+    told = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", "")
+    if told.isdigit():
+        return int(told)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
